@@ -1,0 +1,47 @@
+/* Descriptions of state: a field inside a register, and a member inside a struct of plain data.
+ * The debugger, snapshots, state hashes and generated documentation read these; nothing lists them twice. */
+#ifndef BASE_DESC_H
+#define BASE_DESC_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/types.h"
+
+/* One bit field of a register. Lists end with a NULL name. */
+struct reg_field {
+    const char *name;
+    u8 low, width;
+    const char *doc; /* one line; values as "0 off, 1 on" where they have names */
+};
+
+/* Writes "NAME=1 OTHER=0x3 ..." for the non-zero fields of value (all of them if `all`). */
+void fields_format(const struct reg_field *fields, u64 value, bool all, struct buf *out);
+
+/* One member (a number or an array of numbers) of a struct without pointers. Lists end with a NULL name.
+ * Saved by name, little-endian, so the struct may be reordered between versions. */
+struct state_field {
+    const char *name;
+    u32 offset; /* in the struct, bytes */
+    u8 size;    /* of one element: 1, 2, 4 or 8 bytes */
+    u32 count;  /* elements */
+};
+
+#define STATE(type, member) { #member, offsetof(type, member), sizeof(((type *)0)->member), 1 }
+#define STATE_ARRAY(type, member)                                                       \
+    {                                                                                   \
+        #member, offsetof(type, member), sizeof(((type *)0)->member[0]),                \
+            sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])                \
+    }
+#define STATE_END { NULL, 0, 0, 0 }
+
+/* Appends every field of the struct at `base`: name, size, count, data. */
+void state_save(const struct state_field *fields, const void *base, struct buf *out);
+/* Restores what state_save wrote. Every field must be there with its shape; anything else is an error that
+ * names the field. `base` is only changed when all of it was understood. */
+bool state_load(const struct state_field *fields, void *base, struct reader *in, struct err *e);
+/* Folds the values into a running hash, independent of the host's byte order and struct layout. */
+u64 state_hash(const struct state_field *fields, const void *base, u64 hash);
+/* The first field in which two structs differ, or NULL; *index is the element. */
+const struct state_field *state_diff(const struct state_field *fields, const void *a, const void *b, u32 *index);
+
+#endif

@@ -1,0 +1,42 @@
+#include "cpu/cpu.h"
+
+#include <string.h>
+
+static u64 by_page(struct cpu *c, u64 va, u8 *bytes, u64 len, bool write)
+{
+    u64 done = 0;
+    while (done < len) {
+        u64 n = PAGE_SIZE - ((va + done) & PAGE_MASK);
+        if (n > len - done)
+            n = len - done;
+        struct cpu_walk w;
+        c->ops->walk(c, va + done, CPU_READ, &w);
+        if (!w.ok)
+            c->ops->walk(c, va + done, CPU_EXEC, &w);
+        if (!w.ok)
+            break;
+        u64 got = write ? space_poke(c->mem, w.pa, bytes + done, n) : space_peek(c->mem, w.pa, bytes + done, n);
+        done += got;
+        if (got != n)
+            break;
+    }
+    return done;
+}
+
+u64 cpu_peek(struct cpu *c, u64 va, void *out, u64 len)
+{
+    return by_page(c, va, out, len, false);
+}
+
+u64 cpu_poke(struct cpu *c, u64 va, const void *in, u64 len)
+{
+    return by_page(c, va, (u8 *)(uintptr_t)in, len, true);
+}
+
+const struct cpu_reg *cpu_reg_named(const struct cpu *c, const char *name)
+{
+    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
+        if (!strcmp(r->name, name))
+            return r;
+    return NULL;
+}

@@ -1,0 +1,145 @@
+/* What every CPU is, to those above who do not know which one it is. */
+#ifndef CPU_CPU_H
+#define CPU_CPU_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/desc.h"
+#include "base/event.h"
+#include "base/types.h"
+#include "memory/space.h"
+
+struct cpu;
+
+/* Why run() came back. */
+enum cpu_stop {
+    CPU_BUDGET,    /* all ticks given were used */
+    CPU_IDLE,      /* waits for an interrupt and none is pending */
+    CPU_ATTENTION, /* clock->attention was set by something it did */
+    CPU_BREAK,     /* about to execute an armed code address (cpu->hit); nothing of it was executed */
+    CPU_WATCH,     /* the instruction just completed touched an armed data range (cpu->hit) */
+    CPU_SEMIHOST,  /* about to execute a semihosting call, with cpu->semihosting set */
+};
+
+enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4 };
+
+/* Armed addresses; owned by the debugger, shared by all CPUs of a machine. Virtual addresses. */
+struct cpu_stops {
+    const u64 *code; /* sorted */
+    size_t n_code;
+    const struct cpu_watch {
+        u64 addr, len;
+        u8 access; /* CPU_READ | CPU_WRITE */
+    } *watch;
+    size_t n_watch;
+};
+
+struct cpu_hit {
+    u64 addr;
+    u8 size, access;
+    u64 old_value, value; /* of a watched store, up to 8 bytes */
+};
+
+/* One retired (or trapped) instruction, as tracers and timing models see it. */
+struct cpu_retire {
+    u64 pc, next_pc;
+    u32 insn;       /* the bits; 16-bit instructions have the upper half clear */
+    u8 length;      /* bytes */
+    bool taken;     /* a conditional branch whose condition held */
+    bool trapped;   /* did not retire: an exception was taken; next_pc is the handler */
+    u8 privilege;
+    u64 rs1, rs2;   /* operand values as read (RISC-V integer) */
+    u16 op;         /* index of the instruction's declaration */
+    /* Writes to registers and memory in the order of the ISA's log. */
+    u8 n_writes;
+    struct {
+        const struct cpu_reg *reg;
+        u64 value;
+    } write[4];
+    u8 n_mem;
+    struct {
+        u64 addr, paddr, value;
+        u8 size, access;
+    } mem[4];
+};
+
+struct cpu_observer {
+    /* Called after each instruction. Returns how many ticks it took: 1 unless it is a timing model. */
+    u64 (*retire)(void *opaque, struct cpu *c, const struct cpu_retire *r);
+    void *opaque;
+};
+
+struct cpu_reg { /* lists end with a NULL name */
+    const char *name;
+    const char *group; /* "general", "float", "csr" */
+    u16 bits;
+    u32 number; /* the ISA's own: register number, CSR address */
+    const struct reg_field *fields;
+    const char *doc;
+};
+
+/* A page-table walk told step by step. */
+struct cpu_walk {
+    u64 va, pa;
+    bool ok;
+    const char *fault; /* "store page fault": what the CPU would raise; NULL when ok */
+    char why[160];     /* "level 1 PTE at 0x80201008 is 0x0: V=0, not valid" */
+    char mode[16];     /* "Sv39", "bare" */
+    u8 n_levels;
+    struct {
+        u8 level;
+        u64 pte_addr, pte;
+        char text[64]; /* decoded flags */
+    } level[6];
+};
+
+struct cpu_ops {
+    const char *isa; /* "riscv64" */
+    void (*reset)(struct cpu *c, u64 pc);
+    /* Runs at most max_ticks from clock->now on. Keeps clock->now exact at every access to a device and at
+     * return. Looks for pending interrupts on entry and after whatever may have changed them. */
+    enum cpu_stop (*run)(struct cpu *c, u64 max_ticks);
+    void (*set_irq)(struct cpu *c, u32 line, bool level);
+    bool (*has_work)(const struct cpu *c); /* false: stays idle until an interrupt */
+    void (*stops_changed)(struct cpu *c);  /* cpu->stops or cpu->observer changed */
+
+    u64 (*get_pc)(const struct cpu *c);
+    void (*set_pc)(struct cpu *c, u64 pc);
+    const struct cpu_reg *(*regs)(const struct cpu *c); /* only those this model has */
+    bool (*reg_get)(const struct cpu *c, const struct cpu_reg *r, u64 *value); /* no side effects */
+    bool (*reg_set)(struct cpu *c, const struct cpu_reg *r, u64 value);
+    const char *(*privilege_name)(const struct cpu *c); /* "M", "S", "U" */
+
+    /* Without side effects: no accessed or dirty bits are set, nothing is cached. */
+    void (*walk)(struct cpu *c, u64 va, enum cpu_access access, struct cpu_walk *w);
+    /* Text of the instruction in bytes[0..n); returns its length, 0 when more bytes are needed. */
+    unsigned (*disasm)(const struct cpu *c, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);
+
+    const struct state_field *state; /* of the struct whose first member is struct cpu */
+    void (*state_loaded)(struct cpu *c); /* drops every cache */
+    void (*describe)(const struct cpu *c, struct buf *out); /* for `info cpu`: block cache, counters of the host side */
+};
+
+struct cpu {
+    const struct cpu_ops *ops;
+    const char *name; /* "hart0" */
+    unsigned index;
+    struct space *mem;
+    struct clock *clock;
+    struct event_bus *bus;
+    u64 retired; /* instructions, since power-on */
+    bool idle;   /* in WFI */
+    bool semihosting;
+    u64 skip_stop_at;  /* tick at which a CPU_BREAK was reported: not reported again at that tick */
+    const struct cpu_stops *stops;       /* NULL: none armed */
+    const struct cpu_observer *observer; /* NULL: the fast loop */
+    struct cpu_hit hit;
+};
+
+/* Reads guest-virtual memory as the CPU sees it now, without side effects; returns bytes read. */
+u64 cpu_peek(struct cpu *c, u64 va, void *out, u64 len);
+u64 cpu_poke(struct cpu *c, u64 va, const void *in, u64 len);
+
+const struct cpu_reg *cpu_reg_named(const struct cpu *c, const char *name);
+
+#endif

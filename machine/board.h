@@ -1,0 +1,43 @@
+/* A board is a table of parts and wires. Memory map, interrupts, device tree and `info board` come from it. */
+#ifndef MACHINE_BOARD_H
+#define MACHINE_BOARD_H
+
+#include "iodev/device.h"
+
+struct machine;
+
+/* Where an output of a part goes. */
+struct board_wire {
+    u8 out;         /* of this part */
+    const char *to; /* part name: its irq_in(line); "hartN" or "harts" (one output per hart, from `out` on) */
+    u32 line;       /* input line there; for harts the mip bit */
+};
+
+struct board_part {
+    const char *name; /* "uart0"; "virtio%d" with count */
+    const struct device_class *cls;
+    u64 base[DEVICE_MAX_BANKS];
+    unsigned count; /* 0 means 1; further ones at base + stride, wires' line + 1 */
+    u64 stride;
+    const char *props; /* "a=1,b=2" */
+    struct board_wire wires[4];
+};
+
+struct board {
+    const char *name, *doc;
+    const char *isa; /* "riscv" */
+    const char *default_cpu;
+    unsigned max_cpus;
+    u64 master_hz;
+    u64 ram_base, default_ram, max_ram;
+    u64 rom_base, rom_size; /* reset ROM; size 0: none */
+    const struct board_part *parts; /* ends with a NULL name */
+    const struct prop_desc *props;  /* of -machine; may be NULL */
+    /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */
+    bool (*boot)(struct machine *m, struct err *e);
+};
+
+/* Every mistake a table can hold, found before anything runs: names twice, overlaps, wires to nowhere. */
+bool board_validate(const struct board *b, struct err *e);
+
+#endif

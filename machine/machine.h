@@ -1,0 +1,163 @@
+/* A machine: a board built, its clock, its harts taking turns, its one door, its state.
+ *
+ * Schedule: harts run one after another, each for a declared quantum of ticks; one tick is one instruction of the
+ * hart whose turn it is (or what a timing model says). Idle harts are passed over. So the master clock counts every
+ * instruction of the machine and `position` names one exactly. */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "cpu/cpu.h"
+#include "iodev/device.h"
+
+#define MACHINE_MAX_CPUS 8
+#define MACHINE_DEFAULT_QUANTUM 4000
+#define MACHINE_MAX_DRIVES 16
+#define MACHINE_MAX_DEVICES 32
+
+/* A file's bytes with its name for messages; owned by whoever made the configuration. */
+struct blob {
+    const char *name;
+    const u8 *data;
+    size_t size;
+};
+
+/* `-device loader,...` */
+struct loader_config {
+    struct blob file;        /* size 0: store `data` instead */
+    bool has_addr, raw;      /* raw: do not look for ELF */
+    u64 addr, data;
+    unsigned data_len;
+    int cpu_num;             /* -1: none; else that hart starts at addr or the ELF entry */
+};
+
+/* Everything that decides what the guest will see; the same configuration is the same machine. */
+struct machine_config {
+    const char *board;       /* "virt", "bare-rv32" */
+    const char *board_props; /* after the board's name in -machine: "aclint=on,quantum=1000"; may be NULL */
+    const char *cpu;         /* NULL: the board's */
+    unsigned xlen;           /* 32 or 64: which of orrery-system-riscv32/64 */
+    unsigned cpus;
+    u64 ram_size;            /* bytes; 0: the board's */
+    struct blob bios, kernel, initrd, dtb, flash[2]; /* size 0: none */
+    bool bios_none;
+    const char *append;      /* NULL: none */
+    struct loader_config loaders[16];
+    unsigned n_loaders;
+    u64 seed;
+    i64 rtc_base;            /* seconds since 1970 at position 0 */
+    u64 quantum;             /* 0: default */
+    const char *timing;      /* NULL or "none" */
+    bool semihosting;
+    bool no_reboot;
+
+    struct char_port *serial[4]; /* NULL: nothing attached */
+    struct {
+        const struct device_class *cls;
+        struct prop_value *props;    /* what -device said, without the driver; resolved against the lists below */
+        const char *id;              /* may be NULL */
+    } device[MACHINE_MAX_DEVICES];   /* in order of the command line */
+    unsigned n_devices;
+    struct prop_value *globals;      /* "virtio-mmio.force-legacy" */
+    struct block_port *drives[MACHINE_MAX_DRIVES];
+    unsigned n_drives;
+    struct net_port *nets[8];
+    unsigned n_nets;
+    struct char_port *chars[16];
+    unsigned n_chars;
+};
+
+enum machine_stop {
+    MACHINE_REACHED,   /* clock.now is at `until` */
+    MACHINE_IDLE,      /* every hart waits, the next timer is after now, and skipping was not allowed */
+    MACHINE_BREAK,     /* stop.cpu is about to execute stop.addr */
+    MACHINE_WATCH,     /* see stop.cpu->hit */
+    MACHINE_POWEROFF,  /* the guest turned itself off: exit status in stop.code (0 pass, else fail) */
+    MACHINE_RESET,     /* the guest asked for reset; the caller calls machine_reset() or ends */
+    MACHINE_PANIC,     /* the guest cannot go on: stop.text says why */
+    MACHINE_SEMIHOST,  /* stop.cpu wants a semihosting call served */
+    MACHINE_DIVERGED,  /* replay differs from the recording: stop.text */
+    MACHINE_REPLAY_END,/* the recording is over */
+};
+
+struct machine_stop_info {
+    enum machine_stop why;
+    struct cpu *cpu;
+    u64 addr;
+    int code;
+    char text[512];
+};
+
+struct machine {
+    struct arena *arena;
+    const struct board *board;
+    const struct machine_config *config; /* outlives the machine */
+    struct clock clock;
+    struct event_bus bus;
+    struct space *mem;
+    struct ram *rams;              /* list; ROMs too */
+    struct device *devices;        /* in board order */
+    struct device_env env;
+    struct cpu *cpus[MACHINE_MAX_CPUS];
+    unsigned n_cpus;
+    struct cpu_stops stops;        /* armed by the debugger: machine_stops_changed() after changing it */
+    struct machine_stop_info stop;
+
+    /* Schedule; part of the saved state. */
+    u32 turn;      /* which hart's turn it is */
+    u64 turn_left; /* ticks left of its quantum */
+    u64 quantum;
+
+    /* Set by devices (test finisher, reset) through machine_request(). */
+    bool request_pending;
+
+    struct recorder *recorder; /* NULL: not recording */
+    struct replayer *replayer; /* NULL: not replaying */
+    u64 hash_every;            /* 0: never */
+    void (*on_hash)(void *opaque, u64 position, u64 hash);
+    void *on_hash_opaque;
+    u64 next_hash;
+};
+
+struct machine *machine_new(const struct machine_config *config, struct err *e);
+void machine_free(struct machine *m);
+void machine_reset(struct machine *m); /* power-on state; time goes on */
+
+/* Runs until the clock is at or past `until` (exactly at it, unless an instruction of a timing model takes longer),
+ * or a stop. With skip_idle, time when all harts wait passes at once; without, MACHINE_IDLE is returned and
+ * the caller lets time pass with machine_advance(). */
+enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
+/* Runs until `cpu` has executed one more instruction (others take their turns), or a stop. */
+enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
+/* While idle: moves the clock to `when`, at most to the next timer. */
+void machine_advance(struct machine *m, u64 when);
+
+/* The one door. n must be at most the channel's room now. */
+void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n);
+struct input_channel *machine_channel(struct machine *m, const char *name);
+size_t input_room(const struct input_channel *ch);
+
+/* A debugger's write to guest state (registers, memory): counted as input, so recordings note it. */
+void machine_stops_changed(struct machine *m);
+void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
+
+u64 machine_position(const struct machine *m); /* = clock.now */
+u64 machine_hash(struct machine *m);           /* of the whole guest state */
+
+/* A device asks for an end or a reset; the run loop stops after the instruction. */
+void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
+
+struct device *machine_device(struct machine *m, const char *path);
+
+/* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
+void machine_save(struct machine *m, struct buf *out);
+bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e); /* on error the machine is unchanged
+                                                                                     or, when it says so, reset */
+
+/* Boards and device classes that exist; lists end with NULL. */
+extern const struct board *const machine_boards[];
+extern const struct device_class *const machine_device_classes[];
+
+#endif

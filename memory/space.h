@@ -1,0 +1,70 @@
+/* A guest address space: a sorted list of windows onto RAM, ROM and devices.
+ *
+ * access  what the guest does: may have side effects, may fault
+ * peek    what a person does: never has side effects
+ * dma     what a device does: like access, but only RAM and ROM, in bulk */
+#ifndef MEMORY_SPACE_H
+#define MEMORY_SPACE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/types.h"
+#include "memory/ram.h"
+
+enum mem_result {
+    MEM_OK,
+    MEM_FAULT, /* nothing there, a size the device does not take, or a store to ROM: the bus answers with an error */
+};
+
+/* size is 1, 2, 4 or 8 bytes; offset is from the window's start and the access lies within it. */
+struct io_ops {
+    enum mem_result (*read)(void *opaque, u64 offset, unsigned size, u64 *value);
+    enum mem_result (*write)(void *opaque, u64 offset, unsigned size, u64 value);
+    enum mem_result (*peek)(void *opaque, u64 offset, unsigned size, u64 *value); /* may be NULL: unreadable */
+};
+
+struct region {
+    const char *name;
+    u64 base, size;
+    struct ram *ram; /* NULL for a plain device window */
+    u64 ram_offset;
+    bool read_direct, write_direct; /* loads, stores go to `ram`; otherwise to `ops` */
+    const struct io_ops *ops;       /* may be NULL when both are direct, and for ROM (stores are ignored) */
+    void *opaque;
+};
+
+struct space {
+    const char *name;
+    struct arena *arena;
+    struct region **regions; /* sorted by base, never overlapping */
+    u32 n, cap;
+    struct region *last; /* the one found last */
+};
+
+struct space *space_new(struct arena *a, const char *name);
+
+/* Each fails when the window would overlap another; the message names both. */
+bool space_add_ram(struct space *s, u64 base, struct ram *r, struct err *e); /* all of r, ROM or RAM */
+struct region *space_add_io(struct space *s, const char *name, u64 base, u64 size, const struct io_ops *ops,
+                            void *opaque, struct err *e);
+/* A window whose loads read `ram` while read_direct, and whose stores go to `ops` (flash). */
+struct region *space_add_romd(struct space *s, const char *name, u64 base, struct ram *ram, const struct io_ops *ops,
+                              void *opaque, struct err *e);
+/* Switches between array and command mode; the CPUs forget pointers into it. */
+void space_set_read_direct(struct region *r, bool direct);
+
+struct region *space_find(struct space *s, u64 addr); /* NULL: nothing there */
+
+enum mem_result space_read(struct space *s, u64 addr, unsigned size, u64 *value);
+enum mem_result space_write(struct space *s, u64 addr, unsigned size, u64 value);
+
+/* Bulk; false when any byte is not RAM or ROM (what came before it was done). */
+bool space_dma_read(struct space *s, u64 addr, void *out, u64 len);
+bool space_dma_write(struct space *s, u64 addr, const void *in, u64 len);
+
+/* Without side effects; returns how many of len bytes could be read. */
+u64 space_peek(struct space *s, u64 addr, void *out, u64 len);
+/* A debugger's or loader's store: RAM and ROM. Returns how many bytes were stored. */
+u64 space_poke(struct space *s, u64 addr, const void *in, u64 len);
+
+#endif
