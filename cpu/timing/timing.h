@@ -17,6 +17,7 @@ struct timing_model { /* constant */
     const char *core;     /* what it models, with revision and configuration */
     const char *proof;    /* the test that shows it */
     const char *unproven; /* what has only a declared cost */
+    u64 reset_pc;         /* where the core starts (boot address 0) */
     u64 (*cost)(const struct timing *t, struct cpu *c, const struct cpu_retire *r); /* cycles, at least 1 */
 };
 
