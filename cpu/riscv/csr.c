@@ -584,6 +584,10 @@ const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n)
 {
     struct arena *a = h->cpu.mem->arena;
     unsigned index;
+    if (h->csr_regs) {
+        *n = h->n_csr_regs;
+        return h->csr_regs;
+    }
     *n = 0;
     for (u32 csr = 0; csr < 4096; csr++)
         *n += find(h, csr, &index) != NULL;
@@ -601,7 +605,9 @@ const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n)
         *out++ = (struct cpu_reg){ .name = name, .group = "csr", .bits = (u16)h->config.xlen, .number = csr,
                                    .fields = r->fields, .doc = arena_printf(a, "%s (%s)", r->doc, r->section) };
     }
-    return regs;
+    struct hart *known = (struct hart *)(uintptr_t)h; /* a remembered answer, not state */
+    known->n_csr_regs = *n;
+    return known->csr_regs = regs;
 }
 
 /* --- Sstc ------------------------------------------------------------------------------------------------------- */

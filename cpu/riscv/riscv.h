@@ -74,6 +74,8 @@ struct hart {
     struct timebase timebase; /* mtime */
     struct timer stimer;      /* Sstc: fires when mtime reaches stimecmp */
     struct riscv_engine *engine;
+    const struct cpu_reg *csr_regs; /* riscv_csr_regs() */
+    size_t n_csr_regs;
 };
 
 struct cpu *riscv_new(struct arena *a, const struct riscv_config *config, unsigned index, struct space *mem,
@@ -106,7 +108,8 @@ bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, b
 /* For debuggers: no checks, no side effects; false when this model has no such CSR. */
 bool riscv_csr_peek(const struct hart *h, u32 csr, u64 *value);
 bool riscv_csr_poke(struct hart *h, u32 csr, u64 value); /* WARL holds; the caller drops TLB and blocks afterwards */
-/* Those of this model, with fields; ends with a NULL name. Made anew in the arena of h->cpu.mem: call it once. */
+/* Those of this model by number, with fields; ends with a NULL name. Made when first asked for, in the arena of
+ * h->cpu.mem. */
 const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n);
 
 void riscv_sstc_init(struct hart *h);  /* riscv_new: h->stimer, when h->cpu.name and clock are set */
@@ -130,7 +133,8 @@ struct riscv_xlat {
     bool cacheable;  /* the answer holds for the whole 4 KiB page (PMP regions may be smaller) */
     bool dirty;      /* loads only: a store through this mapping needs no further A/D work */
 };
-void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv, struct riscv_xlat *out);
+void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv,
+                     struct riscv_xlat *out);
 /* The privilege that loads and stores use now (MPRV). */
 unsigned riscv_data_priv(const struct hart *h);
 bool riscv_pmp_allows(const struct hart *h, u64 pa, u64 size, enum cpu_access access, unsigned priv, bool *whole_page);
