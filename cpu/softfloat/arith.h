@@ -16,8 +16,9 @@ SF_INLINE sf_bits sf_add(struct sf_format f, struct sf_env *e, sf_bits a, sf_bit
     }
     if (subtract)
         b ^= sf_sign_bit(f);
-    bool swap = sf_magnitude(f, a) < sf_magnitude(f, b);
-    struct sf_num x = sf_unpack_raw(f, swap ? b : a), y = sf_unpack_raw(f, swap ? a : b);
+    /* Which is larger is anyone's guess, so no branch: masks. */
+    sf_bits swap = (a ^ b) & -(sf_bits)(sf_magnitude(f, a) < sf_magnitude(f, b));
+    struct sf_num x = sf_unpack_raw(f, a ^ swap), y = sf_unpack_raw(f, b ^ swap);
     y.sig = sf_sig_shr_jam(y.sig, x.exp - y.exp);
 
     if (x.sign == y.sign) {
@@ -167,19 +168,18 @@ SF_INLINE sf_bits sf_fma(struct sf_format f, struct sf_env *e, sf_bits a, sf_bit
     sf_wide p = sf_wide_mul(x.sig, y.sig), w = sf_wide_from(z.sig);
     /* Shifting loses bits only if the exponents differ by more than the spare bits below either, and then at most
      * two leading bits can cancel: the jammed bit stays below the round bits. */
-    if (exp >= z.exp) {
-        w = sf_wide_shr_jam(w, exp - z.exp);
-    } else {
-        p = sf_wide_shr_jam(p, z.exp - exp);
-        exp = z.exp;
-    }
+    int apart = exp - z.exp;
+    sf_wide swap = (p ^ w) & -(sf_wide)(apart < 0);
+    p ^= swap;
+    w = sf_wide_shr_jam(w ^ swap, apart < 0 ? -apart : apart);
+    exp = apart < 0 ? z.exp : exp;
+    bool p_sign = apart < 0 ? z.sign : sign;
     if (sign == z.sign) {
         w = p + w;
-    } else if (p >= w) {
-        w = p - w;
     } else {
-        w = w - p;
-        sign = z.sign;
+        sf_wide negative = -(sf_wide)(p < w); /* p is larger unless both had the same exponent or the next */
+        w = ((p - w) ^ negative) - negative;
+        sign = p_sign ^ (negative != 0);
     }
     if (UNLIKELY(w == 0))
         return sf_zero(f, e->rounding == SF_DOWN);

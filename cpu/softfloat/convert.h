@@ -4,18 +4,17 @@
 
 #include "cpu/softfloat/round.h"
 
-/* Whether sig * 2^-drop (0 < drop) rounds away from zero, and whether it is inexact. */
-SF_INLINE bool sf_rounds_up(unsigned rounding, bool sign, sf_sig sig, int drop, bool *inexact)
+/* sig * 2^-drop, drop > 0, rounded to an integer. */
+SF_INLINE sf_sig sf_shr_round(unsigned rounding, bool sign, sf_sig sig, int drop, bool *inexact)
 {
-    if (drop > SF_TOP + 1) { /* less than a half */
-        *inexact = true;
-        return sign ? rounding == SF_DOWN : rounding == SF_UP;
+    if (drop > SF_TOP + 1) { /* less than a half: so is this */
+        sig = 1;
+        drop = SF_TOP + 1;
     }
-    sf_sig low = ((sf_sig)1 << drop) - 1, inc = sf_increment(rounding, sign, low);
-    *inexact = (sig & low) != 0;
-    if (sf_tie(rounding, sig, low))
-        return sig >> drop & 1;
-    return ((sig & low) + inc) >> drop;
+    sf_sig low = ((sf_sig)1 << drop) - 1, rest = sig & low;
+    *inexact = rest != 0;
+    return ((sig >> drop) + ((rest + sf_increment(rounding, sign, low)) >> drop)) &
+           ~(sf_sig)sf_tie(rounding, sig, low);
 }
 
 /* To an integer of `bits` (32 or 64) bits, sign- or zero-extended. Out of range: RISC-V Unprivileged, "F", table
@@ -35,8 +34,7 @@ SF_INLINE u64 sf_to_int(struct sf_format f, struct sf_env *e, sf_bits a, int bit
     bool inexact = false;
     u64 v;
     if (drop > 0) {
-        v = drop > SF_TOP ? 0 : (u64)(x.sig >> drop);
-        v += sf_rounds_up(e->rounding, sign, x.sig, drop, &inexact);
+        v = (u64)sf_shr_round(e->rounding, sign, x.sig, drop, &inexact);
     } else if (drop >= SF_TOP - 63) {
         v = (u64)x.sig << -drop;
     } else {
@@ -68,11 +66,11 @@ SF_INLINE sf_bits sf_round_to_int(struct sf_format f, struct sf_env *e, sf_bits 
         return UNLIKELY(sf_is_nan(f, a)) ? sf_nan2(f, e, a, a) : a;
     if (sf_is_zero(f, a))
         return a;
-    bool inexact, up;
+    bool inexact;
     if (drop > f.frac_bits) { /* below one: zero or one */
         struct sf_num x = sf_unpack_raw(f, a);
-        up = sf_rounds_up(e->rounding, x.sign, x.sig, SF_TOP - (x.exp - f.bias), &inexact);
-        a = sf_zero(f, x.sign) | (up ? (sf_bits)f.bias << f.frac_bits : 0);
+        bool one = sf_shr_round(e->rounding, x.sign, x.sig, SF_TOP - (x.exp - f.bias), &inexact);
+        a = sf_zero(f, x.sign) | (one ? (sf_bits)f.bias << f.frac_bits : 0);
     } else {
         /* On the pattern itself: a carry out of the fraction goes on into the exponent. */
         sf_sig low = ((sf_sig)1 << drop) - 1;

@@ -53,6 +53,13 @@ static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
     case 11: frac = rng_next(rng) >> (64 - f.frac_bits) << i; break;
     default: frac = rng_next(rng); break;
     }
+    if ((choice >> 9 & 15) == 0) { /* zero, the smallest and largest subnormal and normal, one, infinity, NaNs */
+        const u64 inf = (u64)max << f.frac_bits;
+        const u64 special[] = { 0, 1, ones, ones + 1, inf - 1, (u64)bias << f.frac_bits, inf, inf | 1, inf | ones, 0, inf };
+        u64 v = special[(choice >> 16) % ARRAY_LEN(special)];
+        exp = (int)(v >> f.frac_bits);
+        frac = v;
+    }
     return (choice >> 8 & 1) << (f.exp_bits + f.frac_bits) | (u64)exp << f.frac_bits | (frac & ones);
 }
 
