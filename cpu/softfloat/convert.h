@@ -41,13 +41,13 @@ SF_INLINE u64 sf_to_int(struct sf_format f, struct sf_env *e, sf_bits a, int bit
         e->flags |= SF_INVALID;
         return sign ? smallest : largest;
     }
-    if (sign ? v > (is_signed ? largest + 1 : 0) : v > largest) {
+    if (UNLIKELY(v > (is_signed ? largest + sign : largest & ((u64)sign - 1)))) {
         e->flags |= SF_INVALID;
         return sign ? smallest : largest;
     }
     if (inexact)
         e->flags |= SF_INEXACT;
-    return sign ? -v : v;
+    return (v ^ -(u64)sign) + sign; /* negated */
 }
 
 SF_INLINE sf_bits sf_from_int(struct sf_format f, struct sf_env *e, bool sign, u64 magnitude)
