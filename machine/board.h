@@ -21,6 +21,7 @@ struct board_part {
     unsigned count; /* 0 means 1; further ones at base + stride, wires' line + 1 */
     u64 stride;
     const char *props; /* "a=1,b=2" */
+    const char *when;  /* only if this property of the board is on ("aclint"), or off ("!aclint"); NULL: always */
     struct board_wire wires[4];
 };
 

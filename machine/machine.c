@@ -1,7 +1,6 @@
 /* The life of a machine: made from a table, reset, looked at, freed. The run loop is in run.c. */
 #include "machine/machine.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,14 +67,11 @@ void machine_free(struct machine *m)
         arena_free(m->arena);
 }
 
+/* RAM keeps what it held, as it does on a warm reset; boot() puts firmware and kernel back in place. */
 void machine_reset(struct machine *m)
 {
     for (struct timer *t = m->clock.timers; t; t = t->next)
         timer_cancel(&m->clock, t);
-    for (struct ram *r = m->rams; r; r = r->next) {
-        memset(r->host, 0, r->size);
-        ram_written(r, 0, r->size);
-    }
     for (struct device *d = m->devices; d; d = d->next)
         device_reset(d);
     m->turn = 0;
