@@ -28,7 +28,7 @@ struct board_part {
 struct board {
     const char *name, *doc;
     const char *isa; /* "riscv" */
-    const char *default_cpu;
+    unsigned xlen;           /* 32 or 64; 0: either */
     unsigned max_cpus;
     u64 master_hz;
     u64 ram_base, default_ram, max_ram;

@@ -286,10 +286,15 @@ bool build_parts(struct machine *m, struct err *e)
 
 /* --- harts and wires --------------------------------------------------------------------------------------- */
 
+const char *machine_cpu_model(const struct machine *m)
+{
+    return m->config->cpu ? m->config->cpu : m->config->xlen == 32 ? "rv32" : "rv64";
+}
+
 bool build_harts(struct machine *m, struct err *e)
 {
     struct riscv_config rc;
-    const char *cpu = m->config->cpu ? m->config->cpu : m->board->default_cpu;
+    const char *cpu = machine_cpu_model(m);
     if (!riscv_config_parse(cpu, m->config->xlen, &rc, e))
         return false;
     struct timebase tb = m->board->timebase(m);

@@ -37,6 +37,10 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
         err_set(e, "machine '%s' takes 1 to %u CPUs, not %u (-smp)", b->name, b->max_cpus, config->cpus);
         return NULL;
     }
+    if (b->xlen && b->xlen != config->xlen) {
+        err_set(e, "machine '%s' has %u-bit CPUs; run it with orrery-system-riscv%u", b->name, b->xlen, b->xlen);
+        return NULL;
+    }
     struct arena *a = arena_new();
     struct machine *m = ARENA_NEW(a, struct machine);
     m->arena = a;

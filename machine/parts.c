@@ -1,10 +1,13 @@
 /* What exists: every board and every device class, by name. */
 #include "iodev/bus/virtio-mmio.h"
+#include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/misc/bare-console.h"
 #include "iodev/misc/sifive-test.h"
+#include "iodev/misc/virtio-rng.h"
+#include "iodev/net/virtio-net.h"
 #include "machine/board.h"
 #include "machine/machine.h"
 
@@ -19,6 +22,10 @@ const struct device_class *const machine_device_classes[] = {
     &riscv_aclint_mswi_class,
     &riscv_aclint_sswi_class,
     &sifive_test_class,
+    &virtio_mmio_class,
+    &virtio_blk_class,
+    &virtio_net_class,
+    &virtio_rng_class,
     &bare_console_class,
     NULL,
 };

@@ -109,7 +109,6 @@ const struct board board_virt = {
     .name = "virt",
     .doc = "RISC-V board for virtual machines, as QEMU's",
     .isa = "riscv",
-    .default_cpu = "rv64",
     .max_cpus = 8,
     .master_hz = 1000000000,
     .ram_base = VIRT_RAM,
