@@ -36,7 +36,8 @@ static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
     }
     exp = exp < 0 ? 0 : exp > max ? max : exp;
     r = rng_next(rng);
-    unsigned i = (unsigned)(r >> 32) % (unsigned)(f.frac_bits + 1), j = (unsigned)(r >> 48) % (unsigned)(f.frac_bits + 1);
+    const unsigned places = (unsigned)f.frac_bits + 1;
+    unsigned i = (unsigned)(r >> 32) % places, j = (unsigned)(r >> 48) % places;
     u64 frac;
     switch (choice >> 4 & 15) {
     case 0: frac = 0; break;
@@ -55,7 +56,8 @@ static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
     }
     if ((choice >> 9 & 15) == 0) { /* zero, the smallest and largest subnormal and normal, one, infinity, NaNs */
         const u64 inf = (u64)max << f.frac_bits;
-        const u64 special[] = { 0, 1, ones, ones + 1, inf - 1, (u64)bias << f.frac_bits, inf, inf | 1, inf | ones, 0, inf };
+        const u64 special[] = { 0, 1, ones, ones + 1, inf - 1, (u64)bias << f.frac_bits, inf,
+                                inf | 1, inf | ones, 0, inf };
         u64 v = special[(choice >> 16) % ARRAY_LEN(special)];
         exp = (int)(v >> f.frac_bits);
         frac = v;
