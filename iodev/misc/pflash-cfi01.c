@@ -47,9 +47,9 @@ static const u8 query[] = {
     'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00, 0, 0, 0, 0,        /* 10: command set 0001, its table at 0x31 */
     0x45, 0x55, 0, 0, 0x07, 0x07, 0x0a, 0, 0x04, 0x04, 0x04, 0, /* 1b: voltages, typical and worst times */
     24, 0x02, 0x00, 11, 0,                                     /* 27: 2^24 bytes, x8/x16, buffer of 2^11 bytes */
-    1, 127, 0, 0x00, 0x02, 0, 0, 0, 0,                         /* 2c: 128 sectors of 0x200 * 256 bytes */
+    1, 127, 0, 0x00, 0x02,                                     /* 2c: 128 sectors of 0x200 * 256 bytes */
 };
-static const u8 extended[] = { 'P', 'R', 'I', '1', '0', 0, 0, 0, 0, 0, 0, 0, 0 }; /* at 0x35: see query_byte */
+static const u8 extended[] = { 'P', 'R', 'I', '1', '0', 0, 0, 0, 0, 0, 0, 0, 0 }; /* 31 */
 
 static struct pflash *pf(const struct device *d)
 {
@@ -108,10 +108,8 @@ static void erase(struct device *d, u64 sector)
 static u8 query_byte(u64 a)
 {
     if (a >= 0x10 && a < 0x10 + sizeof query)
-        a -= 0x10;
-    else
-        return a >= 0x31 && a < 0x31 + sizeof extended ? extended[a - 0x31] : 0;
-    return query[a];
+        return query[a - 0x10];
+    return a >= 0x31 && a < 0x31 + sizeof extended ? extended[a - 0x31] : 0;
 }
 
 /* What one chip answers at its word address. */
