@@ -42,7 +42,7 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
     const char *file = dwarf_linesrc(l, NULL, NULL);
     if (!file || number <= 0)
         return false;
-    *out = (struct source_pos){ .file = file, .line = number, .is_stmt = stmt, .low = a };
+    *out = (struct source_pos){ .file = file, .line = number, .low = a, .at_start = stmt && a == at };
     dwarf_linecol(l, &out->column);
     /* Rows that say the same line are one piece. */
     for (size_t i = low - 1; i > 0;) {
@@ -55,7 +55,7 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
         if (!other || strcmp(other, file))
             break;
         out->low = b;
-        out->is_stmt |= st;
+        out->at_start |= st && b == at;
     }
     out->high = out->low;
     for (size_t i = low; i < n; i++) {

@@ -99,7 +99,7 @@ struct source_pos {
     const char *file; /* as recorded: owned by the symbols */
     int line, column;
     u64 low, high;    /* the addresses of this row; high is where the next row begins */
-    bool is_stmt;
+    bool at_start;    /* a statement's row begins exactly at the address asked for */
 };
 
 bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);
