@@ -1,6 +1,6 @@
 /* Character back ends: what -serial, -monitor and -chardev name.
  *
- * A back end has one user: a serial device (by a struct char_port) or code of the front end (by callbacks, for monitors).
+ * A back end has one user: a serial device (by a struct char_port), or a monitor (by callbacks).
  * With mux=on, or "mon:" before the rest, several share it: see mux.h. */
 #ifndef HOST_CHAR_CHAR_H
 #define HOST_CHAR_CHAR_H
