@@ -2,6 +2,7 @@
 #include "iodev/bus/virtio-mmio.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
+#include "iodev/char/virtio-console.h"
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/misc/bare-console.h"
@@ -32,6 +33,9 @@ const struct device_class *const machine_device_classes[] = {
     &virtio_blk_class,
     &virtio_net_class,
     &virtio_rng_class,
+    &virtio_serial_class,
+    &virtconsole_class,
+    &virtserialport_class,
     &bare_console_class,
     NULL,
 };
