@@ -26,7 +26,7 @@ static void delivered(void *opaque, const u8 *frame, size_t len, u64 position, u
         pcap_write(n->dump, frame, len, position, hz);
 }
 
-struct host_net *host_net_user_open(struct host_loop *l, const char *spec, const char *id, struct err *e)
+struct host_net *host_net_open(struct host_loop *l, const char *spec, const char *id, struct err *e)
 {
     char word[32];
     size_t w = strcspn(spec, ",");
@@ -97,20 +97,14 @@ char *host_net_info(struct host_net *n)
     return n->kind->info ? n->kind->info(n) : xstrdup("");
 }
 
-bool host_net_dump(struct host_net *n, const char *path, struct err *e)
+bool host_net_dump(struct host_net *n, const char *path, u32 maxlen, struct err *e)
 {
-    struct pcap *p = pcap_open(path, e);
+    struct pcap *p = pcap_open(path, maxlen, e);
     if (!p)
         return false;
     pcap_close(n->dump);
     n->dump = p;
     return true;
-}
-
-void host_net_dump_maxlen(struct host_net *n, u32 bytes)
-{
-    if (n->dump)
-        pcap_maxlen(n->dump, bytes);
 }
 
 void host_net_clock(struct host_net *n, const struct clock *c)

@@ -9,7 +9,7 @@
 struct host_net;
 
 /* spec: "user[,NAME=VALUE]..." as after -netdev. An id= inside wins over `id`. */
-struct host_net *host_net_user_open(struct host_loop *l, const char *spec, const char *id, struct err *e);
+struct host_net *host_net_open(struct host_loop *l, const char *spec, const char *id, struct err *e);
 void host_net_close(struct host_net *n); /* NULL is allowed; before the loop goes, after the machine went */
 
 const char *host_net_id(const struct host_net *n);
@@ -22,10 +22,9 @@ bool host_net_unforward(struct host_net *n, const char *rule, struct err *e);
 /* For `info usernet`: connections and forwards as text; free() it. */
 char *host_net_info(struct host_net *n);
 
-/* Every frame of both directions into a pcap file, stamped with guest time.
+/* Every frame of both directions into a pcap file, stamped with guest time; frames are cut to maxlen bytes (0: not).
  * Give the clock when there is a machine; before that the time is 0. */
-bool host_net_dump(struct host_net *n, const char *path, struct err *e);
-void host_net_dump_maxlen(struct host_net *n, u32 bytes); /* longer frames are cut */
+bool host_net_dump(struct host_net *n, const char *path, u32 maxlen, struct err *e);
 void host_net_clock(struct host_net *n, const struct clock *c);
 
 #endif

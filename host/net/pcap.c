@@ -26,7 +26,7 @@ static void put(struct pcap *p, const void *bytes, size_t n)
     fprintf(stderr, "orrery: %s cannot be written (%s); the dump ends here\n", p->path, strerror(errno));
 }
 
-struct pcap *pcap_open(const char *path, struct err *e)
+struct pcap *pcap_open(const char *path, u32 maxlen, struct err *e)
 {
     FILE *f = fopen(path, "wbe");
     if (!f) {
@@ -36,7 +36,7 @@ struct pcap *pcap_open(const char *path, struct err *e)
     struct pcap *p = xcalloc(1, sizeof *p);
     p->f = f;
     p->path = xstrdup(path);
-    p->maxlen = PCAP_MAXLEN;
+    p->maxlen = maxlen ? maxlen : 65535;
     u8 h[24] = { 0 };
     store_le(h, 4, MAGIC_NS);
     store_le(h + 4, 2, 2); /* version 2.4 */
@@ -45,11 +45,6 @@ struct pcap *pcap_open(const char *path, struct err *e)
     store_le(h + 20, 4, LINK_ETHERNET);
     put(p, h, sizeof h);
     return p;
-}
-
-void pcap_maxlen(struct pcap *p, u32 bytes)
-{
-    p->maxlen = bytes < PCAP_MAXLEN ? bytes : PCAP_MAXLEN;
 }
 
 void pcap_write(struct pcap *p, const u8 *frame, size_t len, u64 ticks, u64 hz)

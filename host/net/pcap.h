@@ -5,11 +5,8 @@
 #include "base/err.h"
 #include "base/types.h"
 
-#define PCAP_MAXLEN 65535
-
 struct pcap;
-struct pcap *pcap_open(const char *path, struct err *e);
-void pcap_maxlen(struct pcap *p, u32 bytes); /* longer frames are cut from now on; PCAP_MAXLEN at first */
+struct pcap *pcap_open(const char *path, u32 maxlen, struct err *e); /* maxlen 0: 65535 */
 void pcap_write(struct pcap *p, const u8 *frame, size_t len, u64 ticks, u64 hz); /* at tick `ticks` of a clock of hz */
 void pcap_close(struct pcap *p);                                                 /* NULL is allowed */
 

@@ -46,7 +46,7 @@ static void open_net(const char *spec)
 {
     static struct input_channel ch = { "/net0", frame_room, frame_in, NULL, NULL };
     e.text[0] = 0;
-    n = host_net_user_open(l, spec, "n0", &e);
+    n = host_net_open(l, spec, "n0", &e);
     if (!n)
         printf("%s\n", e.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(n);
@@ -377,8 +377,7 @@ static void positions_and_dump(void)
         char path[] = "/tmp/orrery-pcap-XXXXXX";
         close(mkstemp(path));
         open_net("user,ipv6=off");
-        CU_ASSERT_TRUE(host_net_dump(n, path, &e));
-        host_net_dump_maxlen(n, 60);
+        CU_ASSERT_TRUE(host_net_dump(n, path, 60, &e));
         host_net_clock(n, &w.m.clock);
         w.m.clock.now = 5000000123;
         lease();
@@ -402,7 +401,7 @@ static void positions_and_dump(void)
 static bool refused(const char *spec, const char *because)
 {
     e.text[0] = 0;
-    struct host_net *bad = host_net_user_open(l, spec, "n0", &e);
+    struct host_net *bad = host_net_open(l, spec, "n0", &e);
     if (bad)
         host_net_close(bad);
     bool ok = !bad && strstr(e.text, because);
