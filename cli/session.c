@@ -9,8 +9,8 @@
 #include "debugger/debugger.h"
 #include "host/block/image.h"
 #include "host/file/file.h"
-#include "host/net/pcap.h"
-#include "host/net/slirp.h"
+#include "host/net/net.h"
+#include "iodev/block/virtio-blk.h"
 #include "machine/board.h"
 #include "machine/build.h"
 #include "machine/record.h"
@@ -131,7 +131,6 @@ static bool open_drive(struct session *s, unsigned n, struct err *e)
     }
     if (strcmp(iface, "virtio"))
         return true;
-    extern const struct device_class virtio_blk_class;
     struct prop_value *p = ARENA_NEW(s->arena, struct prop_value);
     *p = (struct prop_value){ "drive", b->id, NULL };
     if (s->mc.n_devices == MACHINE_MAX_DEVICES)
@@ -240,7 +239,7 @@ static bool open_nets(struct session *s, struct err *e)
             return err_set(e, "-netdev %s: it needs id=", l->text);
         if (s->n_nets == ARRAY_LEN(s->nets))
             return err_set(e, "more than %zu networks", ARRAY_LEN(s->nets));
-        struct host_net *n = host_net_user_open(s->loop, l->text, id, e);
+        struct host_net *n = host_net_open(s->loop, l->text, id, e);
         if (!n)
             return err_prefix(e, "-netdev %s", l->text);
         s->nets[s->n_nets++] = n;
@@ -265,7 +264,7 @@ static bool open_objects(struct session *s, struct err *e)
                 n = s->nets[k];
         if (!n || !file)
             return err_set(e, "-object %s: it needs netdev= of a -netdev and file=", l->text);
-        if (!host_net_dump(n, file, e))
+        if (!host_net_dump(n, file, 0, e))
             return false;
     }
     return true;
@@ -431,6 +430,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m = machine_new(&s->mc, e);
     if (!s->m)
         return false;
+    for (unsigned i = 0; i < s->n_nets; i++)
+        host_net_clock(s->nets[i], &s->m->clock);
     s->m->hashes.every = o->hash_every;
     s->m->hashes.next = o->hash_every;
     s->m->hashes.report = report_hash;

@@ -416,6 +416,12 @@ static void mmio_reset(struct device *d)
         device_reset(d->child);
 }
 
+/* The line's level is in the state of whoever receives it. */
+static void mmio_loaded(struct device *d)
+{
+    MMIO_STATE(d)->isr &= VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG;
+}
+
 static void mmio_describe(const struct device *d, struct buf *out)
 {
     if (!d->child)
@@ -461,5 +467,6 @@ const struct device_class virtio_mmio_class = {
     .banks = { &mmio_bank },
     .build = mmio_build,
     .reset = mmio_reset,
+    .loaded = mmio_loaded,
     .describe = mmio_describe,
 };

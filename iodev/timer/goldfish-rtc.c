@@ -107,6 +107,11 @@ static void time_low_write(struct device *d, u32 index, u64 value, u64 old)
     set_time(d, (time_ns(d) & ~(u64)UINT32_MAX) | value);
 }
 
+static u64 time_high_get(const struct device *d, u32 index)
+{
+    return rtc(d)->high;
+}
+
 static void time_high_write(struct device *d, u32 index, u64 value, u64 old)
 {
     set_time(d, value << 32 | (u32)time_ns(d));
@@ -159,7 +164,7 @@ static void clear_interrupt_write(struct device *d, u32 index, u64 value, u64 ol
 static const struct reg_desc regs[] = {
     { .name = "TIME_LOW", .offset = 0, .width = 4, .slot = REG_NO_SLOT, .get = time_low_get, .read = time_low_read,
       .write = time_low_write, .doc = "nanoseconds since 1970, low half; a read latches the high half", .section = SECTION },
-    { .name = "TIME_HIGH", .offset = 4, .width = 4, .slot = REG_SLOT(struct rtc, high), .write = time_high_write,
+    { .name = "TIME_HIGH", .offset = 4, .width = 4, .slot = REG_NO_SLOT, .get = time_high_get, .write = time_high_write,
       .doc = "high half as of the last read of TIME_LOW; a write sets the clock", .section = SECTION },
     { .name = "ALARM_LOW", .offset = 8, .width = 4, .slot = REG_NO_SLOT, .get = alarm_low_get, .write = alarm_low_write,
       .doc = "alarm time, low half; a write arms it", .section = SECTION },
