@@ -117,7 +117,8 @@ struct stop_report {
     enum stop_reason reason;
     struct stop_point *point;
     u8 before[WATCH_MAX_BYTES]; /* of a watchpoint */
-    u64 function_ended; /* the return address of `finish`, else 0 */
+    u64 function_ended; /* an address in the function that `finish` ended, else 0 */
+    bool new_frame;     /* it stopped in another function than it began in */
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);
