@@ -3,6 +3,7 @@
 #ifndef IODEV_BACKEND_H
 #define IODEV_BACKEND_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/types.h"
 
@@ -27,6 +28,10 @@ struct block_ops {
     bool (*flush)(struct block_port *b, struct err *e);
     /* Makes the range read as zeroes, freeing space where the format can. */
     bool (*zero)(struct block_port *b, u64 offset, u64 len, struct err *e);
+    /* For snapshots: everything written since the image was opened, and putting it back (undoing what was
+     * written since). NULL: the medium cannot. */
+    void (*changes_save)(struct block_port *b, struct buf *out);
+    bool (*changes_load)(struct block_port *b, struct reader *in, struct err *e);
 };
 struct block_port {
     const struct block_ops *ops;

@@ -9,12 +9,13 @@ struct machine;
 /* Where an output of a part goes. */
 struct board_wire {
     u8 out;         /* of this part */
-    const char *to; /* part name: its irq_in(line); "hartN" or "harts" (one output per hart, from `out` on) */
+    u8 step;        /* to "harts": output out + step * N goes to hart N */
+    const char *to; /* part name: its irq_in(line); "harts": one output for each hart */
     u32 line;       /* input line there; for harts the mip bit */
 };
 
 struct board_part {
-    const char *name; /* "uart0"; "virtio%d" with count */
+    const char *name; /* "uart0"; with count "virtio-mmio" becomes virtio-mmio0, virtio-mmio1, ... */
     const struct device_class *cls;
     u64 base[DEVICE_MAX_BANKS];
     unsigned count; /* 0 means 1; further ones at base + stride, wires' line + 1 */
@@ -33,6 +34,8 @@ struct board {
     u64 rom_base, rom_size; /* reset ROM; size 0: none */
     const struct board_part *parts; /* ends with a NULL name */
     const struct prop_desc *props;  /* of -machine; may be NULL */
+    /* After the parts are built and wired, before the harts: returns the counter they show as `time`. */
+    struct timebase (*timebase)(struct machine *m);
     /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */
     bool (*boot)(struct machine *m, struct err *e);
 };

@@ -75,7 +75,7 @@ enum machine_stop {
     MACHINE_BREAK,     /* stop.cpu is about to execute stop.addr */
     MACHINE_WATCH,     /* see stop.cpu->hit */
     MACHINE_POWEROFF,  /* the guest turned itself off: exit status in stop.code (0 pass, else fail) */
-    MACHINE_RESET,     /* the guest asked for reset; the caller calls machine_reset() or ends */
+    MACHINE_RESET,     /* the guest asked for reset and the configuration says no_reboot; otherwise it just happens */
     MACHINE_PANIC,     /* the guest cannot go on: stop.text says why */
     MACHINE_SEMIHOST,  /* stop.cpu wants a semihosting call served */
     MACHINE_DIVERGED,  /* replay differs from the recording: stop.text */
@@ -112,13 +112,16 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
+    struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
+    void (*quantum_end)(struct cpu *c); /* of the ISA */
 
-    struct recorder *recorder; /* NULL: not recording */
+    struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
-    u64 hash_every;            /* 0: never */
-    void (*on_hash)(void *opaque, u64 position, u64 hash);
-    void *on_hash_opaque;
-    u64 next_hash;
+    struct {                   /* `--hash-every N` */
+        u64 every, next;       /* ticks; 0: never */
+        void (*report)(void *opaque, u64 position, u64 hash);
+        void *opaque;
+    } hashes;
 };
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);
@@ -139,7 +142,6 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
 struct input_channel *machine_channel(struct machine *m, const char *name);
 size_t input_room(const struct input_channel *ch);
 
-/* A debugger's write to guest state (registers, memory): counted as input, so recordings note it. */
 void machine_stops_changed(struct machine *m);
 void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
 

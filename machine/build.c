@@ -1,0 +1,319 @@
+/* From a board's table to memory, parts, harts and wires. */
+#include "machine/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "cpu/riscv/riscv.h"
+#include "iodev/bus/virtio.h"
+#include "machine/board.h"
+
+/* --- properties -------------------------------------------------------------------------------------------- */
+
+struct prop_value *props_parse(struct arena *a, const char *text, struct err *e)
+{
+    struct prop_value *first = NULL, **end = &first;
+    char *s = text ? arena_strdup(a, text) : NULL;
+    while (s && *s) {
+        /* One "name=value": unescape ",," in place and cut at a single comma. */
+        char *out = s, *in = s;
+        while (*in && !(in[0] == ',' && in[1] != ',')) {
+            in += in[0] == ',';
+            *out++ = *in++;
+        }
+        char *next = *in ? in + 1 : in;
+        *out = 0;
+        char *value = strchr(s, '=');
+        if (value)
+            *value++ = 0;
+        if (!*s) {
+            err_set(e, "a name is missing in '%s'", text);
+            return NULL;
+        }
+        *end = ARENA_NEW(a, struct prop_value);
+        **end = (struct prop_value){ s, value ? value : "on", NULL };
+        end = &(*end)->next;
+        s = next;
+    }
+    return first;
+}
+
+static void append(struct arena *a, struct prop_value **list, const char *name, const char *text)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = ARENA_NEW(a, struct prop_value);
+    **list = (struct prop_value){ name, text, NULL };
+}
+
+const char *machine_board_prop(const struct machine *m, const char *name)
+{
+    const char *text = NULL;
+    struct arena *a = m->arena;
+    for (struct prop_value *v = props_parse(a, m->config->board_props, NULL); v; v = v->next)
+        if (!strcmp(v->name, name))
+            text = v->text;
+    for (const struct prop_desc *p = m->board->props; !text && p && p->name; p++)
+        if (!strcmp(p->name, name))
+            text = p->fallback;
+    return text;
+}
+
+static bool check_board_props(struct machine *m, struct err *e)
+{
+    const char *text = m->config->board_props;
+    struct prop_value *v = props_parse(m->arena, text, e);
+    if (text && *text && !v)
+        return false;
+    for (; v; v = v->next) {
+        const char *best = NULL;
+        unsigned score = 0;
+        const struct prop_desc *p = m->board->props;
+        for (; p && p->name && strcmp(p->name, v->name); p++)
+            suggest(v->name, p->name, &best, &score);
+        if (!p || !p->name)
+            return err_set(e, "machine '%s' has no property '%s'%s%s%s", m->board->name, v->name, best ? " (did you mean '" : "",
+                           best ? best : "", best ? "'?)" : "");
+    }
+    return true;
+}
+
+/* `-global CLASS.NAME=VALUE` for this class. */
+static void add_globals(struct machine *m, const struct device_class *cls, struct prop_value **list)
+{
+    size_t n = strlen(cls->name);
+    for (const struct prop_value *g = m->config->globals; g; g = g->next)
+        if (!strncmp(g->name, cls->name, n) && g->name[n] == '.')
+            append(m->arena, list, g->name + n + 1, g->text);
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------ */
+
+struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 size, bool rom, struct err *e)
+{
+    struct ram *r = ram_new(m->arena, name, size, rom, e);
+    if (!r || !space_add_ram(m->mem, base, r, e))
+        return NULL;
+    struct ram **end = &m->rams;
+    while (*end)
+        end = &(*end)->next;
+    *end = r;
+    return r;
+}
+
+bool build_memory(struct machine *m, struct err *e)
+{
+    const struct board *b = m->board;
+    u64 size = m->config->ram_size ? m->config->ram_size : b->default_ram;
+    if (size > b->max_ram || size < PAGE_SIZE || (size & PAGE_MASK))
+        return err_set(e, "machine '%s' takes 4 KiB to %llu MiB of memory in whole pages, not %llu bytes (-m)", b->name,
+                       (unsigned long long)(b->max_ram >> 20), (unsigned long long)size);
+    if (!check_board_props(m, e))
+        return false;
+    if (b->rom_size && !machine_add_ram(m, "rom", b->rom_base, b->rom_size, true, e))
+        return false;
+    return machine_add_ram(m, "ram", b->ram_base, size, false, e) != NULL;
+}
+
+/* --- parts ------------------------------------------------------------------------------------------------- */
+
+static void *find_port(void *const *list, unsigned n, const char *(*id)(const void *), const char *want)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (list[i] && !strcmp(id(list[i]), want))
+            return list[i];
+    return NULL;
+}
+
+static const char *block_id(const void *p) { return ((const struct block_port *)p)->id; }
+static const char *net_id(const void *p) { return ((const struct net_port *)p)->id; }
+static const char *char_id(const void *p) { return ((const struct char_port *)p)->id; }
+
+/* drive=, netdev= and chardev= name what the front end opened. */
+static bool resolve_ports(struct machine *m, struct device *d, struct err *e)
+{
+    const struct machine_config *c = m->config;
+    for (const struct prop_desc *p = d->cls->props; p && p->name; p++) {
+        const char *id = device_prop(d, p->name);
+        if (!id)
+            continue;
+        if (p->kind == PROP_DRIVE && !(d->drive = find_port((void *const *)c->drives, c->n_drives, block_id, id)))
+            return err_set(e, "device '%s': there is no drive '%s'; define it with -drive id=%s,file=...", d->cls->name, id, id);
+        if (p->kind == PROP_NETDEV && !(d->net = find_port((void *const *)c->nets, c->n_nets, net_id, id)))
+            return err_set(e, "device '%s': there is no netdev '%s'; define it with -netdev user,id=%s", d->cls->name, id, id);
+        if (p->kind == PROP_CHARDEV && !(d->chr = find_port((void *const *)c->chars, c->n_chars, char_id, id)))
+            return err_set(e, "device '%s': there is no chardev '%s'; define it with -chardev stdio,id=%s", d->cls->name, id, id);
+    }
+    return true;
+}
+
+static struct device *add_device(struct machine *m, const struct device_class *cls, const char *path,
+                                 struct prop_value *props, struct err *e)
+{
+    struct device *d = device_new(&m->env, cls, path, props, e);
+    if (!d || !resolve_ports(m, d, e))
+        return NULL;
+    return d;
+}
+
+/* Only built devices join the list: they are reset, saved and hashed in its order. */
+static bool finish_device(struct machine *m, struct device *d, struct err *e)
+{
+    if (d->cls->build && !d->cls->build(d, e))
+        return err_prefix(e, "device %s", d->path);
+    struct device **end = &m->devices;
+    while (*end)
+        end = &(*end)->next;
+    *end = d;
+    return true;
+}
+
+static bool has_prop(const struct device_class *cls, enum prop_kind kind, const char *name)
+{
+    for (const struct prop_desc *p = cls->props; p && p->name; p++)
+        if (p->kind == kind && (!name || !strcmp(p->name, name)))
+            return true;
+    return false;
+}
+
+static char *part_path(struct machine *m, const struct board_part *p, unsigned k)
+{
+    return p->count ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
+}
+
+static bool build_part(struct machine *m, const struct board_part *p, unsigned k, unsigned *serial, struct err *e)
+{
+    struct prop_value *props = NULL;
+    add_globals(m, p->cls, &props);
+    for (struct prop_value *v = props_parse(m->arena, p->props, e); v; v = v->next)
+        append(m->arena, &props, v->name, v->text);
+    if (has_prop(p->cls, PROP_U64, "harts"))
+        append(m->arena, &props, "harts", arena_printf(m->arena, "%u", m->config->cpus));
+    char *path = part_path(m, p, k);
+    struct device *d = add_device(m, p->cls, path, props, e);
+    if (!d)
+        return false;
+    /* Board parts take what -serial and -drive if=pflash gave them: by number and by their own name. */
+    if (has_prop(p->cls, PROP_CHARDEV, NULL) && !d->chr && *serial < ARRAY_LEN(m->config->serial))
+        d->chr = m->config->serial[(*serial)++];
+    if (has_prop(p->cls, PROP_DRIVE, NULL) && !d->drive)
+        d->drive = find_port((void *const *)m->config->drives, m->config->n_drives, block_id, path + 1);
+    if (!finish_device(m, d, e))
+        return false;
+    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
+        if (p->cls->banks[b] && p->base[b] && !device_map(d, b, m->mem, p->base[b] + k * p->stride, e))
+            return false;
+    return true;
+}
+
+/* A free slot for a device on the virtio bus: the one that bus= names, or the last free one, as QEMU picks. */
+static struct device *virtio_slot(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
+{
+    struct device *found = NULL;
+    for (struct device *d = m->devices; d; d = d->next) {
+        if (strcmp(d->cls->name, "virtio-mmio"))
+            continue;
+        char name[64];
+        snprintf(name, sizeof name, "virtio-mmio-bus.%s", d->path + strlen("/virtio-mmio"));
+        if (bus && strcmp(bus, name))
+            continue;
+        if (!d->child)
+            found = d;
+        else if (bus)
+            return err_set(e, "bus '%s' already holds a %s", bus, d->child->cls->name), NULL;
+    }
+    if (!found)
+        err_set(e, bus ? "device '%s': there is no bus '%s'" : "device '%s': no virtio slot is left on this machine", cls->name, bus);
+    return found;
+}
+
+static bool build_plugged(struct machine *m, struct err *e)
+{
+    for (unsigned i = 0; i < m->config->n_devices; i++) {
+        const struct device_class *cls = m->config->device[i].cls;
+        struct prop_value *props = NULL;
+        const char *bus = NULL;
+        add_globals(m, cls, &props);
+        for (const struct prop_value *v = m->config->device[i].props; v; v = v->next) {
+            if (!strcmp(v->name, "bus"))
+                bus = v->text;
+            else
+                append(m->arena, &props, v->name, v->text);
+        }
+        if (!cls->bus || strcmp(cls->bus, "virtio"))
+            return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
+        struct device *slot = virtio_slot(m, cls, bus, e);
+        if (!slot)
+            return false;
+        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
+        struct device *d = add_device(m, cls, arena_printf(m->arena, "%s/%s", slot->path, name), props, e);
+        if (!d || !finish_device(m, d, e) || !virtio_plug(slot, d, e))
+            return false;
+    }
+    return true;
+}
+
+bool build_parts(struct machine *m, struct err *e)
+{
+    unsigned serial = 0;
+    for (const struct board_part *p = m->board->parts; p->name; p++)
+        for (unsigned k = 0; k < (p->count ? p->count : 1); k++)
+            if (!build_part(m, p, k, &serial, e))
+                return false;
+    return build_plugged(m, e);
+}
+
+/* --- harts and wires --------------------------------------------------------------------------------------- */
+
+bool build_harts(struct machine *m, struct err *e)
+{
+    struct riscv_config rc;
+    const char *cpu = m->config->cpu ? m->config->cpu : m->board->default_cpu;
+    if (!riscv_config_parse(cpu, m->config->xlen, &rc, e))
+        return false;
+    struct timebase tb = m->board->timebase(m);
+    for (unsigned i = 0; i < m->config->cpus; i++) {
+        struct cpu *c = riscv_new(m->arena, &rc, i, m->mem, &m->clock, &m->bus, tb, e);
+        if (!c)
+            return false;
+        c->semihosting = m->config->semihosting;
+        c->skip_stop_at = CLOCK_NEVER;
+        m->cpus[m->n_cpus++] = c;
+    }
+    m->quantum_end = riscv_quantum_end;
+    return true;
+}
+
+static void hart_irq(void *opaque, u32 line, bool level)
+{
+    struct cpu *c = opaque;
+    c->ops->set_irq(c, line, level);
+}
+
+static bool connect(struct machine *m, struct device *d, const struct board_wire *w, unsigned k, struct err *e)
+{
+    if (!strcmp(w->to, "harts")) {
+        for (unsigned i = 0; i < m->n_cpus; i++)
+            d->out[w->out + i * w->step] = (struct wire){ hart_irq, m->cpus[i], w->line };
+        return true;
+    }
+    struct device *to = machine_device(m, w->to);
+    if (!to || !to->cls->irq_in)
+        return err_set(e, "board '%s': '%s' takes no interrupts", m->board->name, w->to);
+    d->out[w->out] = device_irq_input(to, w->line + k);
+    return true;
+}
+
+bool build_wires(struct machine *m, struct err *e)
+{
+    for (const struct board_part *p = m->board->parts; p->name; p++)
+        for (unsigned k = 0; k < (p->count ? p->count : 1); k++) {
+            struct device *d = machine_device(m, part_path(m, p, k));
+            for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
+                if (!connect(m, d, w, k, e))
+                    return false;
+        }
+    return true;
+}

@@ -1,0 +1,18 @@
+/* Building a machine from a board's table: machine_new() calls these in order. */
+#ifndef MACHINE_BUILD_H
+#define MACHINE_BUILD_H
+
+#include "machine/machine.h"
+
+bool build_memory(struct machine *m, struct err *e);
+bool build_parts(struct machine *m, struct err *e);
+bool build_harts(struct machine *m, struct err *e);
+bool build_wires(struct machine *m, struct err *e);
+
+/* "name=value,flag,name=value" into a list (a bare name means on); "," is written ",,". NULL on error. */
+struct prop_value *props_parse(struct arena *a, const char *text, struct err *e);
+/* A property of -machine, or its fallback. */
+const char *machine_board_prop(const struct machine *m, const char *name);
+struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 size, bool rom, struct err *e);
+
+#endif

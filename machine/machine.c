@@ -1,0 +1,156 @@
+/* The life of a machine: made from a table, reset, looked at, freed. The run loop is in run.c. */
+#include "machine/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/suggest.h"
+#include "machine/board.h"
+#include "machine/build.h"
+
+static const struct board *board_named(const char *name, struct err *e)
+{
+    const char *best = NULL;
+    unsigned score = 0;
+    for (const struct board *const *b = machine_boards; *b; b++) {
+        if (!strcmp((*b)->name, name))
+            return *b;
+        suggest(name, (*b)->name, &best, &score);
+    }
+    err_set(e, "there is no machine '%s'%s%s%s; '-machine ?' lists them", name, best ? " (did you mean '" : "",
+            best ? best : "", best ? "'?)" : "");
+    return NULL;
+}
+
+static void fini_clock(void *p)
+{
+    clock_fini(p);
+}
+
+struct machine *machine_new(const struct machine_config *config, struct err *e)
+{
+    const struct board *b = board_named(config->board, e);
+    if (!b || !board_validate(b, e))
+        return NULL;
+    if (config->cpus < 1 || config->cpus > b->max_cpus || config->cpus > MACHINE_MAX_CPUS) {
+        err_set(e, "machine '%s' takes 1 to %u CPUs, not %u (-smp)", b->name, b->max_cpus, config->cpus);
+        return NULL;
+    }
+    struct arena *a = arena_new();
+    struct machine *m = ARENA_NEW(a, struct machine);
+    m->arena = a;
+    m->board = b;
+    m->config = config;
+    clock_init(&m->clock, b->master_hz);
+    arena_defer(a, fini_clock, &m->clock);
+    m->mem = space_new(a, "system");
+    m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
+    m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .seed = config->seed };
+    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e)) {
+        arena_free(a);
+        return NULL;
+    }
+    for (struct device *d = m->devices; d; d = d->next)
+        device_reset(d);
+    if (!b->boot(m, e)) {
+        arena_free(a);
+        return NULL;
+    }
+    m->turn_left = m->quantum;
+    return m;
+}
+
+void machine_free(struct machine *m)
+{
+    if (m)
+        arena_free(m->arena);
+}
+
+void machine_reset(struct machine *m)
+{
+    for (struct timer *t = m->clock.timers; t; t = t->next)
+        timer_cancel(&m->clock, t);
+    for (struct ram *r = m->rams; r; r = r->next) {
+        memset(r->host, 0, r->size);
+        ram_written(r, 0, r->size);
+    }
+    for (struct device *d = m->devices; d; d = d->next)
+        device_reset(d);
+    m->turn = 0;
+    m->turn_left = m->quantum;
+    struct err e;
+    if (!m->board->boot(m, &e)) /* it worked when the machine was made, from the same blobs */
+        machine_request(m, MACHINE_PANIC, 0, e.text);
+}
+
+u64 machine_position(const struct machine *m)
+{
+    return m->clock.now;
+}
+
+u64 machine_hash(struct machine *m)
+{
+    u64 h = clock_hash(&m->clock, 0);
+    h = hash_u64(m->turn, h);
+    h = hash_u64(m->turn_left, h);
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        struct cpu *c = m->cpus[i];
+        h = hash_u64(c->retired, h);
+        h = hash_u64(c->idle, h);
+        h = state_hash(c->ops->state, c, h);
+    }
+    for (struct device *d = m->devices; d; d = d->next)
+        h = state_hash(d->cls->state, d->state, h);
+    for (struct ram *r = m->rams; r; r = r->next)
+        h = ram_hash(r, h);
+    return h;
+}
+
+void machine_request(struct machine *m, enum machine_stop why, int code, const char *text)
+{
+    if (m->request_pending)
+        return; /* the first one counts */
+    m->request_pending = true;
+    m->stop = (struct machine_stop_info){ .why = why, .code = code };
+    snprintf(m->stop.text, sizeof m->stop.text, "%s", text ? text : "");
+    clock_kick(&m->clock);
+}
+
+struct device *machine_device(struct machine *m, const char *path)
+{
+    for (struct device *d = m->devices; d; d = d->next)
+        if (!strcmp(d->path, path) || (d->path[0] == '/' && !strcmp(d->path + 1, path)))
+            return d;
+    return NULL;
+}
+
+struct input_channel *machine_channel(struct machine *m, const char *name)
+{
+    for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)
+        if (!strcmp(ch->name, name))
+            return ch;
+    return NULL;
+}
+
+size_t input_room(const struct input_channel *ch)
+{
+    return ch->room ? ch->room(ch->opaque) : SIZE_MAX;
+}
+
+void machine_stops_changed(struct machine *m)
+{
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        m->cpus[i]->stops = m->stops.n_code || m->stops.n_watch ? &m->stops : NULL;
+        m->cpus[i]->ops->stops_changed(m->cpus[i]);
+    }
+}
+
+void machine_observe(struct machine *m, const struct cpu_observer *o)
+{
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        m->cpus[i]->observer = o;
+        m->cpus[i]->ops->stops_changed(m->cpus[i]);
+    }
+}

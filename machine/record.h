@@ -1,0 +1,33 @@
+/* Record and replay. A recording wraps machine_input(); a replay replaces it.
+ *
+ * File: "ORRYREC1", then chunks of { u8 kind, u32 length, bytes }, all little-endian (docs/formats.md):
+ *   'C' configuration: whatever text the caller gave, compared and parsed by the caller
+ *   'I' input: position, channel name, bytes
+ *   'H' state: position, hash of the whole, state of every hart, hash of every device and memory
+ *   'E' end: position, hash */
+#ifndef MACHINE_RECORD_H
+#define MACHINE_RECORD_H
+
+#include "machine/machine.h"
+
+#define RECORD_DEFAULT_HASH_EVERY 250000000
+
+struct recorder;
+/* sink gets the bytes of the file as they come; hash_every in ticks. Sets m->recorder. */
+struct recorder *recorder_new(struct machine *m, const char *config_text, u64 hash_every,
+                              void (*sink)(void *opaque, const void *bytes, size_t n), void *opaque);
+void recorder_input(struct recorder *r, u64 position, const char *channel, const u8 *bytes, size_t n);
+u64 recorder_next(const struct recorder *r); /* the position of the next state hash */
+void recorder_hash(struct recorder *r, struct machine *m);
+void recorder_end(struct recorder *r, struct machine *m); /* writes 'E'; m->recorder is NULL after */
+
+struct replayer;
+/* The configuration text of a recording, for building its machine; NULL and err if it is not one. Free it. */
+char *recording_config(const u8 *data, size_t size, struct err *e);
+/* data outlives the machine. Sets m->replayer. */
+struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, struct err *e);
+u64 replayer_next(const struct replayer *r);
+enum machine_stop replayer_step(struct replayer *r, struct machine *m); /* what is due now */
+u64 replayer_end(const struct replayer *r); /* position of the end; CLOCK_NEVER when the recording was cut off */
+
+#endif

@@ -1,0 +1,139 @@
+/* The run loop. Everything that happens at a position happens in this order: timers that are due, the state hash,
+ * input, then instructions of the hart whose turn it is. Stopping and going on at any position changes nothing. */
+#include "machine/machine.h"
+#include "machine/record.h"
+
+#include <stdio.h>
+
+static u64 min_u64(u64 a, u64 b)
+{
+    return a < b ? a : b;
+}
+
+/* The hart that goes next, or NULL when all wait. A turn ends when its quantum is used up or its hart waits. */
+static struct cpu *whose_turn(struct machine *m)
+{
+    struct cpu *c = m->cpus[m->turn];
+    if (m->turn_left && c->ops->has_work(c))
+        return c;
+    for (unsigned i = 1; i <= m->n_cpus; i++) {
+        unsigned next = (m->turn + i) % m->n_cpus;
+        c = m->cpus[next];
+        if (!c->ops->has_work(c))
+            continue;
+        m->quantum_end(m->cpus[m->turn]);
+        m->turn = next;
+        m->turn_left = m->quantum;
+        return c;
+    }
+    return NULL;
+}
+
+/* Nothing but instructions happens before this position. */
+static u64 next_happening(struct machine *m)
+{
+    u64 next = clock_next(&m->clock);
+    if (m->hashes.every)
+        next = min_u64(next, m->hashes.next);
+    if (m->recorder)
+        next = min_u64(next, recorder_next(m->recorder));
+    if (m->replayer)
+        next = min_u64(next, replayer_next(m->replayer));
+    return next;
+}
+
+static enum machine_stop stop(struct machine *m, enum machine_stop why, struct cpu *c)
+{
+    m->stop.why = why;
+    m->stop.cpu = c;
+    if (c)
+        m->stop.addr = why == MACHINE_WATCH ? c->hit.addr : c->ops->get_pc(c);
+    return why;
+}
+
+enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
+{
+    struct clock *clock = &m->clock;
+    for (;;) {
+        clock_fire(clock);
+        if (m->request_pending) {
+            m->request_pending = false;
+            if (m->stop.why != MACHINE_RESET || m->config->no_reboot)
+                return m->stop.why;
+            machine_reset(m);
+            continue;
+        }
+        if (m->hashes.every && clock->now >= m->hashes.next) {
+            m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
+            m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
+        }
+        if (m->recorder && clock->now >= recorder_next(m->recorder))
+            recorder_hash(m->recorder, m);
+        if (m->replayer && clock->now >= replayer_next(m->replayer)) {
+            enum machine_stop why = replayer_step(m->replayer, m);
+            if (why != MACHINE_REACHED)
+                return stop(m, why, NULL);
+            continue;
+        }
+        if (clock->now >= until)
+            return stop(m, MACHINE_REACHED, NULL);
+        u64 limit = min_u64(until, next_happening(m));
+        struct cpu *c = whose_turn(m);
+        if (!c) {
+            /* In a replay nobody types: the recorded input says when the waiting ends. */
+            if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer))
+                return stop(m, MACHINE_IDLE, NULL);
+            clock->now = limit;
+            continue;
+        }
+        u64 start = clock->now;
+        u64 budget = min_u64(limit - start, m->turn_left);
+        clock->horizon = start + budget;
+        clock->attention = false;
+        enum cpu_stop why = c->ops->run(c, budget);
+        u64 used = clock->now - start;
+        m->turn_left -= min_u64(used, m->turn_left);
+        if (used)
+            m->last_ran = c;
+        switch (why) {
+        case CPU_BUDGET:
+        case CPU_IDLE:
+        case CPU_ATTENTION: break;
+        case CPU_BREAK: return stop(m, MACHINE_BREAK, c);
+        case CPU_WATCH: return stop(m, MACHINE_WATCH, c);
+        case CPU_SEMIHOST: return stop(m, MACHINE_SEMIHOST, c);
+        }
+    }
+}
+
+enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
+{
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        m->cpus[i]->skip_stop_at = m->clock.now;
+    m->last_ran = NULL;
+    for (;;) {
+        bool idle = true;
+        for (unsigned i = 0; i < m->n_cpus; i++)
+            idle = idle && !m->cpus[i]->ops->has_work(m->cpus[i]);
+        u64 until = m->clock.now + 1;
+        if (idle && clock_next(&m->clock) > until)
+            until = clock_next(&m->clock);
+        enum machine_stop why = machine_run(m, until, true);
+        if (why != MACHINE_REACHED || m->last_ran == cpu)
+            return why;
+    }
+}
+
+void machine_advance(struct machine *m, u64 when)
+{
+    u64 limit = min_u64(when, next_happening(m));
+    if (limit > m->clock.now)
+        m->clock.now = limit;
+}
+
+void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n)
+{
+    if (m->recorder)
+        recorder_input(m->recorder, m->clock.now, ch->name, bytes, n);
+    ch->deliver(ch->opaque, bytes, n);
+}
