@@ -83,13 +83,14 @@ static struct rv_page **page_head(struct riscv_engine *e, struct ram *ram, u64 i
     return &e->pages[(index ^ (u64)(uintptr_t)ram >> 8) & (RV_PAGE_HASH - 1)];
 }
 
-/* The outer loop has made room. */
 struct rv_page *rv_page_get(struct riscv_engine *e, struct ram *ram, u64 index)
 {
     struct rv_page **head = page_head(e, ram, index);
     for (struct rv_page *p = *head; p; p = p->next)
         if (p->ram == ram && p->index == index)
             return p;
+    if (e->code_size - e->code_used < sizeof(struct rv_page) + 64 + block_bytes(RV_BLOCK_SLOTS))
+        return NULL; /* within a chain: the outer loop makes room */
     struct rv_page *p = code_alloc(e, sizeof *p);
     *p = (struct rv_page){ .next = *head, .ram = ram, .index = index, .host = ram->host + (index << PAGE_SHIFT) };
     *head = p;

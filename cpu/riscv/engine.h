@@ -11,6 +11,8 @@
 #define CPU_RISCV_ENGINE_H
 
 #include "cpu/riscv/insn.h"
+#include "cpu/riscv/priv.h"
+#include "cpu/softfloat/softfloat.h"
 
 struct rv_insn;
 struct rv_ctx;
@@ -126,6 +128,7 @@ struct riscv_engine {
     enum rv_reason reason;
     enum cpu_stop stop;
     bool running;
+    bool stale;      /* blocks were made for other stop points */
     bool leave;      /* the instruction in progress is the last before the outer loop looks again */
     bool look;       /* interrupts may be pending */
     bool new_ctx;    /* the context may have changed */
@@ -138,6 +141,9 @@ struct riscv_engine {
     /* The fault of the access just tried. */
     u8 cause;
     u64 tval;
+    u64 value;  /* what rv_load and its like read. Handlers must not pass on addresses of their own variables:
+                 * the compiler could not make sibling calls of their continuations. */
+    struct sf_env sf;
 
     struct { /* between the load and the store of an AMO */
         u8 *host;
@@ -167,7 +173,8 @@ struct riscv_engine {
         u64 blocks, flushes, tlb_fills, tlb_flushes, dropped_pages;
     } count;
 
-    const struct cpu_reg *regs;
+    const struct cpu_reg *regs; /* made when first asked for */
+    size_t first_csr, n_regs;
 };
 
 #define RV_PAGE_HASH 4096
@@ -175,11 +182,6 @@ struct riscv_engine {
 #define RV_BLOCK_MAX 64 /* instructions */
 #define RV_BLOCK_SLOTS (2 * RV_BLOCK_MAX + 8)
 
-#define MSTATUS_FS ((u64)3 << 13)
-#define MSTATUS_SUM ((u64)1 << 18)
-#define MSTATUS_MXR ((u64)1 << 19)
-#define MSTATUS_TVM ((u64)1 << 20)
-#define MSTATUS_TW ((u64)1 << 21)
 
 /* Without sibling calls (-O0, sanitizers) handlers return to a loop instead of calling the next. */
 #if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -238,16 +240,17 @@ u32 rv_bits(const struct rv_insn *i);
 void rv_effects(struct hart *h, unsigned effects);
 void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value);
 enum { OBS_X, OBS_F, OBS_CSR };
+enum cpu_stop rv_run(struct cpu *c, u64 max_ticks);
 
 /* --- memory: tlb.c --- */
 /* False: engine->cause and tval say why. Otherwise the access is done. Any alignment. */
-bool rv_load(RV_ARGS, u64 va, unsigned size, u64 *value);
+bool rv_load(RV_ARGS, u64 va, unsigned size); /* engine->value */
 bool rv_store(RV_ARGS, u64 va, unsigned size, u64 value);
 /* A read-modify-write of RAM in two halves; the second cannot fail. */
-bool rv_amo_load(RV_ARGS, u64 va, unsigned size, u64 *value);
+bool rv_amo_load(RV_ARGS, u64 va, unsigned size);
 void rv_amo_store(struct hart *h, unsigned size, u64 value);
-bool rv_lr(RV_ARGS, u64 va, unsigned size, u64 *value);
-bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value, bool *done);
+bool rv_lr(RV_ARGS, u64 va, unsigned size);
+bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value); /* engine->value: 0 when it was done */
 bool rv_cbo(RV_ARGS, u64 va, bool zero);
 void rv_tlb_flush(struct hart *h, bool machine_too);
 void rv_tlb_init(struct riscv_engine *e);

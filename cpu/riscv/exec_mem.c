@@ -31,19 +31,18 @@
 /* LR and SC (14.2): the reservation is the physical address and ends with any SC or the quantum. */
 static i64 lr(RV_ARGS, unsigned size)
 {
-    u64 v;
-    if (!rv_lr(RV_PASS, rv_addr(h, h->x[i->rs1]), size, &v))
+    if (!rv_lr(RV_PASS, rv_addr(h, h->x[i->rs1]), size))
         return rv_fault(RV_PASS);
+    const V v = h->engine->value;
     WR(size == 4 ? SX32(v) : v);
     return rv_finish(RV_PASS);
 }
 
 static i64 sc(RV_ARGS, unsigned size)
 {
-    bool done;
-    if (!rv_sc(RV_PASS, rv_addr(h, h->x[i->rs1]), size, RS2, &done))
+    if (!rv_sc(RV_PASS, rv_addr(h, h->x[i->rs1]), size, RS2))
         return rv_fault(RV_PASS);
-    WR(!done);
+    WR(h->engine->value);
     return rv_finish(RV_PASS);
 }
 
@@ -56,8 +55,7 @@ i64 rv32_lr_d(RV_ARGS) { return lr(RV_PASS, 8); }
 i64 rv32_sc_w(RV_ARGS) { return sc(RV_PASS, 4); }
 i64 rv32_sc_d(RV_ARGS) { return sc(RV_PASS, 8); }
 
-/* Cache blocks (chapter 19): there is no cache; what remains is permission. xenvcfg: CBIE bits 5:4, CBCFE bit 6,
- * CBZE bit 7; each level's field governs the levels below it. */
+/* Cache blocks (chapter 19): there is no cache; what remains is permission: each level's envcfg governs the levels below it. */
 static bool cbo_allowed(const struct hart *h, u64 bits)
 {
     if (h->priv != PRIV_M && !(h->menvcfg & bits))
@@ -65,18 +63,18 @@ static bool cbo_allowed(const struct hart *h, u64 bits)
     return !(h->priv == PRIV_U && riscv_has(h, RV_S) && !(h->senvcfg & bits));
 }
 
-static i64 cbo(RV_ARGS, u64 bits, bool zero)
+static i64 cbo(RV_ARGS, unsigned bits)
 {
     if (!cbo_allowed(h, bits))
         return rv_illegal(RV_PASS);
-    if (!rv_cbo(RV_PASS, rv_addr(h, h->x[i->rs1]), zero))
+    if (!rv_cbo(RV_PASS, rv_addr(h, h->x[i->rs1]), bits == ENVCFG_CBZE))
         return rv_fault(RV_PASS);
     return rv_finish(RV_PASS);
 }
 
-i64 rv64_cbo_inval(RV_ARGS) { return cbo(RV_PASS, 0x30, false); }
-i64 rv64_cbo_clean(RV_ARGS) { return cbo(RV_PASS, 0x40, false); }
-i64 rv64_cbo_zero(RV_ARGS) { return cbo(RV_PASS, 0x80, true); }
-i64 rv32_cbo_inval(RV_ARGS) { return cbo(RV_PASS, 0x30, false); }
-i64 rv32_cbo_clean(RV_ARGS) { return cbo(RV_PASS, 0x40, false); }
-i64 rv32_cbo_zero(RV_ARGS) { return cbo(RV_PASS, 0x80, true); }
+i64 rv64_cbo_inval(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBIE); }
+i64 rv64_cbo_clean(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBCFE); }
+i64 rv64_cbo_zero(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBZE); }
+i64 rv32_cbo_inval(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBIE); }
+i64 rv32_cbo_clean(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBCFE); }
+i64 rv32_cbo_zero(RV_ARGS) { return cbo(RV_PASS, ENVCFG_CBZE); }

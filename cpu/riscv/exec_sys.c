@@ -5,39 +5,42 @@
     i64 rv64_##name(RV_ARGS) { return name(RV_PASS); }   \
     i64 rv32_##name(RV_ARGS) { return name(RV_PASS); }
 
-enum csr_op { CSR_WRITE, CSR_SET, CSR_CLEAR };
+/* Helpers with variables whose address is taken are kept out of the handlers: see engine->value. */
+#define OUT_OF_LINE __attribute__((noinline))
 
 /* Volume I, 7.1. rs1 (or zimm) 0 with set and clear does not write. */
-static i64 csr(RV_ARGS, enum csr_op op, bool zimm)
+OUT_OF_LINE static bool do_csr(struct hart *h, const struct rv_insn *i, enum riscv_csr_op op, u64 operand)
 {
-    u32 number = (u32)i->imm;
-    u64 operand = zimm ? i->rs1 : h->x[i->rs1], old;
-    bool write = op == CSR_WRITE || i->rs1;
+    bool write = op == CSR_OP_WRITE || i->rs1;
     unsigned effects = 0;
+    u64 old, now;
 
-    rv_sync(h, i, budget);
-    if (!riscv_csr_read(h, number, write, &old))
-        return rv_illegal(RV_PASS);
-    if (write) {
-        u64 value = op == CSR_WRITE ? operand : op == CSR_SET ? old | operand : old & ~operand;
-        if (h->config.xlen == 32)
-            value = (u32)value;
-        if (!riscv_csr_write(h, number, value, &effects))
-            return rv_illegal(RV_PASS);
-        rv_effects(h, effects);
-        if (UNLIKELY(h->engine->obs) && riscv_csr_peek(h, number, &value))
-            rv_observe_reg(h, OBS_CSR, number, value);
-    }
+    if (h->config.xlen == 32)
+        operand = (u32)operand;
+    if (!riscv_csr_rmw(h, (u32)i->imm, op, operand, write, &old, &effects))
+        return false;
+    rv_effects(h, effects);
+    if (UNLIKELY(h->engine->obs) && write && riscv_csr_peek(h, (u32)i->imm, &now))
+        rv_observe_reg(h, OBS_CSR, (u32)i->imm, now);
     h->x[i->rd] = h->config.xlen == 32 ? (u64)(i64)(i32)(u32)old : old;
+    return true;
+}
+
+/* Always part of its handlers: its arguments do not all fit registers, so a call of it would not be a sibling's. */
+__attribute__((always_inline)) static inline i64 csr(RV_ARGS, enum riscv_csr_op op, bool zimm)
+{
+    rv_sync(h, i, budget);
+    if (!do_csr(h, i, op, zimm ? i->rs1 : h->x[i->rs1]))
+        return rv_illegal(RV_PASS);
     return rv_finish(RV_PASS);
 }
 
-static i64 csrrw(RV_ARGS) { return csr(RV_PASS, CSR_WRITE, false); }
-static i64 csrrs(RV_ARGS) { return csr(RV_PASS, CSR_SET, false); }
-static i64 csrrc(RV_ARGS) { return csr(RV_PASS, CSR_CLEAR, false); }
-static i64 csrrwi(RV_ARGS) { return csr(RV_PASS, CSR_WRITE, true); }
-static i64 csrrsi(RV_ARGS) { return csr(RV_PASS, CSR_SET, true); }
-static i64 csrrci(RV_ARGS) { return csr(RV_PASS, CSR_CLEAR, true); }
+static i64 csrrw(RV_ARGS) { return csr(RV_PASS, CSR_OP_WRITE, false); }
+static i64 csrrs(RV_ARGS) { return csr(RV_PASS, CSR_OP_SET, false); }
+static i64 csrrc(RV_ARGS) { return csr(RV_PASS, CSR_OP_CLEAR, false); }
+static i64 csrrwi(RV_ARGS) { return csr(RV_PASS, CSR_OP_WRITE, true); }
+static i64 csrrsi(RV_ARGS) { return csr(RV_PASS, CSR_OP_SET, true); }
+static i64 csrrci(RV_ARGS) { return csr(RV_PASS, CSR_OP_CLEAR, true); }
 
 static i64 ecall(RV_ARGS)
 {
@@ -64,15 +67,23 @@ static i64 ebreak(RV_ARGS)
     return rv_trap(RV_PASS, CAUSE_BREAKPOINT, rv_pc(h, i, vpage));
 }
 
-/* Volume II, 3.3.2. The return address comes from the CSR; h->pc is set by riscv_?ret(). */
-static i64 trap_return(RV_ARGS, bool (*ret)(struct hart *h, unsigned *effects))
+OUT_OF_LINE static bool do_return(struct hart *h, bool (*ret)(struct hart *h, unsigned *effects))
 {
     unsigned effects = 0;
+    if (!ret(h, &effects))
+        return false;
+    h->pc = rv_addr(h, h->pc);
+    rv_effects(h, effects | EFFECT_CONTEXT | EFFECT_IRQ);
+    return true;
+}
+
+/* Volume II, 3.3.2. The return address comes from the CSR; h->pc is set by riscv_?ret(). */
+__attribute__((always_inline)) static inline i64 trap_return(RV_ARGS, bool (*ret)(struct hart *h, unsigned *effects))
+{
     rv_sync(h, i, budget);
     h->pc = rv_pc(h, i, vpage);
-    if (!ret(h, &effects))
+    if (!do_return(h, ret))
         return rv_illegal(RV_PASS);
-    rv_effects(h, effects | EFFECT_CONTEXT | EFFECT_IRQ);
     h->engine->leave = false;
     h->engine->reason = RV_GO_ON;
     if (h->cpu.clock->attention) {

@@ -60,18 +60,16 @@
     }
 #define FALLBACK(c) ((void)0)
 #define LOAD(v, type, addr)                                              \
-    u64 v##_raw;                                                         \
-    if (!rv_load(RV_PASS, ADDR(addr), sizeof(type), &v##_raw))           \
+    if (!rv_load(RV_PASS, ADDR(addr), sizeof(type)))                  \
         return rv_fault(RV_PASS);                                        \
-    const V v = (V)(type)v##_raw
+    const V v = (V)(type)h->engine->value
 #define STORE(type, addr, value)                                         \
     if (!rv_store(RV_PASS, ADDR(addr), sizeof(type), value))             \
         return rv_fault(RV_PASS)
 #define AMO(v, type, addr)                                               \
-    u64 v##_raw;                                                         \
-    if (!rv_amo_load(RV_PASS, ADDR(addr), sizeof(type), &v##_raw))       \
+    if (!rv_amo_load(RV_PASS, ADDR(addr), sizeof(type)))              \
         return rv_fault(RV_PASS);                                        \
-    const V v = (V)(type)v##_raw
+    const V v = (V)(type)h->engine->value
 #define AMO_STORE(v, type, value) rv_amo_store(h, sizeof(type), value)
 #elif SLOW == 2
 #define SEM(name, ...)                                                   \

@@ -209,8 +209,9 @@ static unsigned first_part(u64 va, unsigned size)
     return room < size ? (unsigned)room : size;
 }
 
-bool rv_load(RV_ARGS, u64 va, unsigned size, u64 *value)
+bool rv_load(RV_ARGS, u64 va, unsigned size)
 {
+    u64 *value = &h->engine->value;
     struct where w, w2 = { 0 };
     unsigned first = first_part(va, size);
     u64 va2 = rv_addr(h, va + first);
@@ -270,14 +271,14 @@ static bool locate_atomic(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned s
     return w->host || fault(h, load ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS, va);
 }
 
-bool rv_amo_load(RV_ARGS, u64 va, unsigned size, u64 *value)
+bool rv_amo_load(RV_ARGS, u64 va, unsigned size)
 {
     struct riscv_engine *e = h->engine;
     struct where w;
     if (!locate_atomic(h, ctx, va, size, CPU_WRITE, &w))
         return false;
-    *value = load_le(w.host, size);
-    seen(h, va, w.pa, size, CPU_READ, 0, *value);
+    e->value = load_le(w.host, size);
+    seen(h, va, w.pa, size, CPU_READ, 0, e->value);
     e->amo.host = w.host;
     e->amo.ram = w.ram;
     e->amo.at = w.at;
@@ -300,8 +301,9 @@ void rv_amo_store(struct hart *h, unsigned size, u64 value)
     seen(h, e->amo.va, w.pa, size, CPU_WRITE, old, value);
 }
 
-bool rv_lr(RV_ARGS, u64 va, unsigned size, u64 *value)
+bool rv_lr(RV_ARGS, u64 va, unsigned size)
 {
+    u64 *value = &h->engine->value;
     struct where w;
     if (!locate_atomic(h, ctx, va, size, CPU_READ, &w))
         return false;
@@ -312,14 +314,15 @@ bool rv_lr(RV_ARGS, u64 va, unsigned size, u64 *value)
     return true;
 }
 
-bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value, bool *done)
+bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value)
 {
     struct where w;
     if (!locate_atomic(h, ctx, va, size, CPU_WRITE, &w))
         return false;
-    *done = h->lr_valid && h->lr_addr == w.pa;
+    bool done = h->lr_valid && h->lr_addr == w.pa;
     h->lr_valid = false;
-    if (*done) {
+    h->engine->value = !done;
+    if (done) {
         u64 old = load_le(w.host, size);
         value &= size_mask(size);
         store_le(w.host, size, value);
@@ -383,7 +386,8 @@ bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **
         return true;
     rv_listen(h->engine, r->ram);
     *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);
-    *f = (struct rv_fetch){ vpage, ctx->gen, *page };
+    if (*page)
+        *f = (struct rv_fetch){ vpage, ctx->gen, *page };
     return true;
 }
 
