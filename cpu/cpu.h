@@ -48,7 +48,8 @@ struct cpu_retire {
     bool taken;     /* a conditional branch whose condition held */
     bool trapped;   /* did not retire: an exception was taken; next_pc is the handler */
     u8 privilege;
-    u64 rs1, rs2;   /* operand values as read (RISC-V integer) */
+    u64 rs1, rs2;   /* operand values as read (RISC-V integer); 0 where there is no such operand */
+    u8 rs1_reg, rs2_reg; /* their numbers; 0 where there is none */
     u16 op;         /* index of the instruction's declaration */
     /* Writes to registers and memory in the order of the ISA's log. */
     u8 n_writes;

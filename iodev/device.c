@@ -314,8 +314,10 @@ bool device_map(struct device *d, unsigned bank, struct space *s, u64 base, stru
     const struct reg_bank *b = d->cls->banks[bank];
     struct device_window *w = ARENA_NEW(d->env->arena, struct device_window);
     *w = (struct device_window){ d, bank };
-    u64 size = b->size ? b->size : d->bank_size[bank];
-    struct region *r = space_add_io(s, d->path, base, size, &device_bank_ops, w, e);
+    struct ram *ram = d->cls->bank_ram ? d->cls->bank_ram(d, bank) : NULL;
+    u64 size = ram ? ram->size : b->size ? b->size : d->bank_size[bank];
+    struct region *r = ram ? space_add_romd(s, d->path, base, ram, &device_bank_ops, w, e)
+                           : space_add_io(s, d->path, base, size, &device_bank_ops, w, e);
     if (!r)
         return false;
     d->window[bank].base = base;

@@ -82,6 +82,8 @@ struct device_class { /* constant */
     /* After a snapshot was loaded: recompute what is derived and not saved. May be NULL. */
     void (*loaded)(struct device *d);
     void (*irq_in)(struct device *d, u32 line, bool level); /* interrupt controllers */
+    /* Memory behind a bank (flash): its window reads this while region->read_direct, else the bank. NULL: none. */
+    struct ram *(*bank_ram)(const struct device *d, unsigned bank);
     /* More than registers for `info device`: queues, in-flight requests. May be NULL. */
     void (*describe)(const struct device *d, struct buf *out);
 };

@@ -74,6 +74,8 @@ struct hart {
     struct timebase timebase; /* mtime */
     struct timer stimer;      /* Sstc: fires when mtime reaches stimecmp */
     struct riscv_engine *engine;
+    const struct cpu_reg *csr_regs; /* riscv_csr_regs() */
+    size_t n_csr_regs;
 };
 
 struct cpu *riscv_new(struct arena *a, const struct riscv_config *config, unsigned index, struct space *mem,
@@ -98,10 +100,20 @@ enum riscv_effect {
 bool riscv_csr_read(struct hart *h, u32 csr, bool will_write, u64 *value);
 /* After a successful read with will_write; WARL masks applied. False: illegal instruction. */
 bool riscv_csr_write(struct hart *h, u32 csr, u64 value, unsigned *effects);
+/* A whole CSRRW, CSRRS or CSRRC: read, combine, write (unless !write: CSRRS/CSRRC of x0). *old is what rd gets.
+ * It is the only exact way for mip: the SEIP a read shows is not the SEIP that CSRRS and CSRRC write back (3.1.9).
+ * Call it with cpu.clock->now and cpu.retired as they are before the instruction. */
+enum riscv_csr_op { CSR_OP_WRITE, CSR_OP_SET, CSR_OP_CLEAR };
+bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, bool write, u64 *old, unsigned *effects);
 /* For debuggers: no checks, no side effects; false when this model has no such CSR. */
 bool riscv_csr_peek(const struct hart *h, u32 csr, u64 *value);
-bool riscv_csr_poke(struct hart *h, u32 csr, u64 value);
-const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n); /* those of this model, with fields */
+bool riscv_csr_poke(struct hart *h, u32 csr, u64 value); /* WARL holds; the caller drops TLB and blocks afterwards */
+/* Those of this model by number, with fields; ends with a NULL name. Made when first asked for, in the arena of
+ * h->cpu.mem. */
+const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n);
+
+void riscv_sstc_init(struct hart *h);  /* riscv_new: h->stimer, when h->cpu.name and clock are set */
+void riscv_priv_reset(struct hart *h); /* privilege, CSRs, PMP, reservation as after reset; wires stay as they are */
 
 u64 riscv_mip(const struct hart *h); /* software bits, wires and Sstc together */
 /* The interrupt to take now (cause number), or -1. */
@@ -109,6 +121,7 @@ int riscv_pending(const struct hart *h);
 bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not */
 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
+extern const struct event_type riscv_event_trap;
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
 bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);
@@ -120,7 +133,8 @@ struct riscv_xlat {
     bool cacheable;  /* the answer holds for the whole 4 KiB page (PMP regions may be smaller) */
     bool dirty;      /* loads only: a store through this mapping needs no further A/D work */
 };
-void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv, struct riscv_xlat *out);
+void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv,
+                     struct riscv_xlat *out);
 /* The privilege that loads and stores use now (MPRV). */
 unsigned riscv_data_priv(const struct hart *h);
 bool riscv_pmp_allows(const struct hart *h, u64 pa, u64 size, enum cpu_access access, unsigned priv, bool *whole_page);

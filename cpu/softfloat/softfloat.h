@@ -1,5 +1,6 @@
 /* IEEE 754-2019 binary16/32/64 arithmetic in integers only: the same bits and flags on every host.
- * Values travel as their bit patterns. NaN boxing and sign injection are the CPU's business.
+ * Values travel as their bit patterns: bits above the format are ignored in operands and zero in results. NaN boxing
+ * and sign injection are the CPU's business.
  * Every function takes the environment it rounds and raises flags in. */
 #ifndef CPU_SOFTFLOAT_H
 #define CPU_SOFTFLOAT_H
@@ -22,7 +23,9 @@ enum sf_flag { /* numbered as in RISC-V fflags */
     SF_INVALID = 16,
 };
 
-/* What the architectures disagree on. */
+/* What the architectures disagree on. With default_nan off, the result of an operation on NaNs is the first signalling
+ * NaN made quiet, else the first quiet NaN, in the order of the operands but the addend first in fma (FPProcessNaNs of
+ * the Arm ARM, DDI 0487). Infinity times zero plus a quiet NaN is invalid and gives the default NaN (Arm, RISC-V). */
 struct sf_env {
     u8 rounding;           /* enum sf_rounding */
     u8 flags;              /* enum sf_flag, sticky */

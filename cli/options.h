@@ -1,0 +1,69 @@
+/* The command line, QEMU's and our own: parsed into plain data before anything is opened. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "iodev/device.h"
+
+#define MAX_OF_EACH 16
+
+/* One `name=value` list as typed, e.g. of -drive; `text` for messages. */
+struct option_list {
+    const char *text;
+    struct prop_value *props;
+};
+
+enum pace { PACE_REAL, PACE_NONE };
+
+struct options {
+    struct arena *arena;
+    const char *program;  /* argv[0]'s last part */
+    unsigned xlen;
+    int usage_status;     /* exit status for usage errors: 1 as QEMU's, 2 on our own face */
+
+    const char *machine;  /* board name */
+    const char *machine_props; /* the rest of -machine; "" if none */
+    const char *cpu;
+    unsigned cpus;
+    u64 ram_size, quantum, seed;
+    i64 rtc_base;
+    const char *bios, *kernel, *initrd, *append, *dtb, *dumpdtb;
+    const char *timing;
+    struct option_list drives[MAX_OF_EACH], devices[MAX_OF_EACH], netdevs[MAX_OF_EACH], chardevs[MAX_OF_EACH],
+        objects[MAX_OF_EACH], loaders[MAX_OF_EACH];
+    unsigned n_drives, n_devices, n_netdevs, n_chardevs, n_objects, n_loaders;
+    const char *serials[4];
+    unsigned n_serials;
+    const char *monitor;  /* NULL: default */
+    struct prop_value *globals;
+    bool nographic, display_none, nodefaults, no_default_net;
+    bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;
+    const char *gdb;      /* "tcp::1234"; NULL: none */
+    const char *log_items, *log_file;
+    const char *pidfile;
+
+    /* Ours. */
+    const char *record, *load, *save;
+    const char *traces[MAX_OF_EACH]; /* KIND:FILE */
+    unsigned n_traces;
+    bool state_hash;
+    u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
+    enum pace pace;
+    bool batch;
+    struct {
+        const char *text;
+        bool file;
+    } commands[64]; /* -ex, -x, in order */
+    unsigned n_commands;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE /* printed what was asked: exit 0 */, OPTIONS_BAD /* printed why */ };
+
+/* argv[0] is the program's name for messages, the options follow. What does not begin with '-' is the kernel. */
+enum options_result options_parse(struct options *o, int argc, char **argv);
+
+void options_help(const char *program, bool ours);
+void options_version(const char *program);
+
+#endif

@@ -1,0 +1,145 @@
+/* Traps: entering handlers, returning from them, and which interrupt is next (Privileged, 3.1.6 to 3.1.9, 3.3.2). */
+#include "cpu/riscv/priv.h"
+#include "cpu/riscv/riscv.h"
+
+const struct event_type riscv_event_trap = {
+    "cpu.trap", "a hart enters a trap handler",
+    { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },
+      { "from", EV_STR }, { "to", EV_STR } }
+};
+
+const char *riscv_cause_name(u64 cause, bool interrupt)
+{
+    static const char *const exceptions[] = {
+        [CAUSE_FETCH_MISALIGNED] = "instruction address misaligned", [CAUSE_FETCH_ACCESS] = "instruction access fault",
+        [CAUSE_ILLEGAL] = "illegal instruction", [CAUSE_BREAKPOINT] = "breakpoint",
+        [CAUSE_LOAD_MISALIGNED] = "load address misaligned", [CAUSE_LOAD_ACCESS] = "load access fault",
+        [CAUSE_STORE_MISALIGNED] = "store address misaligned", [CAUSE_STORE_ACCESS] = "store access fault",
+        [CAUSE_ECALL_U] = "environment call from U-mode", [CAUSE_ECALL_S] = "environment call from S-mode",
+        [CAUSE_ECALL_M] = "environment call from M-mode", [CAUSE_FETCH_PAGE] = "instruction page fault",
+        [CAUSE_LOAD_PAGE] = "load page fault", [CAUSE_STORE_PAGE] = "store page fault",
+    };
+    static const char *const interrupts[] = {
+        [1] = "supervisor software interrupt", [3] = "machine software interrupt",
+        [5] = "supervisor timer interrupt",    [7] = "machine timer interrupt",
+        [9] = "supervisor external interrupt", [11] = "machine external interrupt",
+    };
+    const char *name = NULL;
+    if (interrupt && cause < ARRAY_LEN(interrupts))
+        name = interrupts[cause];
+    if (!interrupt && cause < ARRAY_LEN(exceptions))
+        name = exceptions[cause];
+    return name ? name : interrupt ? "reserved interrupt" : "reserved exception";
+}
+
+/* STIP of Sstc is a comparison, not a latch: it is made whenever someone asks (Sstc, chapter 2). */
+u64 riscv_mip(const struct hart *h)
+{
+    u64 mip = h->mip_soft | h->mip_wires;
+    if ((h->menvcfg & ENVCFG_STCE) && h->timebase.read && h->timebase.read(h->timebase.opaque) >= h->stimecmp)
+        mip |= MIP_STIP;
+    return mip;
+}
+
+/* Those for M-mode before those for S-mode; among them external, software, timer (3.1.9). */
+int riscv_pending(const struct hart *h)
+{
+    static const u8 order[] = { 11, 3, 7, 9, 1, 5 };
+    if (!h->mie)
+        return -1;
+    u64 pending = riscv_mip(h) & h->mie;
+    if (!pending)
+        return -1;
+    u64 take = 0;
+    if (h->priv < PRIV_M || (h->mstatus & MSTATUS_MIE))
+        take = pending & ~h->mideleg;
+    if (!take && (h->priv < PRIV_S || (h->priv == PRIV_S && (h->mstatus & MSTATUS_SIE))))
+        take = pending & h->mideleg;
+    if (take)
+        for (size_t i = 0; i < ARRAY_LEN(order); i++)
+            if (take >> order[i] & 1)
+                return order[i];
+    return -1;
+}
+
+bool riscv_wfi_wakes(const struct hart *h)
+{
+    return h->mie && (riscv_mip(h) & h->mie);
+}
+
+static u64 to_xlen(const struct hart *h, u64 v)
+{
+    return h->config.xlen == 64 ? v : (u64)sign_extend(v, 32);
+}
+
+static const char *mode_name(unsigned priv)
+{
+    return priv == PRIV_M ? "M" : priv == PRIV_S ? "S" : "U";
+}
+
+static u64 handler(const struct hart *h, u64 tvec, u64 cause, bool interrupt)
+{
+    u64 base = tvec & ~(u64)3;
+    return to_xlen(h, (tvec & 1) && interrupt ? base + 4 * cause : base);
+}
+
+void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects)
+{
+    u64 deleg = interrupt ? h->mideleg : h->medeleg;
+    bool to_s = h->priv <= PRIV_S && cause < 64 && (deleg >> cause & 1);
+    u64 code = cause | (interrupt ? to_xlen(h, BIT64(h->config.xlen - 1)) : 0);
+    unsigned from = h->priv;
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
+          { .u = cause }, { .u = h->pc }, { .u = tval }, { .s = mode_name(from) }, { .s = to_s ? "S" : "M" });
+    u64 s = h->mstatus;
+    if (to_s) {
+        h->sepc = h->pc;
+        h->scause = code;
+        h->stval = to_xlen(h, tval);
+        s = bits_set(s, 8, 1, from == PRIV_S);
+        s = bits_set(s, 5, 1, (s & MSTATUS_SIE) != 0);
+        h->mstatus = s & ~MSTATUS_SIE;
+        h->priv = PRIV_S;
+        h->pc = handler(h, h->stvec, cause, interrupt);
+    } else {
+        h->mepc = h->pc;
+        h->mcause = code;
+        h->mtval = to_xlen(h, tval);
+        s = bits_set(s, MSTATUS_MPP_SHIFT, 2, from);
+        s = bits_set(s, 7, 1, (s & MSTATUS_MIE) != 0);
+        h->mstatus = s & ~MSTATUS_MIE;
+        h->priv = PRIV_M;
+        h->pc = handler(h, h->mtvec, cause, interrupt);
+    }
+    h->cpu.idle = false;
+    *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
+}
+
+bool riscv_mret(struct hart *h, unsigned *effects)
+{
+    if (h->priv != PRIV_M)
+        return false;
+    u64 s = h->mstatus;
+    h->priv = (u8)bits_get(s, MSTATUS_MPP_SHIFT, 2);
+    s = bits_set(s, 3, 1, (s & MSTATUS_MPIE) != 0) | MSTATUS_MPIE;
+    s = bits_set(s, MSTATUS_MPP_SHIFT, 2, riscv_has(h, RV_U) ? PRIV_U : PRIV_M);
+    if (h->priv != PRIV_M)
+        s &= ~MSTATUS_MPRV;
+    h->mstatus = s;
+    h->pc = h->mepc;
+    *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
+    return true;
+}
+
+bool riscv_sret(struct hart *h, unsigned *effects)
+{
+    if (!riscv_has(h, RV_S) || h->priv < PRIV_S || (h->priv == PRIV_S && (h->mstatus & MSTATUS_TSR)))
+        return false;
+    u64 s = h->mstatus;
+    h->priv = s & MSTATUS_SPP ? PRIV_S : PRIV_U;
+    s = bits_set(s, 1, 1, (s & MSTATUS_SPIE) != 0) | MSTATUS_SPIE;
+    h->mstatus = s & ~(MSTATUS_SPP | MSTATUS_MPRV);
+    h->pc = h->sepc;
+    *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
+    return true;
+}
