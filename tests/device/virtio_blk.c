@@ -346,7 +346,8 @@ static void lying_request(void)
         const char *field;
         u64 value;
     } lies[] = {
-        { "req_at", DISK - 512 }, { "req_at", UINT64_MAX }, { "req_done", UINT64_MAX }, { "req_len", 0 }, { "req_type", 8 },
+        { "req_at", DISK - 512 }, { "req_at", UINT64_MAX }, { "req_done", UINT64_MAX },
+        { "req_len", 0 },         { "req_type", 8 },
     };
     for (unsigned i = 0; i < ARRAY_LEN(lies); i++) {
         struct rig *r = up(false, 1 << 9);
