@@ -436,8 +436,10 @@ void image_changes_each(struct block_port *b, void (*fn)(void *opaque, u64 offse
     free(keys);
 }
 
-/* "ORBC", version, size, count; then per chunk its index (8), kind (1: 0 zero, 1 data), and the bytes of data. */
+/* "ORBC", version, size, count; then per chunk its index (8), kind (1: 0 zero, 1 data), and the bytes of data;
+ * "ORBE" at the end. */
 #define CHANGES_MAGIC 0x4342524fu
+#define CHANGES_END 0x4542524fu
 #define CHANGES_VERSION 1
 
 bool image_changes_save(struct block_port *b, struct buf *out, struct err *e)
@@ -461,6 +463,7 @@ bool image_changes_save(struct block_port *b, struct buf *out, struct err *e)
             buf_put(out, buf, bytes);
     }
     free(keys);
+    buf_put_le(out, CHANGES_END, 4);
     if (!ok)
         out->len = start;
     return ok;
@@ -498,6 +501,8 @@ static bool changes_walk(struct image *m, struct reader *in, bool apply, struct 
                 return false;
         }
     }
+    if (reader_le(in, 4) != CHANGES_END || in->bad)
+        return err_set(e, "%s: the snapshot's record of disk changes has no proper end", b->id);
     return true;
 }
 
