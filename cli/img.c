@@ -64,8 +64,8 @@ static const char *size_text(u64 v, char out[64])
     if (!u)
         snprintf(out, 64, "%llu bytes", (unsigned long long)v);
     else if (rest * 10 / 1024)
-        snprintf(out, 64, "%llu.%llu %s (%llu bytes)", (unsigned long long)whole, (unsigned long long)(rest * 10 / 1024),
-                 units[u], (unsigned long long)v);
+        snprintf(out, 64, "%llu.%u %s (%llu bytes)", (unsigned long long)whole, (unsigned)(rest * 10 / 1024), units[u],
+                 (unsigned long long)v);
     else
         snprintf(out, 64, "%llu %s (%llu bytes)", (unsigned long long)whole, units[u], (unsigned long long)v);
     return out;
@@ -562,7 +562,8 @@ static const struct command commands[] = {
       "  -f FORMAT  of FROM (default: looks)\n"
       "  -O FORMAT  of TO: raw (default) or qcow2\n"
       "  -o LIST    as for create\n\n"
-      "Examples:\n  orrery img convert -O qcow2 disk.img disk.qcow2\n  orrery img convert disk.qcow2 disk.img\n" EXIT_1 },
+      "Examples:\n  orrery img convert -O qcow2 disk.img disk.qcow2\n  orrery img convert disk.qcow2 disk.img\n"
+      EXIT_1 },
     { "snapshot", "f:lc:a:d:U", run_snapshot, 1, 1, "[-l | -c NAME | -a NAME | -d NAME] FILE",
       "list, make, apply or delete snapshots inside an image",
       "  -l         list (default)\n  -c NAME    make one of the present contents\n"
@@ -637,8 +638,8 @@ static int parse(const struct command *c, int argc, char **argv, struct args *a)
         /* "-5G" is a size, for resize. */
         if (plain || s[0] != '-' || !s[1] || (c->run == run_resize && s[1] >= '0' && s[1] <= '9')) {
             if (a->n_rest >= c->most) {
-                fprintf(stderr, "orrery img %s: \"%s\" is one argument too many; see orrery img %s --help\n", c->name, s,
-                        c->name);
+                fprintf(stderr, "orrery img %s: \"%s\" is one argument too many; see orrery img %s --help\n", c->name,
+                        s, c->name);
                 return 2;
             }
             a->rest[a->n_rest++] = s;

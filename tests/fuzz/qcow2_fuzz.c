@@ -143,7 +143,8 @@ static void use(struct block_port *b)
     struct image_info info;
     image_get_info(b, &info);
     for (unsigned i = 0, n = (unsigned)any(25); i < n; i++) {
-        u64 at = any(8) ? any(b->size < 2000000 ? b->size : 2000000) : any(b->size), len = any(any(3) ? 5000 : sizeof data);
+        u64 at = any(8) ? any(b->size < 2000000 ? b->size : 2000000) : any(b->size);
+        u64 len = any(any(3) ? 5000 : sizeof data);
         len = len < b->size - at ? len : b->size - at;
         struct image_extent x;
         struct image_check found;

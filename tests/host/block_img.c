@@ -120,7 +120,8 @@ static void test_damage(void)
 
 static void test_usage(void)
 {
-    static const char *const commands[] = { "create", "info", "check", "convert", "snapshot", "compare", "resize", "map" };
+    static const char *const commands[] = { "create",   "info",    "check",  "convert",
+                                            "snapshot", "compare", "resize", "map" };
     char line[100];
     for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
         snprintf(line, sizeof line, "%s --help", commands[i]);
