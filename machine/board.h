@@ -37,6 +37,8 @@ struct board {
     const struct prop_desc *props;  /* of -machine; may be NULL */
     /* After the parts are built and wired, before the harts: returns the counter they show as `time`. */
     struct timebase (*timebase)(struct machine *m);
+    /* Once, when everything is built: what parts tell the machine, and constants they need. May be NULL. */
+    bool (*connect)(struct machine *m, struct err *e);
     /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */
     bool (*boot)(struct machine *m, struct err *e);
 };

@@ -248,6 +248,18 @@ static struct device *virtio_slot(struct machine *m, const struct device_class *
     return found;
 }
 
+/* Ports go into the controller that was added last. */
+static struct device *holder(struct machine *m, const struct device_class *cls, struct err *e)
+{
+    struct device *found = NULL;
+    for (struct device *d = m->devices; d; d = d->next)
+        if (!strncmp(d->cls->name, cls->bus, strlen(cls->bus)))
+            found = d;
+    if (!found)
+        err_set(e, "device '%s' needs a %s-device before it", cls->name, cls->bus);
+    return found;
+}
+
 static bool build_plugged(struct machine *m, struct err *e)
 {
     for (unsigned i = 0; i < m->config->n_devices; i++) {
@@ -261,9 +273,9 @@ static bool build_plugged(struct machine *m, struct err *e)
             else
                 append(m->arena, &props, v->name, v->text);
         }
-        if (!cls->bus || strcmp(cls->bus, "virtio"))
+        if (!cls->bus)
             return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
-        struct device *slot = virtio_slot(m, cls, bus, e);
+        struct device *slot = strcmp(cls->bus, "virtio") ? holder(m, cls, e) : virtio_slot(m, cls, bus, e);
         if (!slot)
             return false;
         const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;

@@ -51,7 +51,8 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     m->mem = space_new(a, "system");
     m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
     m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .seed = config->seed };
-    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e)) {
+    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e) ||
+        (b->connect && !b->connect(m, e))) {
         arena_free(a);
         return NULL;
     }

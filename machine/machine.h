@@ -86,7 +86,7 @@ struct machine_stop_info {
     struct cpu *cpu;
     u64 addr;
     int code;
-    char text[512];
+    char text[1024];
 };
 
 struct machine {

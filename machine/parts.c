@@ -2,12 +2,16 @@
 #include "iodev/bus/virtio-mmio.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
+#include "iodev/char/virtio-console.h"
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/misc/bare-console.h"
+#include "iodev/misc/fw-cfg.h"
+#include "iodev/misc/pflash-cfi01.h"
 #include "iodev/misc/sifive-test.h"
 #include "iodev/misc/virtio-rng.h"
 #include "iodev/net/virtio-net.h"
+#include "iodev/timer/goldfish-rtc.h"
 #include "machine/board.h"
 #include "machine/machine.h"
 
@@ -22,10 +26,16 @@ const struct device_class *const machine_device_classes[] = {
     &riscv_aclint_mswi_class,
     &riscv_aclint_sswi_class,
     &sifive_test_class,
+    &goldfish_rtc_class,
+    &fw_cfg_class,
+    &pflash_cfi01_class,
     &virtio_mmio_class,
     &virtio_blk_class,
     &virtio_net_class,
     &virtio_rng_class,
+    &virtio_serial_class,
+    &virtconsole_class,
+    &virtserialport_class,
     &bare_console_class,
     NULL,
 };

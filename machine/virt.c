@@ -9,7 +9,10 @@
 #include "iodev/char/ns16550a.h"
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
+#include "iodev/misc/fw-cfg.h"
+#include "iodev/misc/pflash-cfi01.h"
 #include "iodev/misc/sifive-test.h"
+#include "iodev/timer/goldfish-rtc.h"
 #include "machine/board.h"
 #include "machine/build.h"
 
@@ -26,6 +29,9 @@ static const struct board_part parts[] = {
       .wires = { { 0, 2, "harts", 11 }, { 1, 2, "harts", 9 } } },
     { .name = "uart0", .cls = &ns16550a_class, .base = { VIRT_UART }, .wires = { { 0, 0, "plic", VIRT_IRQ_UART } } },
     { .name = "test", .cls = &sifive_test_class, .base = { VIRT_TEST } },
+    { .name = "rtc", .cls = &goldfish_rtc_class, .base = { VIRT_RTC }, .wires = { { 0, 0, "plic", VIRT_IRQ_RTC } } },
+    { .name = "fw-cfg", .cls = &fw_cfg_class, .base = { VIRT_FW_CFG } },
+    { .name = "flash", .cls = &pflash_cfi01_class, .base = { VIRT_FLASH }, .count = 2, .stride = VIRT_FLASH_SIZE },
     { .name = "virtio-mmio", .cls = &virtio_mmio_class, .base = { VIRT_VIRTIO }, .count = VIRT_VIRTIO_COUNT,
       .stride = VIRT_VIRTIO_STRIDE, .wires = { { 0, 0, "plic", VIRT_IRQ_VIRTIO } } },
     { 0 },
@@ -81,12 +87,21 @@ static bool make_device_tree(struct machine *m, const struct riscv_boot *b, stru
     return ok;
 }
 
+static bool wire_up(struct machine *m, struct err *e)
+{
+    riscv_clint_set_hook(timer_device(m), mtime_jumped, m);
+    sifive_test_set_hook(machine_device(m, "/test"), finished, m);
+    goldfish_rtc_set_base(machine_device(m, "/rtc"), m->config->rtc_base);
+    u8 *cpus = arena_alloc(m->arena, 2);
+    store_le(cpus, 2, m->n_cpus);
+    return fw_cfg_add_item(machine_device(m, "/fw-cfg"), FW_CFG_NB_CPUS, cpus, 2, e) &&
+           fw_cfg_add_item(machine_device(m, "/fw-cfg"), FW_CFG_MAX_CPUS, cpus, 2, e);
+}
+
 static bool boot(struct machine *m, struct err *e)
 {
     const struct machine_config *c = m->config;
     struct device *flash = machine_device(m, "/flash0");
-    riscv_clint_set_hook(timer_device(m), mtime_jumped, m);
-    sifive_test_set_hook(machine_device(m, "/test"), finished, m);
     struct riscv_boot b = {
         .xlen = c->xlen, .mem = m->mem, .rom_base = VIRT_ROM, .ram_base = VIRT_RAM,
         .ram_size = c->ram_size ? c->ram_size : m->board->default_ram,
@@ -119,5 +134,6 @@ const struct board board_virt = {
     .parts = parts,
     .props = props,
     .timebase = timebase,
+    .connect = wire_up,
     .boot = boot,
 };

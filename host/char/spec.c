@@ -8,7 +8,8 @@
 #include "base/suggest.h"
 
 enum opt_kind { OPT_TEXT, OPT_BOOL, OPT_SIZE, OPT_UNUSED };
-#define TEXT(name, member, kinds) { name, OPT_TEXT, offsetof(struct char_opts, member), sizeof(((struct char_opts *)0)->member), kinds }
+#define SIZE_OF(member) sizeof(((struct char_opts *)0)->member)
+#define TEXT(name, member, kinds) { name, OPT_TEXT, offsetof(struct char_opts, member), SIZE_OF(member), kinds }
 #define BOOL(name, member, kinds) { name, OPT_BOOL, offsetof(struct char_opts, member), 0, kinds }
 
 /* kinds: words in which the option means something; "" all of them. */
@@ -63,7 +64,8 @@ static const char *kind_of(const char *name, struct err *e)
 
 static bool parse_bool(const char *text, bool *out)
 {
-    static const char *const yes[] = { "on", "yes", "true", "y", "1" }, *const no[] = { "off", "no", "false", "n", "0" };
+    static const char *const yes[] = { "on", "yes", "true", "y", "1" };
+    static const char *const no[] = { "off", "no", "false", "n", "0" };
     for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
         if (!strcmp(text, yes[i]) || !strcmp(text, no[i])) {
             *out = !strcmp(text, yes[i]);

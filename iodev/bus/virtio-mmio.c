@@ -304,7 +304,8 @@ static const struct reg_desc mmio_regs[] = {
     { .name = "DeviceFeaturesSel", .offset = 0x14, .width = 4, .access = REG_WO, .rw = ALL, .slot = SLOT(features_sel),
       .visible = has_child, .doc = "which 32", .section = "4.2.2" },
     { .name = "DriverFeatures", .offset = 0x20, .width = 4, .access = REG_WO, .slot = REG_NO_SLOT, .visible = has_child,
-      .get = get_driver_features, .write = write_driver_features, .doc = "32 of the accepted features", .section = "4.2.2" },
+      .get = get_driver_features, .write = write_driver_features, .doc = "32 of the accepted features",
+      .section = "4.2.2" },
     { .name = "DriverFeaturesSel", .offset = 0x24, .width = 4, .access = REG_WO, .rw = ALL,
       .slot = SLOT(driver_features_sel), .visible = has_child, .doc = "which 32", .section = "4.2.2" },
     { .name = "GuestPageSize", .offset = 0x28, .width = 4, .access = REG_WO, .rw = ALL, .reset = 4096,
@@ -416,6 +417,12 @@ static void mmio_reset(struct device *d)
         device_reset(d->child);
 }
 
+/* The line's level is in the state of whoever receives it. */
+static void mmio_loaded(struct device *d)
+{
+    MMIO_STATE(d)->isr &= VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG;
+}
+
 static void mmio_describe(const struct device *d, struct buf *out)
 {
     if (!d->child)
@@ -461,5 +468,6 @@ const struct device_class virtio_mmio_class = {
     .banks = { &mmio_bank },
     .build = mmio_build,
     .reset = mmio_reset,
+    .loaded = mmio_loaded,
     .describe = mmio_describe,
 };

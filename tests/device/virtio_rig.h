@@ -285,10 +285,10 @@ static inline void rig_queue(struct rig *r, unsigned q, u16 num)
 {
     struct rig_queue *k = &r->q[q];
     u64 at = RIG_RAM + (u64)q * RIG_QUEUE_SIZE;
-    for (u64 i = 0; i < RIG_QUEUE_SIZE; i += 8)
-        rig_ram_set(r, at + i, 8, 0);
+    static const u8 zero[RIG_QUEUE_SIZE];
     *k = (struct rig_queue){ .desc = at, .avail = at + 16 * (u64)num, .num = num };
     k->used = (k->avail + 6 + 2 * (u64)num + 4095) & ~(u64)4095;
+    space_poke(r->env.mem, at, zero, k->used + 6 + 8 * (u64)num - at);
     rig_set(r, R_QUEUE_SEL, q);
     rig_set(r, R_NUM, num);
     if (r->legacy) {

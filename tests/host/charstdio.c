@@ -1,5 +1,5 @@
-/* stdio on a real terminal: a child process whose standard input and output are a pty. Raw while it runs; put back at the
- * end, whatever the end is. */
+/* stdio on a real terminal: a child process whose standard input and output are a pty. Raw while it runs; put back at
+ * the end, whatever the end is. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
