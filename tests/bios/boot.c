@@ -21,7 +21,11 @@ static struct riscv_boot machine(struct arena *a, unsigned xlen, u64 ram_size)
     struct ram *rom = ram_new(a, "rom", VIRT_ROM_SIZE, true, &e), *ram = ram_new(a, "ram", ram_size, false, &e);
     if (!rom || !ram || !space_add_ram(s, VIRT_ROM, rom, &e) || !space_add_ram(s, VIRT_RAM, ram, &e))
         abort();
-    return (struct riscv_boot){ .xlen = xlen, .mem = s, .rom_base = VIRT_ROM, .ram_base = VIRT_RAM, .ram_size = ram_size,
+    return (struct riscv_boot){ .xlen = xlen,
+                                .mem = s,
+                                .rom_base = VIRT_ROM,
+                                .ram_base = VIRT_RAM,
+                                .ram_size = ram_size,
                                 .flash_base = VIRT_FLASH };
 }
 
@@ -72,7 +76,8 @@ static void kernels(void)
     elf(f, 64, VIRT_RAM + 0x300000, VIRT_RAM + 0x300002);
     b.kernel = (struct boot_blob){ "vmlinux", f, sizeof f };
     CU_ASSERT_TRUE(riscv_boot_load(&b, &e)); /* ELF: its lowest address, not its entry */
-    CU_ASSERT(b.start == VIRT_RAM && b.kernel_start == VIRT_RAM + 0x300000 && peek(&b, b.kernel_start, 4) == 0x64636261);
+    CU_ASSERT(b.start == VIRT_RAM && b.kernel_start == VIRT_RAM + 0x300000 &&
+              peek(&b, b.kernel_start, 4) == 0x64636261);
     b.firmware.size = 0; /* without firmware it is entered directly */
     CU_ASSERT(riscv_boot_load(&b, &e) && b.start == VIRT_RAM + 0x300002);
     elf(f, 64, VIRT_RAM, VIRT_RAM + 8);
@@ -184,7 +189,8 @@ static void users_tree(void)
     buf_free(&out);
     out = (struct buf){ 0 };
     CU_ASSERT_TRUE_FATAL(fdt_with_chosen("user.dtb", tree.data, tree.len, NULL, 0, 0, &out, &e));
-    CU_ASSERT_STRING_EQUAL((const char *)fdt_getprop(out.data, fdt_path_offset(out.data, "/chosen"), "bootargs", NULL), "old");
+    CU_ASSERT_STRING_EQUAL((const char *)fdt_getprop(out.data, fdt_path_offset(out.data, "/chosen"), "bootargs", NULL),
+                           "old");
     buf_free(&out);
     CU_ASSERT_FALSE(fdt_with_chosen("user.dts", (const u8 *)"/dts-v1/;", 9, NULL, 0, 0, &out, &e));
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "dtc"));

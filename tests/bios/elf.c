@@ -20,7 +20,8 @@ static struct space *memory(struct arena *a)
     return s;
 }
 
-/* One image of each width with the same two segments: "text" at RAM (virtual 0x1000), and 8 bytes of bss behind "da". */
+/* One image of each width with the same two segments: "text" at RAM (virtual 0x1000), and 8 bytes of bss behind "da".
+ */
 static size_t image(u8 *p, bool wide)
 {
     unsigned eh = wide ? 64 : 52, ph = wide ? 56 : 32, w = wide ? 8 : 4;
@@ -171,7 +172,9 @@ static void random_damage(void)
 
 int main(void)
 {
-    return unit_main("elf", (CU_TestInfo[]){
-        { "loads", loads }, { "refuses", refuses }, { "does not fit", does_not_fit }, { "random damage", random_damage },
-        CU_TEST_INFO_NULL });
+    return unit_main("elf", (CU_TestInfo[]){ { "loads", loads },
+                                             { "refuses", refuses },
+                                             { "does not fit", does_not_fit },
+                                             { "random damage", random_damage },
+                                             CU_TEST_INFO_NULL });
 }

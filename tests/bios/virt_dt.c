@@ -134,10 +134,12 @@ static void dumped(unsigned xlen, unsigned harts, bool aclint, const char *cpu)
 {
     struct buf qemus = { 0 }, ours = { 0 };
     struct err e = { "" };
-    char *command = xprintf("qemu-system-riscv%u -M virt,aclint=%s,dumpdtb=q.dtb -cpu %s -m 256 -smp %u -bios none", xlen,
-                            aclint ? "on" : "off", cpu, harts);
+    char *command = xprintf("qemu-system-riscv%u -M virt,aclint=%s,dumpdtb=q.dtb -cpu %s -m 256 -smp %u -bios none",
+                            xlen, aclint ? "on" : "off", cpu, harts);
     CU_ASSERT_TRUE_FATAL(run(command) && slurp("q.dtb", &qemus));
-    struct riscv_virt_dt v = { .harts = harts, .ram_base = VIRT_RAM, .ram_size = 256 << 20, .seed = 5, .aclint = aclint };
+    struct riscv_virt_dt v = {
+        .harts = harts, .ram_base = VIRT_RAM, .ram_size = 256 << 20, .seed = 5, .aclint = aclint
+    };
     take_cpu(qemus.data, &v);
     CU_ASSERT_TRUE_FATAL(riscv_virt_dt(&v, &ours, &e));
     CU_ASSERT_TRUE(dt_valid(ours.data, ours.len));
@@ -180,9 +182,11 @@ static void placed(unsigned xlen, u64 mib, bool firmware, bool kernel, bool init
         b.kernel = blob("k.bin", &k, 3000000, 0x13);
     if (initrd)
         b.initrd = blob("i.bin", &i, 123457, 7);
-    char *qemu = xprintf("timeout 60 qemu-system-riscv%u -M virt -m %llu -smp 2 -S -display none -serial null -monitor stdio "
-                         "-bios %s %s %s", xlen, (unsigned long long)mib, firmware ? "fw.bin" : "none",
-                         kernel ? "-kernel k.bin -append 'console=ttyS0 x=\"y\"'" : "", initrd ? "-initrd i.bin" : "");
+    char *qemu =
+        xprintf("timeout 60 qemu-system-riscv%u -M virt -m %llu -smp 2 -S -display none -serial null -monitor stdio "
+                "-bios %s %s %s",
+                xlen, (unsigned long long)mib, firmware ? "fw.bin" : "none",
+                kernel ? "-kernel k.bin -append 'console=ttyS0 x=\"y\"'" : "", initrd ? "-initrd i.bin" : "");
     char *command = xprintf("printf 'pmemsave 0x1000 0x60 rom\\nquit\\n' | %s", qemu);
     CU_ASSERT_TRUE_FATAL(run(command) && slurp("rom", &rom) && rom.len == 0x60);
     u64 at = load_le(rom.data + 32, 8);
@@ -227,14 +231,17 @@ static void placement(void)
 
 int main(void)
 {
-    if (system("qemu-system-riscv64 --version >/dev/null 2>&1") || system("qemu-system-riscv32 --version >/dev/null 2>&1")) {
+    if (system("qemu-system-riscv64 --version >/dev/null 2>&1") ||
+        system("qemu-system-riscv32 --version >/dev/null 2>&1")) {
         printf("qemu-system-riscv64 and -riscv32 (package qemu-system-misc) are not installed: skipped\n");
         return 77;
     }
     if (!mkdtemp(dir))
         return 99;
-    int r = unit_main("virt device tree and placement", (CU_TestInfo[]){
-        { "device tree equals QEMU's", trees }, { "reset vector and placement equal QEMU's", placement }, CU_TEST_INFO_NULL });
+    int r = unit_main("virt device tree and placement",
+                      (CU_TestInfo[]){ { "device tree equals QEMU's", trees },
+                                       { "reset vector and placement equal QEMU's", placement },
+                                       CU_TEST_INFO_NULL });
     char *rm = xprintf("rm -rf %s", dir);
     r = system(rm) ? 99 : r;
     free(rm);

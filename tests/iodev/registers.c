@@ -45,11 +45,14 @@ static void check_row(const struct device_class *c, const struct reg_bank *b, co
     check(r->section && *r->section, c, r, "names no section of a specification");
     check(!((r->reset | r->rw | r->w1c | r->rclr) & ~mask), c, r, "a mask is wider than the register");
     check(!(r->rw & r->w1c), c, r, "a bit is both stored and cleared by a write");
-    check(r->access != REG_RO || (!r->rw && !r->w1c && !r->write), c, r, "is read-only and does something when written");
+    check(r->access != REG_RO || (!r->rw && !r->w1c && !r->write), c, r,
+          "is read-only and does something when written");
     check(r->access != REG_WO || (!r->read && !r->rclr), c, r, "is write-only and does something when read");
-    check(r->slot == REG_NO_SLOT || r->slot + (u64)count_of(r) * r->width <= c->state_size, c, r, "slot outside the state");
+    check(r->slot == REG_NO_SLOT || r->slot + (u64)count_of(r) * r->width <= c->state_size, c, r,
+          "slot outside the state");
     check(r->slot != REG_NO_SLOT || (!r->rw && !r->w1c && !r->rclr && !r->reset), c, r, "has masks and no slot");
-    check(r->slot != REG_NO_SLOT || r->get || r->write || r->access == REG_WO, c, r, "has neither a slot nor a meaning");
+    check(r->slot != REG_NO_SLOT || r->get || r->write || r->access == REG_WO, c, r,
+          "has neither a slot nor a meaning");
     bool saved = r->slot == REG_NO_SLOT;
     for (const struct state_field *s = c->state; s->name; s++)
         saved |= r->slot >= s->offset && r->slot + (u64)count_of(r) * r->width <= s->offset + (u64)s->size * s->count &&
@@ -99,7 +102,8 @@ static void tables(void)
         for (const struct prop_desc *d = c->props; d && d->name; d++)
             check(d->doc && *d->doc, c, NULL, "a property has no documentation");
         for (const struct state_field *s = c->state; s && s->name; s++)
-            check(s->offset + (u64)s->size * s->count <= c->state_size, c, NULL, "a saved member lies outside the state");
+            check(s->offset + (u64)s->size * s->count <= c->state_size, c, NULL,
+                  "a saved member lies outside the state");
     }
     CU_ASSERT(rows > 50);
 }
@@ -126,7 +130,8 @@ static void reset_and_peek(void)
         for (const struct reg_desc *g = (*p)->banks[0]->regs; g && g->name; g++)
             for (u32 i = 0; i < count_of(g); i++)
                 if (g->slot != REG_NO_SLOT && !g->get)
-                    check(device_reg_get(r->d, g, i) == g->reset, *p, g, "has another value after reset than its row says");
+                    check(device_reg_get(r->d, g, i) == g->reset, *p, g,
+                          "has another value after reset than its row says");
         u64 size = r->d->window[0].size < 0x10000 ? r->d->window[0].size : 0x10000;
         u8 *bytes = malloc(size);
         for (unsigned k = 0; k < 8; k++)
@@ -221,7 +226,8 @@ static void random_pokes(void)
             continue;
         rig_free(r);
         for (u64 seed = 1; seed <= 3; seed++)
-            check(poke_at_random(*p, seed) == poke_at_random(*p, seed), *p, NULL, "the same accesses gave other answers");
+            check(poke_at_random(*p, seed) == poke_at_random(*p, seed), *p, NULL,
+                  "the same accesses gave other answers");
     }
 }
 
