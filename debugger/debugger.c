@@ -58,6 +58,23 @@ bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, 
     return symbols_add(d->syms, name, data, size, bias, e);
 }
 
+static void write_text(struct debugger *d, const char *text, size_t n)
+{
+    if (d->capture)
+        buf_put(d->capture, text, n);
+    else if (d->host.write && n)
+        d->host.write(d->host.opaque, text, n);
+}
+
+bool debugger_capture(struct debugger *d, const char *line, struct buf *out)
+{
+    struct buf *outer = d->capture;
+    d->capture = out;
+    bool ok = debugger_execute(d, line);
+    d->capture = outer;
+    return ok;
+}
+
 void debug_printf(struct debugger *d, const char *fmt, ...)
 {
     char small[512], *text = small;
@@ -73,16 +90,14 @@ void debug_printf(struct debugger *d, const char *fmt, ...)
         vsnprintf(text, (size_t)n + 1, fmt, ap);
         va_end(ap);
     }
-    if (d->host.write)
-        d->host.write(d->host.opaque, text, (size_t)n);
+    write_text(d, text, (size_t)n);
     if (text != small)
         free(text);
 }
 
 void debug_write(struct debugger *d, const struct buf *b)
 {
-    if (d->host.write && b->len)
-        d->host.write(d->host.opaque, (const char *)b->data, b->len);
+    write_text(d, (const char *)b->data, b->len);
 }
 
 void debugger_changed(struct debugger *d)

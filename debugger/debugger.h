@@ -38,6 +38,7 @@ struct debugger {
     struct symbols *syms;
     struct stops stops;
     struct debugger_host host;
+    struct buf *capture; /* output goes there instead: debugger_capture() */
     struct cpu *cpu; /* the selected hart */
     volatile int interrupted; /* set by a signal handler: stop as soon as possible */
 
@@ -80,6 +81,8 @@ bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, 
 
 /* One line as typed; prints what it has to say, errors too. Returns false when it was an error. */
 bool debugger_execute(struct debugger *d, const char *line);
+/* The same with the output appended to `out`, for monitors. */
+bool debugger_capture(struct debugger *d, const char *line, struct buf *out);
 /* "(orrery) ", or ">" inside `commands`. */
 const char *debugger_prompt(const struct debugger *d);
 /* What is shown when the debugger comes up or another client let go: where the selected hart is. */
@@ -117,7 +120,8 @@ struct stop_report {
     enum stop_reason reason;
     struct stop_point *point;
     u8 before[WATCH_MAX_BYTES]; /* of a watchpoint */
-    u64 function_ended; /* the return address of `finish`, else 0 */
+    u64 function_ended; /* an address in the function that `finish` ended, else 0 */
+    bool new_frame;     /* it stopped in another function than it began in */
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);

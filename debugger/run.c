@@ -269,6 +269,8 @@ static bool was_trap(struct debugger *d, u64 low, u64 high, u64 *epc, bool *inte
 
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
 {
+    u64 low = 0, high = 0;
+    symbols_function_at(d->syms, debugger_pc(d), &low, &high, NULL);
     begin(d, r);
     stops_arm(&d->stops, d->machine);
     while (count--) {
@@ -280,6 +282,7 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
         if (landed_on_break(d, r))
             break;
     }
+    r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
     finish_run(d);
 }
 
@@ -326,6 +329,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
         if (was_call(d, &h)) {
             struct source_pos entry;
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
+                r->new_frame = true;
                 u64 body = symbols_after_prologue(d->syms, pc);
                 if (body == pc || run_until(d, &body, 1, 0, r))
                     landed_on_break(d, r);
@@ -350,12 +354,16 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
         bool inside = pc >= low && pc < high && sp_of(d) <= sp0;
         struct source_pos now;
         if (!symbols_line_at(d->syms, pc, &now)) {
-            if (!inside)
+            if (!inside) {
+                r->new_frame = true;
                 break; /* returned into code without lines */
+            }
             continue;
         }
-        if (!inside)
+        if (!inside) {
+            r->new_frame = pc < low || pc >= high || sp_of(d) > sp0;
             break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
+        }
         if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
             if (now.at_start)
                 break;
@@ -376,13 +384,13 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     if (!up)
         return err_set(e, "\"finish\" not meaningful in the outermost frame (%s).",
                        d->frames_end ? d->frames_end : "no caller is known");
-    u64 back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
+    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
     begin(d, r);
     if (run_until(d, &back, 1, sp, r)) {
         r->reason = REASON_ARRIVED;
-        r->function_ended = back;
+        r->function_ended = inside;
     }
     finish_run(d);
     return true;
@@ -398,7 +406,9 @@ void run_to(struct debugger *d, const struct place *to, bool frame_end, struct s
     if (up)
         addrs[n++] = up->pc;
     begin(d, r);
-    if (run_until(d, addrs, n, 0, r))
+    if (run_until(d, addrs, n, 0, r)) {
         r->reason = REASON_STEPPED;
+        r->new_frame = true;
+    }
     finish_run(d);
 }

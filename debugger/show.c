@@ -181,16 +181,16 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
 }
 
 /* What a function gave back: in a0 or fa0 (psABI, "Procedure Calling Convention"). */
-static void show_returned(struct debugger *d, u64 back)
+static void show_returned(struct debugger *d, u64 inside)
 {
-    Dwarf_Die die;
+    Dwarf_Die scopes[SCOPE_DEPTH];
     struct symfile *f = NULL;
-    struct frame callee = { .pc = back };
-    /* The call is in front of where it returned to; its target is not known any more, but the caller told us when
-     * `finish` began. */
-    callee.lookup_pc = back;
-    if (!frame_function(d->syms, &callee, &die, &f) || !f)
+    unsigned n = symbols_scopes(d->syms, inside, scopes, &f), i = 0;
+    while (i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+        i++;
+    if (i == n)
         return;
+    Dwarf_Die die = scopes[i];
     struct type *t = type_of(d->syms, f, &die), *core = type_strip(d->syms, t);
     u64 size = type_size(d->syms, t);
     if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
@@ -246,8 +246,6 @@ void report_stop(struct debugger *d, struct stop_report *r)
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
-    static const char *const no_frame = "";
-    (void)no_frame;
     if (d->machine->n_cpus > 1 && p && !silent)
         debug_printf(d, "\n[Switching to hart %u]", d->cpu->index);
     switch (r->reason) {
@@ -261,7 +259,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
         break;
     case REASON_INTERRUPTED: debug_printf(d, "\nProgram received signal SIGINT, Interrupt.\n"); break;
     case REASON_MACHINE: show_machine_stop(d, r->why); break;
-    default: frame_line_too = r->reason != REASON_STEPPED; break;
+    default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
     }
     if (!silent) {
         show_where(d, frame_line_too);

@@ -189,30 +189,32 @@ struct host_mux *host_char_mux(struct host_char *c)
 
 /* --- users -------------------------------------------------------------------------------------------------- */
 
-static bool take(struct host_char *c, struct err *e)
+static bool in_use(struct host_char *c, struct err *e)
 {
-    if (c->used && !c->shared)
-        return err_set(e, "chardev '%s' is in use already; mux=on lets several share it", c->id);
-    c->used = true;
+    err_set(e, "chardev '%s' is in use already; mux=on lets several share it", c->id);
     return true;
 }
 
 struct char_port *host_char_port(struct host_char *c, struct err *e)
 {
-    if (!take(c, e))
+    if (!c->shared && (c->serial || c->attached) && in_use(c, e))
         return NULL;
     struct char_port *p = mux_add_serial(c->mux, c->id);
-    pace(c);
+    if (!c->shared)
+        c->serial = p;
     return p;
 }
 
 struct host_char_line *host_char_attach(struct host_char *c, const char *name, const struct host_char_user *u,
                                         struct err *e)
 {
-    if (!take(c, e))
+    if (!c->shared && (c->attached || (c->serial && c->serial->in)) && in_use(c, e))
         return NULL;
     struct host_char_line *f = mux_add_frontend(c->mux, name, u);
-    pace(c);
+    if (!c->shared) {
+        c->attached = true;
+        mux_focus(c->mux, f);
+    }
     return f;
 }
 

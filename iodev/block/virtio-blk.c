@@ -15,6 +15,7 @@ enum { /* request types, section 5.2.6 */
 enum { STATUS_OK = 0, STATUS_IOERR = 1, STATUS_UNSUPP = 2 };
 
 #define F_SEG_MAX ((u64)1 << 2)
+#define F_GEOMETRY ((u64)1 << 4)
 #define F_RO ((u64)1 << 5)
 #define F_BLK_SIZE ((u64)1 << 6)
 #define F_FLUSH ((u64)1 << 9)
@@ -82,10 +83,11 @@ static unsigned blk_queues(const struct device *d)
 static u64 blk_features(const struct device *d)
 {
     const struct blk_link *l = d->link;
-    u64 f = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
+    u64 f = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
     if (d->drive->read_only)
         return f | F_RO;
-    return f | (l->config_wce ? F_CONFIG_WCE : 0) | (l->discard ? F_DISCARD : 0) | (l->write_zeroes ? F_WRITE_ZEROES : 0);
+    return f | (l->config_wce ? F_CONFIG_WCE : 0) | (l->discard ? F_DISCARD : 0) |
+           (l->write_zeroes ? F_WRITE_ZEROES : 0);
 }
 
 static unsigned blk_config(const struct device *d, u8 *c)
@@ -94,6 +96,11 @@ static unsigned blk_config(const struct device *d, u8 *c)
     const struct blk_state *s = d->state;
     store_le(c + 0, 8, l->sectors);
     store_le(c + 12, 4, SEG_MAX);
+    /* Cylinders, heads and sectors for those who still ask. */
+    u64 cylinders = l->sectors / (16 * 63);
+    store_le(c + 16, 2, cylinders < 2 ? 2 : cylinders > 16383 ? 16383 : cylinders);
+    c[18] = 16;
+    c[19] = 63;
     store_le(c + 20, 4, l->block_size);
     c[24] = (u8)l->physical_exp;
     store_le(c + 26, 2, 1); /* smallest good transfer, in blocks */
@@ -105,7 +112,7 @@ static unsigned blk_config(const struct device *d, u8 *c)
     store_le(c + 48, 4, MAX_ZERO_SECTORS);
     store_le(c + 52, 4, 1);
     c[56] = 1; /* WRITE_ZEROES may free space */
-    return 60;
+    return 57;
 }
 
 static void blk_config_write(struct device *d, u32 offset, unsigned size, u64 value)
@@ -303,6 +310,7 @@ static void blk_work(void *opaque, u64 now)
         timer_arm(d->env->clock, &l->timer, now + l->latency);
 }
 
+/* Also before DRIVER_OK: drivers exist that set it late or never, and QEMU's disk serves them. */
 static void blk_notify(struct device *d, unsigned q)
 {
     struct blk_link *l = d->link;
@@ -366,7 +374,7 @@ static bool power_of_two_blocks(struct device *d, const char *name, u32 *size, s
 static bool blk_build(struct device *d, struct err *e)
 {
     struct blk_link *l = d->link;
-    u32 physical;
+    u32 physical = SECTOR;
     if (!d->drive)
         return err_set(e, "%s has no disk: add drive=ID, where '-drive if=none,id=ID,file=...' names the image",
                        d->cls->name);

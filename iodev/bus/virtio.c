@@ -61,9 +61,10 @@ void virtio_describe(const struct device *d, struct buf *out)
     for (unsigned q = 0; q < l->ops->queues(d); q++) {
         if (!v->q_ready[q])
             continue;
-        buf_printf(out, "queue %u: %u entries, desc 0x%llx avail 0x%llx used 0x%llx, next avail %u, used %u, %u in flight\n",
-                   q, v->q_num[q], (unsigned long long)v->q_desc[q], (unsigned long long)v->q_avail[q],
-                   (unsigned long long)v->q_used[q], v->q_last_avail[q], v->q_used_idx[q], v->q_inuse[q]);
+        buf_printf(out, "queue %u: %u entries, desc 0x%llx avail 0x%llx used 0x%llx, ", q, v->q_num[q],
+                   (unsigned long long)v->q_desc[q], (unsigned long long)v->q_avail[q],
+                   (unsigned long long)v->q_used[q]);
+        buf_printf(out, "next avail %u, used %u, %u in flight\n", v->q_last_avail[q], v->q_used_idx[q], v->q_inuse[q]);
     }
 }
 
@@ -370,7 +371,8 @@ void virtqueue_fill(struct device *d, unsigned q, u16 head, u32 written, unsigne
     struct virtio_state *v = d->state;
     if (!v->q_ready[q] || v->broken)
         return;
-    EVENT(d->env->bus, d->env->clock->now, d->path, &virtio_complete_event, { .u = q }, { .u = head }, { .u = written });
+    EVENT(d->env->bus, d->env->clock->now, d->path, &virtio_complete_event, { .u = q }, { .u = head },
+          { .u = written });
     u8 elem[8];
     store_le(elem, 4, head);
     store_le(elem + 4, 4, written);

@@ -264,8 +264,8 @@ static bool serial_plug(struct device *d, struct device *port, struct err *e)
     if (given) {
         u64 n = device_prop_u64(port, "nr");
         if (n >= VIRTIO_SERIAL_PORTS)
-            return err_set(e, "port number %s of '%s' is too large: %s has ports 0 to %u", given, port->cls->name, d->path,
-                           VIRTIO_SERIAL_PORTS - 1);
+            return err_set(e, "port number %s of '%s' is too large: %s has ports 0 to %u", given, port->cls->name,
+                           d->path, VIRTIO_SERIAL_PORTS - 1);
         nr = (unsigned)n;
         if (l->port[nr])
             return err_set(e, "port %u of %s is taken by '%s'; leave nr out to get a free one", nr, d->path,
@@ -323,6 +323,7 @@ static bool serial_build(struct device *d, struct err *e)
 {
     struct serial_link *l = d->link;
     virtio_build(d, &serial_ops);
+    l->multiport = !d->chr;
     if (d->chr) {
         l->port[0] = d;
         add_channel(d, &l->channel, own_room, own_deliver);
@@ -339,7 +340,8 @@ static void serial_describe(const struct device *d, struct buf *out)
         if (l->port[p])
             buf_printf(out, "port %u: %s%s\n", p, is_console(l, p) ? "console" : "serial",
                        s->guest_open[p] ? ", open" : "");
-    buf_printf(out, "%llu characters in, %llu out\n", (unsigned long long)s->bytes_in, (unsigned long long)s->bytes_out);
+    buf_printf(out, "%llu characters in, %llu out\n", (unsigned long long)s->bytes_in,
+               (unsigned long long)s->bytes_out);
 }
 
 static const struct prop_desc serial_props[] = {

@@ -352,8 +352,8 @@ static bool parse_mac(const char *text, u8 *mac)
 {
     unsigned b[6];
     int end = 0;
-    if (sscanf(text, "%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-               &end) != 6 || text[end])
+    if (sscanf(text, "%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
+               &b[5], &end) != 6 || text[end])
         return false;
     for (unsigned i = 0; i < 6; i++)
         mac[i] = (u8)b[i];
@@ -384,9 +384,10 @@ static void net_describe(const struct device *d, struct buf *out)
 {
     const struct net_state *s = d->state;
     virtio_describe(d, out);
-    buf_printf(out, "%02x:%02x:%02x:%02x:%02x:%02x%s, received %llu (dropped %llu), sent %llu (dropped %llu)\n", s->mac[0],
-               s->mac[1], s->mac[2], s->mac[3], s->mac[4], s->mac[5], s->mode[RX_PROMISC] ? ", promiscuous" : "",
-               (unsigned long long)s->rx_packets, (unsigned long long)s->rx_dropped, (unsigned long long)s->tx_packets,
+    buf_printf(out, "%02x:%02x:%02x:%02x:%02x:%02x, %s, ", s->mac[0], s->mac[1], s->mac[2], s->mac[3], s->mac[4],
+               s->mac[5], s->mode[RX_PROMISC] ? "promiscuous" : "filtering");
+    buf_printf(out, "received %llu (dropped %llu), sent %llu (dropped %llu)\n", (unsigned long long)s->rx_packets,
+               (unsigned long long)s->rx_dropped, (unsigned long long)s->tx_packets,
                (unsigned long long)s->tx_dropped);
 }
 

@@ -70,15 +70,18 @@ static void config(void)
     CU_ASSERT_EQUAL(rig_get(r, R_DEVICE_ID), 2);
     CU_ASSERT_EQUAL(rig_read(r, R_CONFIG, 8), DISK / 512);
     CU_ASSERT_EQUAL(rig_get(r, R_CONFIG + 12), 254);
+    CU_ASSERT_EQUAL(rig_get(r, R_CONFIG + 16), 16 | 16 << 16 | 63 << 24); /* as QEMU says of 8 MiB */
     CU_ASSERT_EQUAL(rig_get(r, R_CONFIG + 20), 512);
     CU_ASSERT_EQUAL(rig_read(r, R_CONFIG + 24, 1), 3);
     CU_ASSERT_EQUAL(rig_read(r, R_CONFIG + 32, 1), 1);
     CU_ASSERT_EQUAL(rig_read(r, R_CONFIG + 34, 2), 1);
+    CU_ASSERT_EQUAL(rig_read(r, R_CONFIG + 56, 1), 1);
+    CU_ASSERT_EQUAL(rig_read(r, R_CONFIG + 57, 1), 0xff);
     CU_ASSERT_EQUAL(rig_get(r, R_CONFIG + 0xfc), 0xffffffff);
     u64 offered = rig_offered(r);
-    CU_ASSERT_EQUAL(offered & 0xffffff, 1 << 2 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14);
+    CU_ASSERT_EQUAL(offered & 0xffffff, 1 << 2 | 1 << 4 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14);
     r->disk.port.read_only = true;
-    CU_ASSERT_EQUAL(rig_offered(r) & 0xffffff, 1 << 2 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10);
+    CU_ASSERT_EQUAL(rig_offered(r) & 0xffffff, 1 << 2 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10);
     rig_free(r);
 }
 

@@ -390,12 +390,60 @@ static void waits_for_client(void)
     host_char_close(c);
 }
 
+static char said[64];
+static int focus;
+
+static void monitor_bytes(void *opaque, const u8 *bytes, size_t n)
+{
+    strncat(said, (const char *)bytes, n);
+}
+
+static void monitor_focus(void *opaque, bool gained)
+{
+    focus += gained ? 1 : -1;
+}
+
+/* A monitor as the one user: it is told who comes and goes, and Ctrl-A is a byte. */
+static void monitor(void)
+{
+    const char *path = in_dir("mon");
+    struct host_char_user u = { monitor_bytes, monitor_focus, NULL };
+    struct host_char *c = host_char_open(l, spec("unix:%s,server=on,wait=off", path), "monitor", &e);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_PTR_NULL(host_char_mux(c));
+    CU_ASSERT_PTR_NOT_NULL(host_char_port(c, &e)); /* given out, as for every -chardev, but no device took it */
+    struct host_char_line *line = host_char_attach(c, "monitor", &u, &e);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+    CU_ASSERT_PTR_NULL(host_char_attach(c, "another", &u, &e));
+    CU_ASSERT_PTR_NULL(host_char_port(c, &e));
+    int fd = connect_unix(path);
+    until_connected(c, true);
+    CU_ASSERT_EQUAL(focus, 1);
+    CU_ASSERT_EQUAL(write(fd, "info\x01x\n", 7), 7);
+    for (int i = 0; i < 100 && strlen(said) < 7; i++)
+        host_loop_poll(l, 10000000);
+    CU_ASSERT_STRING_EQUAL(said, "info\x01x\n");
+    host_char_line_write(line, "(orrery) ", 9);
+    CU_ASSERT(peer_gets(fd, "(orrery) "));
+    close(fd);
+    until_connected(c, false);
+    CU_ASSERT_EQUAL(focus, 0);
+    host_char_close(c);
+    /* A device does listen: then it is taken. */
+    open_port("null", &c);
+    CU_ASSERT_PTR_NULL(host_char_attach(c, "monitor", &u, &e));
+    host_char_close(c);
+}
+
 static void telnet(void)
 {
     struct host_char *c;
     struct char_port *p = open_port("telnet:127.0.0.1:0,server,nowait", &c);
     int fd = connect_tcp(c);
     until_connected(c, true);
+    char hello[12];
+    CU_ASSERT_EQUAL(recv(fd, hello, sizeof hello, MSG_WAITALL), 12);
+    CU_ASSERT(!memcmp(hello, "\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00", 12));
     /* Options are swallowed, also cut in two; IAC IAC is one byte; a break is a break; CR NUL is CR. */
     static const char data[] = "a\xff\xfd\x01" "b\xff\xff" "c\xff\xfa\x18\x01\xff\xf0" "d\xff\xf3" "e\r\0f\xff";
     unsigned breaks = w.breaks;
@@ -404,9 +452,6 @@ static void telnet(void)
     CU_ASSERT_EQUAL(w.breaks, breaks + 1);
     CU_ASSERT_EQUAL(write(fd, "\xfb\x1fg", 3), 3);
     CU_ASSERT(guest_gets("g"));
-    char skip[64];
-    while (recv(fd, skip, sizeof skip, MSG_DONTWAIT) > 0)
-        ;
     say(p, "x\xffy");
     CU_ASSERT(peer_gets(fd, "x\xff\xffy"));
     close(fd);
@@ -471,6 +516,7 @@ int main(void)
         { "unix: clients, servers, what is left behind", unix_socket },
         { "tcp: one client at a time", tcp },
         { "a server with wait=on waits", waits_for_client },
+        { "a monitor as the user", monitor },
         { "telnet", telnet },
         { "a fast peer is held back", held_back },
         CU_TEST_INFO_NULL,

@@ -72,10 +72,11 @@ static int run(const char *cmd)
 
 static void replay(int fd, const struct record *r)
 {
-    if (r->data)
+    if (r->data) {
         CU_ASSERT_EQUAL(syscall(SYS_pwrite64, fd, r->data, r->len, r->offset), (long)r->len);
-    else
-        syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->offset, r->len);
+        return;
+    }
+    syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->offset, r->len);
 }
 
 /* What the guest may rely on: content as of its last flush, except where it wrote or zeroed since. */

@@ -1,0 +1,301 @@
+/* Blocks: made from a page's bytes, found again by page and offset, dropped when the page is written. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/riscv/engine.h"
+
+static void drop_stores(void *opaque, struct ram *ram, u64 page)
+{
+    struct rv_listener *l = opaque;
+    rv_tlb_drop_stores(l->engine, ram, page);
+}
+
+static void code_written(void *opaque, struct ram *ram, u64 page)
+{
+    struct rv_listener *l = opaque;
+    rv_page_drop(l->engine, ram, page);
+}
+
+/* Makes sure to hear of what happens to the pages of this RAM. */
+void rv_listen(struct riscv_engine *e, struct ram *ram)
+{
+    if (e->last_ram == ram)
+        return;
+    e->last_ram = ram;
+    for (struct rv_listener *l = e->listeners; l; l = l->next)
+        if (l->ram == ram)
+            return;
+    struct rv_listener *l = ARENA_NEW(e->arena, struct rv_listener);
+    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners, .ram = ram };
+    e->listeners = l;
+    ram_listen(ram, &l->l);
+}
+
+/* --- storage ---------------------------------------------------------------------------------------------------- */
+
+static size_t block_bytes(unsigned slots)
+{
+    size_t n = sizeof(struct rv_block) + slots * (sizeof(struct rv_insn) + sizeof(struct rv_side));
+    return (n + 15) & ~(size_t)15;
+}
+
+static void *code_alloc(struct riscv_engine *e, size_t bytes)
+{
+    void *p = e->code + e->code_used;
+    e->code_used += (bytes + 63) & ~(size_t)63;
+    return p;
+}
+
+void rv_blocks_init(struct riscv_engine *e)
+{
+    e->code_size = RV_CODE_BYTES;
+    e->code = aligned_alloc(64, e->code_size);
+    if (!e->code) {
+        e->code_size = 1 << 20;
+        e->code = xmalloc(e->code_size);
+    }
+    arena_defer(e->arena, free, e->code);
+    e->pages = ARENA_ARRAY(e->arena, struct rv_page *, RV_PAGE_HASH);
+    e->scratch = arena_alloc(e->arena, block_bytes(RV_BLOCK_SLOTS));
+    struct rv_insn *pair = ARENA_ARRAY(e->arena, struct rv_insn, 2);
+    pair[0].n = (u64)1 << 60;
+    pair[1].fn = rv_h_nowhere;
+    e->nowhere = &pair[1];
+}
+
+void rv_blocks_flush(struct riscv_engine *e)
+{
+    memset(e->pages, 0, RV_PAGE_HASH * sizeof *e->pages);
+    e->code_used = 0;
+    e->want = NULL;
+    rv_jumps_flush(e); /* the fetch entries too: they are of the same generation */
+    e->count.flushes++;
+}
+
+void rv_blocks_room(struct riscv_engine *e)
+{
+    if (UNLIKELY(e->code_size - e->code_used < 2 * (block_bytes(RV_BLOCK_SLOTS) + sizeof(struct rv_page))))
+        rv_blocks_flush(e);
+}
+
+static struct rv_page **page_head(struct riscv_engine *e, struct ram *ram, u64 index)
+{
+    return &e->pages[(index ^ (u64)(uintptr_t)ram >> 8) & (RV_PAGE_HASH - 1)];
+}
+
+struct rv_page *rv_page_get(struct riscv_engine *e, struct ram *ram, u64 index)
+{
+    struct rv_page **head = page_head(e, ram, index);
+    for (struct rv_page *p = *head; p; p = p->next)
+        if (p->ram == ram && p->index == index)
+            return p;
+    if (e->code_size - e->code_used < sizeof(struct rv_page) + 64 + block_bytes(RV_BLOCK_SLOTS))
+        return NULL; /* within a chain: the outer loop makes room */
+    struct rv_page *p = code_alloc(e, sizeof *p);
+    *p = (struct rv_page){ .next = *head, .ram = ram, .index = index, .host = ram->host + (index << PAGE_SHIFT) };
+    *head = p;
+    return p;
+}
+
+void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index)
+{
+    for (struct rv_page *p = *page_head(e, ram, index); p; p = p->next)
+        if (p->ram == ram && p->index == index)
+            memset(p->bucket, 0, sizeof p->bucket);
+    rv_jumps_flush(e);
+    e->want = NULL;
+    e->leave = true;
+    e->count.dropped_pages++;
+}
+
+static struct rv_block **bucket(struct rv_page *p, unsigned offset)
+{
+    return &p->bucket[(offset >> 1 ^ offset >> 7) & (RV_PAGE_BUCKETS - 1)];
+}
+
+struct rv_block *rv_block_find(struct rv_page *p, unsigned offset)
+{
+    struct rv_block *b = *bucket(p, offset);
+    while (b && b->offset != offset)
+        b = b->next;
+    return b;
+}
+
+/* --- building --------------------------------------------------------------------------------------------------- */
+
+struct builder {
+    struct hart *h;
+    struct rv_insn slot[RV_BLOCK_SLOTS];
+    struct rv_side side[RV_BLOCK_SLOTS];
+    unsigned slots, n;
+    bool fp_on, fp_dirty, ended;
+};
+
+static struct rv_insn *add(struct builder *b, rv_handler *fn, unsigned offset)
+{
+    struct rv_insn *s = &b->slot[b->slots];
+    memset(s, 0, sizeof *s);
+    s->fn = fn;
+    b->side[b->slots++] = (struct rv_side){ (u16)offset, (u16)b->n };
+    return s;
+}
+
+/* Behind the last instruction: links, and what follows them when the instruction is no branch. */
+static void add_links(struct builder *b, unsigned next, bool branch)
+{
+    struct riscv_engine *e = b->h->engine;
+    if (!branch)
+        add(b, rv_h_next, next);
+    struct rv_insn *s = add(b, NULL, next);
+    s->to[0] = s->to[1] = e->nowhere;
+}
+
+static bool stop_possible(const struct hart *h, unsigned offset)
+{
+    const struct cpu_stops *s = h->cpu.stops;
+    for (size_t k = 0; s && k < s->n_code; k++)
+        if ((s->code[k] & PAGE_MASK) == offset)
+            return true;
+    return false;
+}
+
+static void add_insn(struct builder *b, u32 bits, unsigned offset)
+{
+    struct riscv_engine *e = b->h->engine;
+    struct rv_decoded d;
+
+    rv_decode(e->decoder, bits, &d);
+    if (UNLIKELY(b->h->cpu.stops) && stop_possible(b->h, offset))
+        add(b, rv_h_stop, offset);
+    unsigned next = offset + d.len;
+    if (d.op == RV_OP_COUNT) {
+        add(b, rv_h_illegal, offset);
+        b->n++;
+        add_links(b, next, false);
+        b->ended = true;
+        return;
+    }
+    const struct riscv_insn *insn = &riscv_insns[d.op];
+    if (insn->flags & F_FP) {
+        if ((insn->flags & F_FW) && !b->fp_dirty) {
+            add(b, rv_h_fp_dirty, offset);
+            b->fp_on = b->fp_dirty = true;
+        } else if (!b->fp_on) {
+            add(b, rv_h_fp_on, offset);
+            b->fp_on = true;
+        }
+    }
+    struct rv_insn *s = add(b, e->handlers[d.op], offset);
+    s->rd = d.rd || (insn->flags & F_FW) ? d.rd : 32;
+    s->rs1 = d.rs1;
+    s->rs2 = d.rs2;
+    s->aux = d.rs3;
+    s->imm = (i32)d.imm;
+    if (insn->flags & F_PC)
+        s->imm += (i32)offset;
+    if (e->decoder->row[d.op].m_w)
+        s->imm = d.rm;
+    if (insn->cls == RV_CLASS_JUMP || insn->cls == RV_CLASS_JUMPR)
+        s->link = (u16)next;
+    b->n++;
+    if (insn->flags & F_END) {
+        add_links(b, next, insn->cls == RV_CLASS_BRANCH || insn->cls == RV_CLASS_JUMP);
+        b->ended = true;
+    }
+}
+
+static struct rv_block *finish(struct builder *b, struct rv_block *out, const u8 *host, unsigned offset)
+{
+    out->next = NULL;
+    out->page = NULL;
+    out->host = host;
+    out->straddle = 0;
+    out->offset = (u16)offset;
+    out->slots = (u16)b->slots;
+    out->head.fn = NULL;
+    out->head.n = b->n;
+    memcpy(out->slot, b->slot, b->slots * sizeof *b->slot);
+    out->side = (struct rv_side *)(void *)(out->slot + b->slots);
+    memcpy(out->side, b->side, b->slots * sizeof *b->side);
+    return out;
+}
+
+/* Adds up to max instructions; stops before one that crosses into the next page. */
+static void add_run(struct builder *b, const u8 *host, unsigned offset, unsigned max)
+{
+    while (!b->ended) {
+        u32 bits = offset < PAGE_SIZE ? (u32)load_le(host + offset, 2) : 0;
+        bool crosses = offset == PAGE_SIZE - 2 && rv_insn_length(bits) == 4;
+        if (offset >= PAGE_SIZE || crosses || b->n >= max) {
+            add_links(b, offset, false);
+            b->ended = true;
+            break;
+        }
+        unsigned len = rv_insn_length(bits);
+        if (len == 4)
+            bits = (u32)load_le(host + offset, 4);
+        add_insn(b, bits, offset);
+        offset += len;
+    }
+}
+
+static bool crosses(const struct rv_page *p, unsigned offset)
+{
+    return offset == PAGE_SIZE - 2 && rv_insn_length((u32)load_le(p->host + offset, 2)) == 4;
+}
+
+/* An instruction across two pages is a block of its own, which looks at the second half each time it runs. */
+static void add_straddling(struct builder *b, unsigned offset, u32 bits)
+{
+    add(b, rv_h_straddle, offset);
+    add_insn(b, bits, offset);
+    if (!b->ended)
+        add_links(b, offset + rv_insn_length(bits), false);
+}
+
+struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset)
+{
+    struct riscv_engine *e = h->engine;
+    struct builder b = { .h = h, .slots = 0 };
+    u32 bits = 0;
+    if (crosses(p, offset)) {
+        if (!rv_fetch_bits(h, h->pc, &bits))
+            return NULL;
+        add_straddling(&b, offset, bits);
+    } else {
+        add_run(&b, p->host, offset, RV_BLOCK_MAX);
+    }
+    struct rv_block *out = finish(&b, code_alloc(e, block_bytes(b.slots)), p->host, offset);
+    struct rv_block **head = bucket(p, offset);
+    out->page = p;
+    out->straddle = bits;
+    out->next = *head;
+    *head = out;
+    ram_mark_code(p->ram, p->index);
+    e->count.blocks++;
+    return out;
+}
+
+struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max)
+{
+    struct builder b = { .h = h, .slots = 0 };
+    u32 bits = 0;
+    if (crosses(p, offset)) {
+        if (!rv_fetch_bits(h, h->pc, &bits))
+            return NULL;
+        return rv_block_single(h, p, offset, bits);
+    }
+    add_run(&b, p->host, offset, max < RV_BLOCK_MAX ? max : RV_BLOCK_MAX);
+    return finish(&b, h->engine->scratch, p->host, offset);
+}
+
+struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits)
+{
+    struct builder b = { .h = h, .slots = 0 };
+    add_insn(&b, bits, offset);
+    if (!b.ended)
+        add_links(&b, offset + rv_insn_length(bits), false);
+    struct rv_block *out = finish(&b, h->engine->scratch, NULL, offset);
+    out->straddle = bits;
+    return out;
+}

@@ -1,0 +1,498 @@
+/* The run loop: finds or makes the block at pc, enters the chain of handlers, takes interrupts between chains. */
+#include "cpu/riscv/engine.h"
+
+#include <string.h>
+
+/* --- where a slot is ---------------------------------------------------------------------------------------- */
+
+struct rv_block *rv_block_of(const struct rv_insn *i)
+{
+    do
+        i--;
+    while (i->fn);
+    return (struct rv_block *)((uintptr_t)i - offsetof(struct rv_block, head));
+}
+
+static const struct rv_side *side_of(const struct rv_block *b, const struct rv_insn *i)
+{
+    return &b->side[i - b->slot];
+}
+
+u64 rv_pc(const struct hart *h, const struct rv_insn *i, u64 vpage)
+{
+    return rv_addr(h, vpage + side_of(rv_block_of(i), i)->offset);
+}
+
+/* The instruction at the slot, as it is in memory. */
+u32 rv_bits(const struct rv_insn *i)
+{
+    const struct rv_block *b = rv_block_of(i);
+    if (b->straddle || !b->host)
+        return b->straddle;
+    unsigned at = side_of(b, i)->offset;
+    u32 bits = (u32)load_le(b->host + at, 2);
+    if (rv_insn_length(bits) == 4)
+        bits |= (u32)load_le(b->host + at + 2, 2) << 16;
+    return bits;
+}
+
+/* What the budget would be before the instruction at slot i. */
+static i64 budget_before(const struct rv_insn *i, i64 budget)
+{
+    const struct rv_block *b = rv_block_of(i);
+    return budget + (i64)b->head.n - side_of(b, i)->count;
+}
+
+static void set_time(struct hart *h, i64 budget)
+{
+    struct riscv_engine *e = h->engine;
+    h->cpu.clock->now = e->end_now - (u64)budget;
+    h->cpu.retired = e->end_retired - (u64)budget;
+}
+
+void rv_sync(struct hart *h, const struct rv_insn *i, i64 budget)
+{
+    set_time(h, budget_before(i, budget));
+}
+
+/* --- leaving a chain ---------------------------------------------------------------------------------------- */
+
+static i64 leave_at(struct hart *h, u64 pc, i64 budget)
+{
+    h->pc = rv_addr(h, pc);
+    h->engine->reason = RV_GO_ON;
+    return budget;
+}
+
+RV_COLD i64 rv_leave(RV_ARGS)
+{
+    h->pc = rv_pc(h, i, vpage);
+    return budget_before(i, budget);
+}
+
+RV_COLD i64 rv_leave_go_on(RV_ARGS)
+{
+    h->engine->reason = RV_GO_ON;
+    return rv_leave(RV_PASS);
+}
+
+i64 rv_finish(RV_ARGS)
+{
+    struct riscv_engine *e = h->engine;
+    if (UNLIKELY(e->leave || e->watch_hit || h->cpu.clock->attention)) {
+        e->reason = RV_GO_ON;
+        if (e->watch_hit) {
+            e->reason = RV_STOP;
+            e->stop = CPU_WATCH;
+        } else if (h->cpu.clock->attention) {
+            e->reason = RV_STOP;
+            e->stop = CPU_ATTENTION;
+        }
+        e->leave = e->watch_hit = false;
+        i++;
+        return rv_leave(RV_PASS);
+    }
+    RV_CHAIN(i + 1, vpage);
+}
+
+void rv_effects(struct hart *h, unsigned effects)
+{
+    struct riscv_engine *e = h->engine;
+    if (effects & EFFECT_FLUSH_TLB)
+        rv_tlb_flush(h, true);
+    if (effects & EFFECT_IRQ)
+        e->look = true;
+    if (effects)
+        e->leave = true;
+}
+
+/* With pc and time as before the instruction; it costs its tick but does not retire. Not inlined: it has a variable
+ * whose address is taken (see engine->value). */
+__attribute__((noinline)) static i64 trap_at(struct hart *h, u64 pc, i64 before, unsigned cause, u64 tval)
+{
+    struct riscv_engine *e = h->engine;
+    unsigned effects = 0;
+    h->pc = pc;
+    set_time(h, before);
+    e->trapped = true;
+    e->end_retired--;
+    riscv_trap(h, cause, false, tval, &effects);
+    h->pc = rv_addr(h, h->pc);
+    rv_effects(h, effects);
+    e->leave = e->watch_hit = false;
+    e->reason = RV_GO_ON;
+    if (h->cpu.clock->attention) {
+        e->reason = RV_STOP;
+        e->stop = CPU_ATTENTION;
+    }
+    return before - 1;
+}
+
+RV_COLD i64 rv_trap(RV_ARGS, unsigned cause, u64 tval)
+{
+    return trap_at(h, rv_pc(h, i, vpage), budget_before(i, budget), cause, tval);
+}
+
+RV_COLD i64 rv_fault(RV_ARGS)
+{
+    return rv_trap(RV_PASS, h->engine->cause, h->engine->tval);
+}
+
+RV_COLD i64 rv_illegal(RV_ARGS)
+{
+    return rv_trap(RV_PASS, CAUSE_ILLEGAL, rv_bits(i));
+}
+
+/* --- from block to block ------------------------------------------------------------------------------------ */
+
+i64 rv_goto(struct hart *h, i64 budget, struct rv_ctx *ctx, u64 target)
+{
+    const struct rv_jump *to = &ctx->jump[(target >> 1 ^ target >> 13) & ((1u << RV_JUMP_BITS) - 1)];
+    if (to->pc != target || to->gen != ctx->gen)
+        return leave_at(h, target, budget);
+    const struct rv_insn *i = to->start;
+    u64 vpage = target & ~PAGE_MASK;
+    budget -= (i64)i[-1].n;
+    if (budget < 0)
+        return leave_at(h, target, budget + (i64)i[-1].n);
+    RV_CHAIN(i, vpage);
+}
+
+/* Slot i ends its block and goes to target; its link did not lead there, or the budget did not last. */
+__attribute__((always_inline)) static inline i64 follow(RV_ARGS, unsigned which, u64 target)
+{
+    struct riscv_engine *e = h->engine;
+    const struct rv_insn **link = (const struct rv_insn **)(uintptr_t)&i[1].to[which];
+    budget += (i64)(*link)[-1].n;
+    if (*link != e->nowhere || e->obs)
+        return leave_at(h, target, budget);
+    target = rv_addr(h, target);
+    if ((target & ~PAGE_MASK) != vpage)
+        return rv_goto(h, budget, ctx, target);
+    struct rv_block *from = rv_block_of(i);
+    if (!from->page)
+        return leave_at(h, target, budget);
+    struct rv_block *b = rv_block_find(from->page, target & PAGE_MASK);
+    if (!b) {
+        e->want = link;
+        return leave_at(h, target, budget);
+    }
+    *link = b->slot;
+    budget -= (i64)b->head.n;
+    if (budget < 0)
+        return leave_at(h, target, budget + (i64)b->head.n);
+    RV_CHAIN(b->slot, vpage);
+}
+
+RV_COLD i64 rv_taken_slow(RV_ARGS)
+{
+    u64 target = vpage + (u64)(i64)i->imm;
+    h->engine->taken = true;
+    if (target & h->engine->misaligned)
+        return rv_trap(h, i, budget + (i64)i[1].to[0][-1].n, ctx, vpage, CAUSE_FETCH_MISALIGNED, rv_addr(h, target));
+    return follow(RV_PASS, 0, target);
+}
+
+RV_COLD i64 rv_next_slow(RV_ARGS)
+{
+    return follow(RV_PASS, 1, vpage + side_of(rv_block_of(i), i + 1)->offset);
+}
+
+RV_COLD i64 rv_jal_slow(RV_ARGS)
+{
+    u64 target = vpage + (u64)(i64)i->imm, link = vpage + i->link;
+    if (target & h->engine->misaligned)
+        return rv_trap(h, i, budget + (i64)i[1].to[0][-1].n, ctx, vpage, CAUSE_FETCH_MISALIGNED, rv_addr(h, target));
+    h->x[i->rd] = h->config.xlen == 32 ? (u64)(i64)(i32)(u32)link : link;
+    return follow(RV_PASS, 0, target);
+}
+
+/* --- pseudo slots ------------------------------------------------------------------------------------------- */
+
+i64 rv_h_next(RV_ARGS)
+{
+    const struct rv_insn *target = i[1].to[1];
+    budget -= (i64)target[-1].n;
+    if (UNLIKELY(budget < 0))
+        RV_TAIL rv_next_slow(RV_PASS);
+    RV_CHAIN(target, vpage);
+}
+
+i64 rv_h_nowhere(RV_ARGS) /* never entered: its n exceeds every budget */
+{
+    __builtin_trap();
+}
+
+i64 rv_h_fp_on(RV_ARGS)
+{
+    if (UNLIKELY(!(h->mstatus & MSTATUS_FS)))
+        RV_TAIL rv_illegal(RV_PASS);
+    RV_CHAIN(i + 1, vpage);
+}
+
+/* Before the first instruction of a block that writes a floating-point register (II, 3.1.6.6). */
+i64 rv_h_fp_dirty(RV_ARGS)
+{
+    if (UNLIKELY(!(h->mstatus & MSTATUS_FS)))
+        RV_TAIL rv_illegal(RV_PASS);
+    h->mstatus |= MSTATUS_FS;
+    RV_CHAIN(i + 1, vpage);
+}
+
+i64 rv_h_illegal(RV_ARGS)
+{
+    return rv_illegal(RV_PASS);
+}
+
+/* Some armed address has this page offset. */
+i64 rv_h_stop(RV_ARGS)
+{
+    const struct cpu_stops *s = h->cpu.stops;
+    u64 pc = rv_pc(h, i, vpage);
+    size_t lo = 0, hi = s ? s->n_code : 0;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (s->code[mid] < pc)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (s && lo < s->n_code && s->code[lo] == pc) {
+        u64 now = h->engine->end_now - (u64)budget_before(i, budget);
+        if (now != h->cpu.skip_stop_at) {
+            h->cpu.skip_stop_at = now;
+            h->cpu.hit = (struct cpu_hit){ .addr = pc, .access = CPU_EXEC };
+            h->engine->reason = RV_STOP;
+            h->engine->stop = CPU_BREAK;
+            return rv_leave(RV_PASS);
+        }
+    }
+    RV_CHAIN(i + 1, vpage);
+}
+
+/* An instruction whose second half is in the next page: is it still the same? */
+__attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
+{
+    struct rv_page *second;
+    if (!rv_fetch_page(h, ctx, rv_addr(h, pc + 2), &second))
+        return false;
+    if (!second)
+        return rv_fetch_bits(h, pc, bits);
+    *bits |= (u32)load_le(second->host, 2) << 16;
+    return true;
+}
+
+/* 0: it is; 1: it is another; 2: fault. */
+__attribute__((noinline)) static int straddle_changed(struct hart *h, struct rv_block *b, struct rv_ctx *ctx, u64 pc)
+{
+    u32 bits = (u32)load_le(b->host + b->offset, 2);
+    if (!straddling_bits(h, ctx, pc, &bits))
+        return 2;
+    return bits != b->straddle;
+}
+
+i64 rv_h_straddle(RV_ARGS)
+{
+    struct rv_block *b = rv_block_of(i);
+    u64 pc = rv_addr(h, vpage + b->offset);
+    int changed = straddle_changed(h, b, ctx, pc);
+    if (UNLIKELY(changed == 2))
+        return rv_fault(RV_PASS);
+    if (UNLIKELY(changed)) { /* forget it: the outer loop makes another */
+        b->offset = UINT16_MAX;
+        rv_jumps_flush(h->engine);
+        return leave_at(h, pc, budget_before(i, budget));
+    }
+    RV_CHAIN(i + 1, vpage);
+}
+
+/* --- the outer loop ----------------------------------------------------------------------------------------- */
+
+static i64 chain(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *ctx, u64 vpage)
+{
+    budget -= (i64)b->head.n;
+    const struct rv_insn *i = b->slot;
+#if RV_TRAMPOLINE
+    struct riscv_engine *e = h->engine;
+    i64 left = i->fn(h, i, budget, ctx, vpage);
+    while (left == RV_CONTINUE)
+        left = e->next.i->fn(h, e->next.i, e->next.budget, ctx, e->next.vpage);
+    return left;
+#else
+    return i->fn(h, i, budget, ctx, vpage);
+#endif
+}
+
+/* One chain from pc on: at most max instructions when that is not 0. */
+static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
+{
+    struct riscv_engine *e = h->engine;
+    struct rv_page *page;
+    u64 pc = h->pc, vpage = pc & ~PAGE_MASK;
+    unsigned offset = pc & PAGE_MASK;
+
+    rv_blocks_room(e);
+    const struct rv_insn **want = e->want;
+    e->want = NULL;
+    if (!rv_fetch_page(h, ctx, pc, &page))
+        return trap_at(h, pc, budget, e->cause, e->tval);
+    struct rv_block *b;
+    if (UNLIKELY(!page)) {
+        u32 bits;
+        if (!rv_fetch_bits(h, pc, &bits))
+            return trap_at(h, pc, budget, e->cause, e->tval);
+        b = rv_block_single(h, page, offset, bits);
+    } else if (max) {
+        b = rv_block_once(h, page, offset, max);
+    } else {
+        b = rv_block_find(page, offset);
+        if (!b)
+            b = rv_block_build(h, page, offset);
+        if (b) {
+            if (want)
+                *want = b->slot;
+            struct rv_jump *j = &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
+            *j = (struct rv_jump){ pc, ctx->gen, b->slot };
+            if ((i64)b->head.n > budget)
+                b = rv_block_once(h, page, offset, (unsigned)budget);
+        }
+    }
+    if (!b)
+        return trap_at(h, pc, budget, e->cause, e->tval);
+    return chain(h, b, budget, ctx, vpage);
+}
+
+static void take_interrupt(struct hart *h, i64 budget)
+{
+    unsigned effects = 0;
+    set_time(h, budget);
+    int irq = riscv_pending(h);
+    if (irq < 0)
+        return;
+    riscv_trap(h, (u64)irq, true, 0, &effects);
+    h->pc = rv_addr(h, h->pc);
+    rv_effects(h, effects);
+}
+
+/* --- observed: one instruction at a time, everything told ------------------------------------------------------ */
+
+void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value)
+{
+    struct cpu_retire *o = h->engine->obs;
+    const struct cpu_reg *r = rv_reg(h, group, number);
+    if (o && r && o->n_writes < ARRAY_LEN(o->write)) {
+        o->write[o->n_writes].reg = r;
+        o->write[o->n_writes++].value = value;
+    }
+}
+
+/* Integer operands in the instruction's fields, or implied. */
+static void observe_operands(struct hart *h, const struct rv_decoded *d, struct cpu_retire *o)
+{
+    const struct riscv_insn *insn = &riscv_insns[d->op];
+    const struct rv_row *row = &h->engine->decoder->row[d->op];
+    if ((row->s_w || row->s_fix) && !strchr(insn->args, 'S') && !(insn->flags & F_ZIMM)) {
+        o->rs1_reg = d->rs1;
+        o->rs1 = h->x[d->rs1];
+    }
+    if (row->t_w && !strchr(insn->args, 'T')) {
+        o->rs2_reg = d->rs2;
+        o->rs2 = h->x[d->rs2];
+    }
+}
+
+static i64 observed_step(struct hart *h, i64 budget)
+{
+    struct riscv_engine *e = h->engine;
+    struct cpu_retire o = { .pc = h->pc, .privilege = h->priv, .op = RV_OP_COUNT, .length = 4 };
+    struct rv_decoded d = { .op = RV_OP_COUNT };
+    struct rv_ctx *ctx = &e->ctx[CTX_OBSERVED];
+    u32 bits = 0;
+    u8 fflags = h->fflags;
+
+    if (rv_fetch_bits(h, h->pc, &bits)) {
+        rv_decode(e->decoder, bits, &d);
+        o.insn = bits;
+        o.length = d.len;
+        o.op = d.op;
+        if (d.op != RV_OP_COUNT)
+            observe_operands(h, &d, &o);
+    }
+    e->obs = &o;
+    e->trapped = e->taken = false;
+    ctx->gen++; /* nothing is remembered from step to step */
+    i64 left = step(h, ctx, budget, 1);
+    e->obs = NULL;
+    if (left == budget) /* a stop before it */
+        return left;
+    o.trapped = e->trapped;
+    o.next_pc = h->pc;
+    if (!o.trapped && o.op != RV_OP_COUNT) {
+        const struct riscv_insn *insn = &riscv_insns[o.op];
+        const struct rv_row *row = &e->decoder->row[o.op];
+        u8 n = o.n_writes; /* the destination goes first, CSRs after it */
+        struct cpu_retire csrs = o;
+        o.n_writes = 0;
+        e->obs = &o;
+        if (insn->flags & F_FW)
+            rv_observe_reg(h, OBS_F, d.rd, h->f[d.rd]);
+        else if ((row->d_w || row->d_fix) && d.rd)
+            rv_observe_reg(h, OBS_X, d.rd, h->x[d.rd]);
+        if ((insn->flags & F_FP) && h->fflags != fflags)
+            rv_observe_reg(h, OBS_CSR, 1, h->fflags);
+        e->obs = NULL;
+        for (u8 k = 0; k < n && o.n_writes < ARRAY_LEN(o.write); k++)
+            o.write[o.n_writes++] = csrs.write[k];
+        o.taken = (insn->flags & F_COND) && e->taken;
+    }
+    set_time(h, left);
+    u64 ticks = h->cpu.observer->retire(h->cpu.observer->opaque, &h->cpu, &o);
+    /* More (or fewer) ticks than instructions. */
+    e->end_retired -= ticks - 1;
+    return left - (i64)(ticks - 1);
+}
+
+enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
+{
+    struct hart *h = hart_of(c);
+    struct riscv_engine *e = h->engine;
+    i64 budget = (i64)(max_ticks < (u64)1 << 59 ? max_ticks : (u64)1 << 59);
+    enum cpu_stop stop = CPU_BUDGET;
+
+    if (c->idle) {
+        if (!riscv_wfi_wakes(h))
+            return CPU_IDLE;
+        c->idle = false;
+    }
+    e->end_now = c->clock->now + (u64)budget;
+    e->end_retired = c->retired + (u64)budget;
+    e->look = true;
+    e->leave = e->watch_hit = false;
+    e->want = NULL;
+    e->running = true;
+    while (budget > 0) {
+        if (UNLIKELY(e->stale)) {
+            e->stale = false;
+            rv_blocks_flush(e);
+        }
+        if (e->look) {
+            e->look = false;
+            take_interrupt(h, budget);
+            e->leave = false;
+        }
+        e->reason = RV_GO_ON;
+        budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
+        if (e->reason == RV_STOP) {
+            stop = e->stop;
+            break;
+        }
+    }
+    e->running = false;
+    set_time(h, budget);
+    return stop;
+}
+
+void riscv_quantum_end(struct cpu *c)
+{
+    hart_of(c)->lr_valid = false;
+}

@@ -1,0 +1,287 @@
+/* The engine: pre-decoded blocks, the software TLB, and what handlers share.
+ *
+ * A block is a run of instructions of one physical page. Each instruction is a slot of 16 bytes that names its
+ * handler; a handler does its work and tail-calls the next slot's. What they hand on travels in registers: the
+ * hart, the slot, the budget, the translation context and the virtual page the block runs in (so pc is
+ * vpage + the slot's offset and is never stored).
+ *
+ * Time: on entry to a block the budget falls by its instructions. Anything that needs the exact position within a
+ * block (a fault, a device access, a CSR) asks rv_sync() or leaves with rv_leave(), which count from the side table. */
+#ifndef CPU_RISCV_ENGINE_H
+#define CPU_RISCV_ENGINE_H
+
+#include "cpu/riscv/insn.h"
+#include "cpu/riscv/priv.h"
+#include "cpu/softfloat/softfloat.h"
+
+struct rv_insn;
+struct rv_ctx;
+#define RV_ARGS struct hart *h, const struct rv_insn *i, i64 budget, struct rv_ctx *ctx, u64 vpage
+#define RV_PASS h, i, budget, ctx, vpage
+typedef i64 rv_handler(RV_ARGS); /* returns the budget left, or RV_CONTINUE */
+
+struct rv_insn {
+    union {
+        struct {
+            rv_handler *fn; /* NULL marks the head of a block */
+            union {
+                struct {
+                    u8 rd, rs1; /* rd 0 is decoded as 32 */
+                    union {
+                        struct {
+                            u8 rs2, aux; /* aux: rs3, or the rounding mode */
+                        };
+                        u16 link; /* of a jump: page offset of the next instruction */
+                    };
+                    i32 imm; /* pc-relative ones are relative to vpage */
+                };
+                u64 n; /* in a head: instructions of the block */
+            };
+        };
+        const struct rv_insn *to[2]; /* the slot behind a branch: first slots of the taken and the other block */
+    };
+};
+_Static_assert(sizeof(struct rv_insn) == 16, "a slot is 16 bytes");
+
+/* Position of a slot: its page offset, and how many instructions of the block come before it. */
+struct rv_side {
+    u16 offset, count;
+};
+
+struct rv_page;
+
+struct rv_block {
+    struct rv_block *next; /* of the same page and bucket */
+    struct rv_page *page;  /* NULL: runs once (scratch), never linked */
+    struct rv_side *side;
+    const u8 *host; /* the page's bytes */
+    u32 straddle;   /* bits of a single instruction that crosses into the next page */
+    u16 offset, slots;
+    struct rv_insn head; /* directly before slot[0] */
+    struct rv_insn slot[];
+};
+
+#define RV_PAGE_BUCKETS 64
+struct rv_page { /* a physical page code was decoded from */
+    struct rv_page *next;
+    struct ram *ram;
+    u64 index;
+    u8 *host;
+    struct rv_block *bucket[RV_PAGE_BUCKETS];
+};
+
+#define RV_TLB_BITS 10
+#define RV_TLB_SIZE (1u << RV_TLB_BITS)
+#define RV_TLB_NEVER (1u << 11) /* no address masked with ~PAGE_MASK | (size - 1) has this bit */
+struct rv_tlb { /* tag: virtual page; equal to va & (~PAGE_MASK | (size - 1)) only for aligned accesses within it */
+    u64 rtag, wtag;
+    u64 addend; /* host pointer = va + addend */
+    u64 pa;     /* physical address of the page */
+};
+
+#define RV_JUMP_BITS 12
+struct rv_jump { /* virtual pc to block, for indirect jumps and those that leave the page */
+    u64 pc, gen;
+    const struct rv_insn *start;
+};
+
+#define RV_FETCH_SIZE 64
+struct rv_fetch {
+    u64 vpage, gen;
+    struct rv_page *page;
+};
+
+#define RV_USED_MAX 256
+struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
+    struct rv_tlb tlb[RV_TLB_SIZE];
+    struct rv_jump jump[1u << RV_JUMP_BITS];
+    struct rv_fetch fetch[RV_FETCH_SIZE];
+    u64 gen; /* jump and fetch entries of other generations are void */
+    u32 key;
+    u32 n_used; /* entries filled since the last flush; above RV_USED_MAX: not known which */
+    u16 used[RV_USED_MAX];
+};
+
+enum { CTX_U, CTX_S, CTX_S_SUM, CTX_M, CTX_OTHER, CTX_OBSERVED, CTX_COUNT };
+
+enum rv_reason { /* why a chain of handlers came back */
+    RV_GO_ON, /* look at pc, interrupts, context; then continue */
+    RV_STOP,  /* engine->stop */
+};
+
+struct rv_listener {
+    struct ram_listener l;
+    struct riscv_engine *engine;
+    struct rv_listener *next;
+    struct ram *ram;
+};
+
+struct riscv_engine {
+    struct hart *hart;
+    struct arena *arena;
+    struct rv_decoder *decoder;
+    struct rv_ctx *ctx; /* CTX_COUNT of them */
+    rv_handler *const *handlers;
+
+    /* The run in progress: now = end_now - budget, retired = end_retired - budget (exact budget). */
+    u64 end_now, end_retired;
+    enum rv_reason reason;
+    enum cpu_stop stop;
+    bool running;
+    bool stale;      /* blocks were made for other stop points */
+    bool leave;      /* the instruction in progress is the last before the outer loop looks again */
+    bool look;       /* interrupts may be pending */
+    bool new_ctx;    /* the context may have changed */
+    bool watch_hit;
+    bool trapped;    /* the last chain ended in an exception */
+    bool taken;      /* the last chain ended in a branch taken */
+    u64 misaligned;  /* bit 1 when there is no C: jumps there trap */
+    const struct rv_insn **want; /* a link to set when the block at pc exists */
+
+    /* The fault of the access just tried. */
+    u8 cause;
+    u64 tval;
+    u64 value;  /* what rv_load and its like read. Handlers must not pass on addresses of their own variables:
+                 * the compiler could not make sibling calls of their continuations. */
+    struct sf_env sf;
+
+    struct { /* between the load and the store of an AMO */
+        u8 *host;
+        struct ram *ram;
+        u64 at, va, pa;
+        bool cacheable;
+        struct rv_ctx *ctx;
+    } amo;
+
+    struct cpu_retire *obs; /* being filled, NULL when nobody observes */
+
+    /* Blocks. */
+    u8 *code;
+    size_t code_used, code_size;
+    struct rv_page **pages; /* hash */
+    struct rv_block *scratch;
+    struct rv_insn *nowhere; /* links that are not set point here: its n is more than any budget */
+    struct rv_listener *listeners;
+    struct ram *last_ram;
+
+    struct { /* where the loop goes on when handlers cannot tail-call */
+        const struct rv_insn *i;
+        i64 budget;
+        u64 vpage;
+    } next;
+    struct { /* host side, for describe */
+        u64 blocks, flushes, tlb_fills, tlb_flushes, dropped_pages;
+    } count;
+
+    const struct cpu_reg *regs; /* made when first asked for */
+    size_t first_csr, n_regs;
+};
+
+#define RV_PAGE_HASH 4096
+#define RV_CODE_BYTES ((size_t)32 << 20)
+#define RV_BLOCK_MAX 64 /* instructions */
+#define RV_BLOCK_SLOTS (2 * RV_BLOCK_MAX + 8)
+
+
+/* Without sibling calls (-O0, sanitizers) handlers return to a loop instead of calling the next. */
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RV_TRAMPOLINE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define RV_TRAMPOLINE 1
+#endif
+#endif
+#ifndef RV_TRAMPOLINE
+#define RV_TRAMPOLINE 0
+#endif
+#define RV_CONTINUE INT64_MIN /* to the loop: engine->next */
+
+#if defined(__clang__) && !RV_TRAMPOLINE
+#define RV_TAIL __attribute__((musttail)) return
+#else
+#define RV_TAIL return
+#endif
+#define RV_COLD __attribute__((noinline, cold))
+
+/* Goes on with another slot. The budget is already that of its block. */
+#if RV_TRAMPOLINE
+#define RV_CHAIN(to_, vpage_)                                                                 \
+    do {                                                                                      \
+        h->engine->next.i = (to_);                                                            \
+        h->engine->next.budget = budget;                                                      \
+        h->engine->next.vpage = (vpage_);                                                     \
+        return RV_CONTINUE;                                                                   \
+    } while (0)
+#else
+#define RV_CHAIN(to_, vpage_)                                                                 \
+    do {                                                                                      \
+        const struct rv_insn *to__ = (to_);                                                   \
+        i = to__;                                                                             \
+        vpage = (vpage_);                                                                     \
+        RV_TAIL i->fn(RV_PASS);                                                               \
+    } while (0)
+#endif
+
+static inline u64 rv_addr(const struct hart *h, u64 va) { return h->config.xlen == 32 ? (u32)va : va; }
+
+/* --- leaving and continuing: engine.c --- */
+struct rv_block *rv_block_of(const struct rv_insn *i);
+rv_handler rv_leave;        /* before slot i; engine->reason is set by the caller */
+rv_handler rv_leave_go_on;  /* the same with RV_GO_ON */
+rv_handler rv_finish;       /* slot i is done: the next one, unless something wants to be looked at */
+rv_handler rv_illegal;
+rv_handler rv_fault;        /* engine->cause and tval */
+rv_handler rv_taken_slow, rv_next_slow, rv_jal_slow; /* budget already reduced by the target's n */
+i64 rv_goto(struct hart *h, i64 budget, struct rv_ctx *ctx, u64 target); /* budget exact */
+i64 rv_trap(RV_ARGS, unsigned cause, u64 tval);
+void rv_sync(struct hart *h, const struct rv_insn *i, i64 budget); /* clock and retired as before slot i */
+u64 rv_pc(const struct hart *h, const struct rv_insn *i, u64 vpage);
+u32 rv_bits(const struct rv_insn *i);
+void rv_effects(struct hart *h, unsigned effects);
+void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value);
+enum { OBS_X, OBS_F, OBS_CSR };
+enum cpu_stop rv_run(struct cpu *c, u64 max_ticks);
+
+/* --- memory: tlb.c --- */
+/* False: engine->cause and tval say why. Otherwise the access is done. Any alignment. */
+bool rv_load(RV_ARGS, u64 va, unsigned size); /* engine->value */
+bool rv_store(RV_ARGS, u64 va, unsigned size, u64 value);
+/* A read-modify-write of RAM in two halves; the second cannot fail. */
+bool rv_amo_load(RV_ARGS, u64 va, unsigned size);
+void rv_amo_store(struct hart *h, unsigned size, u64 value);
+bool rv_lr(RV_ARGS, u64 va, unsigned size);
+bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value); /* engine->value: 0 when it was done */
+bool rv_cbo(RV_ARGS, u64 va, bool zero);
+void rv_tlb_flush(struct hart *h, bool machine_too);
+void rv_tlb_init(struct riscv_engine *e);
+struct rv_ctx *rv_context(struct hart *h);
+/* The physical page under pc for fetching, from the fetch cache or by translation. False: engine->cause and tval.
+ * *page is NULL when it may only be fetched from piecemeal. */
+bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **page);
+bool rv_fetch_bits(struct hart *h, u64 pc, u32 *bits); /* translating each half afresh */
+void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page);
+void rv_jumps_flush(struct riscv_engine *e);
+void rv_listen(struct riscv_engine *e, struct ram *ram);
+
+/* --- blocks: block.c --- */
+void rv_blocks_init(struct riscv_engine *e);
+void rv_blocks_flush(struct riscv_engine *e); /* not while a chain runs */
+void rv_blocks_room(struct riscv_engine *e);  /* flushes when the next block might not fit */
+struct rv_page *rv_page_get(struct riscv_engine *e, struct ram *ram, u64 index);
+struct rv_block *rv_block_find(struct rv_page *p, unsigned offset);
+struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset);
+/* One that runs once: at most max instructions from pc in the page, or the single instruction bits. */
+struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max);
+struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
+void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
+
+/* Pseudo slots. */
+rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_illegal, rv_h_straddle, rv_h_nowhere;
+
+#define INSN(id, sem, ...) extern rv_handler rv64_##sem, rv32_##sem;
+#include "cpu/riscv/insn.def"
+extern rv_handler *const rv64_handlers[RV_OP_COUNT], *const rv32_handlers[RV_OP_COUNT];
+
+const struct cpu_reg *rv_reg(const struct hart *h, unsigned group, unsigned number);
+
+#endif

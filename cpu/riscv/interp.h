@@ -1,0 +1,156 @@
+/* What the words of sem_*.def mean to the interpreter. Included before each reading of such a file, with
+ *   XLEN  32 or 64
+ *   SLOW  1: the text becomes name##_slow, whose accesses go through functions and may do anything;
+ *         0: it becomes the handler, which gives up for name##_slow before it has changed anything;
+ *         2: it becomes the handler and never gives up
+ * The JIT reads the same files with words of its own. */
+#undef NAME
+#undef NAME_
+#undef NAME2
+#undef NAME3
+#undef SLOWNAME
+#undef SEM
+#undef SEMFAST
+#undef DONE
+#undef SX
+#undef ADDR
+#undef LOAD
+#undef STORE
+#undef AMO
+#undef AMO_STORE
+#undef SRL
+#undef SRA
+#undef SLL
+#undef ADD
+#undef SUB
+#undef MUL
+#undef LINK_PC
+#undef PC_REL
+#undef FALLBACK
+#undef TLB_HIT
+
+#define NAME3(x, n) rv##x##_##n
+#define NAME2(x, n) NAME3(x, n)
+#define NAME(n) NAME2(XLEN, n)
+#define SLOWNAME(n) NAME2(XLEN, n##_slow)
+
+#if XLEN == 32
+#define SX(v) ((u64)(i64)(i32)(u32)(v))
+#define ADDR(v) ((u64)(u32)(v))
+#define SRL(a, n) SX((u32)(a) >> ((n) & 31))
+#else
+#define SX(v) ((u64)(v))
+#define ADDR(v) ((u64)(v))
+#define SRL(a, n) ((a) >> ((n) & 63))
+#endif
+#define SLL(a, n) SX((a) << ((n) & (XLEN - 1)))
+#define SRA(a, n) ((u64)((i64)(a) >> ((n) & (XLEN - 1))))
+#define ADD(a, b) SX((a) + (b))
+#define SUB(a, b) SX((a) - (b))
+#define MUL(a, b) SX((a) * (b))
+#define LINK_PC SX(vpage + i->link)
+#define PC_REL SX(vpage + (u64)(i64)i->imm)
+
+#if SLOW == 1
+#define SEM(name, ...)                                                   \
+    RV_COLD static i64 SLOWNAME(name)(RV_ARGS)                           \
+    {                                                                    \
+        __VA_ARGS__;                                                     \
+        return rv_finish(RV_PASS);                                       \
+    }
+#define FALLBACK(c) ((void)0)
+#define LOAD(v, type, addr)                                              \
+    if (!rv_load(RV_PASS, ADDR(addr), sizeof(type)))                  \
+        return rv_fault(RV_PASS);                                        \
+    const V v = (V)(type)h->engine->value
+#define STORE(type, addr, value)                                         \
+    if (!rv_store(RV_PASS, ADDR(addr), sizeof(type), value))             \
+        return rv_fault(RV_PASS)
+#define AMO(v, type, addr)                                               \
+    if (!rv_amo_load(RV_PASS, ADDR(addr), sizeof(type)))              \
+        return rv_fault(RV_PASS);                                        \
+    const V v = (V)(type)h->engine->value
+#define AMO_STORE(v, type, value) rv_amo_store(h, sizeof(type), value)
+#elif SLOW == 2
+#define SEM(name, ...)                                                   \
+    i64 NAME(name)(RV_ARGS)                                              \
+    {                                                                    \
+        __VA_ARGS__;                                                     \
+        RV_CHAIN(i + 1, vpage);                                          \
+    }
+#else
+#define SEM(name, ...)                                                   \
+    RV_COLD static i64 SLOWNAME(name)(RV_ARGS);                          \
+    i64 NAME(name)(RV_ARGS)                                              \
+    {                                                                    \
+        rv_handler *const slow = SLOWNAME(name);                         \
+        (void)slow;                                                      \
+        __VA_ARGS__;                                                     \
+        RV_CHAIN(i + 1, vpage);                                          \
+    }
+/* Unless c holds, the other reading of the text does the work. */
+#define FALLBACK(c)                                                      \
+    if (UNLIKELY(!(c)))                                                  \
+    RV_TAIL slow(RV_PASS)
+#define TLB_HIT(v, type, addr, tag)                                                              \
+    const u64 v##_va = ADDR(addr);                                                               \
+    const struct rv_tlb *v##_tlb = &ctx->tlb[v##_va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];          \
+    FALLBACK(v##_tlb->tag == (v##_va & (~PAGE_MASK | (sizeof(type) - 1))));                      \
+    void *v##_host = (void *)(v##_va + v##_tlb->addend)
+#define LOAD(v, type, addr)                                              \
+    TLB_HIT(v, type, addr, rtag);                                        \
+    type v##_raw;                                                        \
+    memcpy(&v##_raw, v##_host, sizeof(type));                            \
+    const V v = (V)v##_raw
+#define STORE(type, addr, value)                                         \
+    TLB_HIT(st, type, addr, wtag);                                       \
+    const type st_raw = (type)(value);                                   \
+    memcpy(st_host, &st_raw, sizeof(type))
+#define AMO(v, type, addr)                                               \
+    TLB_HIT(v, type, addr, wtag);                                        \
+    type v##_raw;                                                        \
+    memcpy(&v##_raw, v##_host, sizeof(type));                            \
+    const V v = (V)v##_raw
+#define AMO_STORE(v, type, value)                                        \
+    const type v##_new = (type)(value);                                  \
+    memcpy(v##_host, &v##_new, sizeof(type))
+#endif
+
+/* What does not depend on how the file is read. */
+#ifndef RV_INTERP_ONCE
+#define RV_INTERP_ONCE
+typedef u64 V;
+#define RS1 h->x[i->rs1]
+#define RS2 h->x[i->rs2]
+#define IMM ((u64)(i64)i->imm)
+#define WR(v) h->x[i->rd] = (v)
+#define AND(a, b) ((a) & (b))
+#define OR(a, b) ((a) | (b))
+#define XOR(a, b) ((a) ^ (b))
+#define NOT(a) (~(a))
+#define LT(a, b) ((u64)((i64)(a) < (i64)(b)))
+#define LTU(a, b) ((u64)((a) < (b)))
+#define EQ(a, b) ((u64)((a) == (b)))
+#define NE(a, b) ((u64)((a) != (b)))
+#define SELECT(c, a, b) ((c) ? (a) : (b))
+#define SX32(v) ((u64)(i64)(i32)(u32)(v))
+#define ZX32(v) ((u64)(u32)(v))
+#define SX16(v) ((u64)(i64)(i16)(u16)(v))
+#define SX8(v) ((u64)(i64)(i8)(u8)(v))
+#define ZX16(v) ((u64)(u16)(v))
+#define SLLW(a, n) SX32((u32)(a) << ((n) & 31))
+#define SRLW(a, n) SX32((u32)(a) >> ((n) & 31))
+#define SRAW(a, n) SX32((i32)(u32)(a) >> ((n) & 31))
+
+/* Goes to the taken or the other block. Last word of a text. */
+#define BRANCH(c)                                                        \
+    const bool cond = (c);                                               \
+    const struct rv_insn *target = i[1].to[cond ? 0 : 1];                \
+    budget -= (i64)target[-1].n;                                         \
+    if (UNLIKELY(budget < 0)) {                                          \
+        if (cond)                                                        \
+            RV_TAIL rv_taken_slow(RV_PASS);                              \
+        RV_TAIL rv_next_slow(RV_PASS);                                   \
+    }                                                                    \
+    RV_CHAIN(target, vpage)
+#endif

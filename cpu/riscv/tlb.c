@@ -1,0 +1,411 @@
+/* The software TLB, and every access that missed it. */
+#include <string.h>
+
+#include "cpu/riscv/engine.h"
+
+/* --- contexts --------------------------------------------------------------------------------------------- */
+
+static void flush_data(struct rv_ctx *c)
+{
+    if (c->n_used > RV_USED_MAX) {
+        for (unsigned k = 0; k < RV_TLB_SIZE; k++)
+            c->tlb[k].rtag = c->tlb[k].wtag = RV_TLB_NEVER;
+    } else {
+        for (unsigned k = 0; k < c->n_used; k++)
+            c->tlb[c->used[k]].rtag = c->tlb[c->used[k]].wtag = RV_TLB_NEVER;
+    }
+    c->n_used = 0;
+}
+
+void rv_tlb_init(struct riscv_engine *e)
+{
+    for (unsigned k = 0; k < CTX_COUNT; k++) {
+        e->ctx[k].n_used = RV_USED_MAX + 1;
+        e->ctx[k].gen = 1;
+        flush_data(&e->ctx[k]);
+    }
+}
+
+void rv_jumps_flush(struct riscv_engine *e)
+{
+    for (unsigned k = 0; k < CTX_COUNT; k++)
+        e->ctx[k].gen++;
+}
+
+void rv_tlb_flush(struct hart *h, bool machine_too)
+{
+    struct riscv_engine *e = h->engine;
+    for (unsigned k = 0; k < CTX_COUNT; k++)
+        if (machine_too || k != CTX_M) {
+            flush_data(&e->ctx[k]);
+            e->ctx[k].gen++;
+        }
+    e->count.tlb_flushes++;
+    e->leave = true;
+}
+
+/* The context of the hart's state. Combinations that are rare share one, emptied when it changes hands. */
+struct rv_ctx *rv_context(struct hart *h)
+{
+    struct riscv_engine *e = h->engine;
+    if (UNLIKELY(e->obs))
+        return &e->ctx[CTX_OBSERVED];
+    unsigned data = riscv_data_priv(h);
+    bool mxr = h->mstatus & MSTATUS_MXR, sum = h->mstatus & MSTATUS_SUM;
+    if (data == h->priv) {
+        if (data == PRIV_M)
+            return &e->ctx[CTX_M];
+        if (!mxr)
+            return &e->ctx[data == PRIV_U ? CTX_U : sum ? CTX_S_SUM : CTX_S];
+    }
+    u32 key = 1u | (u32)h->priv << 1 | data << 3 | (u32)mxr << 5 | (u32)sum << 6;
+    struct rv_ctx *c = &e->ctx[CTX_OTHER];
+    if (c->key != key) {
+        flush_data(c);
+        c->gen++;
+        c->key = key;
+    }
+    return c;
+}
+
+/* Forgets pointers for stores (and, when a window changes its meaning, all pointers) into a page. */
+void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
+{
+    for (unsigned k = 0; k < CTX_COUNT; k++) {
+        struct rv_ctx *c = &e->ctx[k];
+        if (page == RAM_ALL_PAGES) {
+            flush_data(c);
+            continue;
+        }
+        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
+        unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
+        for (unsigned j = 0; j < n; j++) {
+            struct rv_tlb *t = &c->tlb[c->n_used > RV_USED_MAX ? j : c->used[j]];
+            if (t->wtag != RV_TLB_NEVER && t->wtag + t->addend == host)
+                t->wtag = RV_TLB_NEVER;
+        }
+    }
+}
+
+static bool watched(const struct hart *h, u64 va, u64 size, unsigned access)
+{
+    const struct cpu_stops *s = h->cpu.stops;
+    if (LIKELY(!s || !s->n_watch))
+        return false;
+    for (size_t k = 0; k < s->n_watch; k++) {
+        const struct cpu_watch *w = &s->watch[k];
+        if ((w->access & access) && va <= w->addr + (w->len - 1) && w->addr <= va + (size - 1))
+            return true;
+    }
+    return false;
+}
+
+static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, bool write)
+{
+    struct riscv_engine *e = h->engine;
+    u64 vpage = va & ~PAGE_MASK;
+    if (UNLIKELY(e->obs) || watched(h, vpage, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
+        return;
+    unsigned k = va >> PAGE_SHIFT & (RV_TLB_SIZE - 1);
+    struct rv_tlb *t = &ctx->tlb[k];
+    u64 addend = (u64)(uintptr_t)host - va;
+    if (t->rtag == RV_TLB_NEVER && t->wtag == RV_TLB_NEVER) {
+        if (ctx->n_used < RV_USED_MAX)
+            ctx->used[ctx->n_used++] = (u16)k;
+        else
+            ctx->n_used = RV_USED_MAX + 1;
+    }
+    if (t->addend != addend || (t->rtag != vpage && t->wtag != vpage))
+        t->rtag = t->wtag = RV_TLB_NEVER;
+    t->addend = addend;
+    t->pa = pa & ~PAGE_MASK;
+    if (write)
+        t->wtag = vpage;
+    else
+        t->rtag = vpage;
+    e->count.tlb_fills++;
+}
+
+/* --- where an address leads --------------------------------------------------------------------------------- */
+
+struct where {
+    u64 pa;
+    u8 *host;        /* NULL: a device, or nothing */
+    struct ram *ram; /* NULL: through the TLB, nobody needs to be told */
+    u64 at;          /* in ram */
+    bool cacheable;
+};
+
+static bool fault(struct hart *h, unsigned cause, u64 va)
+{
+    h->engine->cause = (u8)cause;
+    h->engine->tval = va;
+    return false;
+}
+
+/* Of an access that does not cross a page. Loads enter the TLB here, stores after they are done. */
+static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, unsigned access, struct where *w)
+{
+    struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
+    u64 vpage = va & ~PAGE_MASK;
+    if ((access == CPU_WRITE ? t->wtag : t->rtag) == vpage) {
+        *w = (struct where){ .pa = t->pa | (va & PAGE_MASK), .host = (u8 *)(uintptr_t)(va + t->addend) };
+        return true;
+    }
+    struct riscv_xlat x;
+    riscv_translate(h, va, size, (enum cpu_access)access, riscv_data_priv(h), &x);
+    if (x.cause != CAUSE_NONE)
+        return fault(h, x.cause, va);
+    *w = (struct where){ .pa = x.pa, .cacheable = x.cacheable };
+    struct region *r = space_find(h->cpu.mem, x.pa);
+    if (!r || !r->ram || !(access == CPU_WRITE ? r->write_direct : r->read_direct) || r->size - (x.pa - r->base) < size)
+        return true;
+    w->ram = r->ram;
+    w->at = r->ram_offset + (x.pa - r->base);
+    w->host = r->ram->host + w->at;
+    /* Pointers are to whole pages. */
+    if ((w->at ^ x.pa) & PAGE_MASK)
+        w->cacheable = false;
+    if (w->cacheable && access == CPU_READ) {
+        rv_listen(h->engine, r->ram);
+        fill(h, ctx, va, x.pa, w->host, false);
+    }
+    return true;
+}
+
+static void stored(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, const struct where *w)
+{
+    if (!w->ram)
+        return;
+    rv_listen(h->engine, w->ram);
+    ram_written(w->ram, w->at, size);
+    if (w->cacheable && ram_store_fast(w->ram, w->at >> PAGE_SHIFT))
+        fill(h, ctx, va, w->pa, w->host, true);
+}
+
+static void seen(struct hart *h, u64 va, u64 pa, unsigned size, unsigned access, u64 old, u64 value)
+{
+    struct cpu_retire *o = h->engine->obs;
+    if (UNLIKELY(o) && o->n_mem < ARRAY_LEN(o->mem)) {
+        o->mem[o->n_mem].addr = va;
+        o->mem[o->n_mem].paddr = pa;
+        o->mem[o->n_mem].value = value;
+        o->mem[o->n_mem].size = (u8)size;
+        o->mem[o->n_mem++].access = (u8)access;
+    }
+    if (UNLIKELY(watched(h, va, size, access))) {
+        h->cpu.hit = (struct cpu_hit){ .addr = va, .size = (u8)size, .access = (u8)access, .old_value = old,
+                                       .value = value };
+        h->engine->watch_hit = true;
+    }
+}
+
+/* --- loads and stores ----------------------------------------------------------------------------------------- */
+
+/* Bytes up to the page's end; size when it is not crossed. */
+static unsigned first_part(u64 va, unsigned size)
+{
+    u64 room = PAGE_SIZE - (va & PAGE_MASK);
+    return room < size ? (unsigned)room : size;
+}
+
+bool rv_load(RV_ARGS, u64 va, unsigned size)
+{
+    u64 *value = &h->engine->value;
+    struct where w, w2 = { 0 };
+    unsigned first = first_part(va, size);
+    u64 va2 = rv_addr(h, va + first);
+    if (!locate(h, ctx, va, first, CPU_READ, &w) || (first < size && !locate(h, ctx, va2, size - first, CPU_READ, &w2)))
+        return false;
+    if (LIKELY(w.host && (first == size || w2.host))) {
+        *value = load_le(w.host, first);
+        if (first < size)
+            *value |= load_le(w2.host, size - first) << (8 * first);
+    } else if (va & (size - 1)) {
+        return fault(h, CAUSE_LOAD_MISALIGNED, va); /* only RAM takes these */
+    } else {
+        rv_sync(h, i, budget);
+        if (space_read(h->cpu.mem, w.pa, size, value) != MEM_OK)
+            return fault(h, CAUSE_LOAD_ACCESS, va);
+    }
+    seen(h, va, w.pa, size, CPU_READ, 0, *value);
+    return true;
+}
+
+bool rv_store(RV_ARGS, u64 va, unsigned size, u64 value)
+{
+    struct where w, w2 = { 0 };
+    unsigned first = first_part(va, size);
+    u64 va2 = rv_addr(h, va + first), old = 0;
+    if (!locate(h, ctx, va, first, CPU_WRITE, &w) || (first < size && !locate(h, ctx, va2, size - first, CPU_WRITE, &w2)))
+        return false;
+    value &= size_mask(size);
+    if (LIKELY(w.host && (first == size || w2.host))) {
+        old = load_le(w.host, first);
+        store_le(w.host, first, value);
+        if (first < size) {
+            old |= load_le(w2.host, size - first) << (8 * first);
+            store_le(w2.host, size - first, value >> (8 * first));
+            stored(h, ctx, va2, size - first, &w2);
+        }
+        stored(h, ctx, va, first, &w);
+    } else if (va & (size - 1)) {
+        return fault(h, CAUSE_STORE_MISALIGNED, va);
+    } else {
+        rv_sync(h, i, budget);
+        if (space_write(h->cpu.mem, w.pa, size, value) != MEM_OK)
+            return fault(h, CAUSE_STORE_ACCESS, va);
+    }
+    seen(h, va, w.pa, size, CPU_WRITE, old, value);
+    return true;
+}
+
+/* Aligned and to RAM, or the exceptions of volume I, 14.4. */
+static bool locate_atomic(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, unsigned access, struct where *w)
+{
+    bool load = access == CPU_READ;
+    if (va & (size - 1))
+        return fault(h, load ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
+    if (!locate(h, ctx, va, size, access, w))
+        return false;
+    return w->host || fault(h, load ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS, va);
+}
+
+bool rv_amo_load(RV_ARGS, u64 va, unsigned size)
+{
+    struct riscv_engine *e = h->engine;
+    struct where w;
+    if (!locate_atomic(h, ctx, va, size, CPU_WRITE, &w))
+        return false;
+    e->value = load_le(w.host, size);
+    seen(h, va, w.pa, size, CPU_READ, 0, e->value);
+    e->amo.host = w.host;
+    e->amo.ram = w.ram;
+    e->amo.at = w.at;
+    e->amo.va = va;
+    e->amo.pa = w.pa;
+    e->amo.cacheable = w.cacheable;
+    e->amo.ctx = ctx;
+    return true;
+}
+
+void rv_amo_store(struct hart *h, unsigned size, u64 value)
+{
+    struct riscv_engine *e = h->engine;
+    struct where w = { .pa = e->amo.pa, .host = e->amo.host, .ram = e->amo.ram, .at = e->amo.at,
+                       .cacheable = e->amo.cacheable };
+    u64 old = load_le(w.host, size);
+    value &= size_mask(size);
+    store_le(w.host, size, value);
+    stored(h, e->amo.ctx, e->amo.va, size, &w);
+    seen(h, e->amo.va, w.pa, size, CPU_WRITE, old, value);
+}
+
+bool rv_lr(RV_ARGS, u64 va, unsigned size)
+{
+    u64 *value = &h->engine->value;
+    struct where w;
+    if (!locate_atomic(h, ctx, va, size, CPU_READ, &w))
+        return false;
+    *value = load_le(w.host, size);
+    h->lr_valid = true;
+    h->lr_addr = w.pa;
+    seen(h, va, w.pa, size, CPU_READ, 0, *value);
+    return true;
+}
+
+bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value)
+{
+    struct where w;
+    if (!locate_atomic(h, ctx, va, size, CPU_WRITE, &w))
+        return false;
+    bool done = h->lr_valid && h->lr_addr == w.pa;
+    h->lr_valid = false;
+    h->engine->value = !done;
+    if (done) {
+        u64 old = load_le(w.host, size);
+        value &= size_mask(size);
+        store_le(w.host, size, value);
+        stored(h, ctx, va, size, &w);
+        seen(h, va, w.pa, size, CPU_WRITE, old, value);
+    }
+    return true;
+}
+
+/* Volume I, 19.3: management instructions need read or write permission, zeroing needs write permission; faults are
+ * those of stores. */
+bool rv_cbo(RV_ARGS, u64 va, bool zero)
+{
+    struct where w;
+    u64 block = va & ~(u64)63;
+    if (!zero) {
+        if (locate(h, ctx, va, 1, CPU_READ, &w))
+            return true;
+        unsigned cause = h->engine->cause;
+        return fault(h, cause == CAUSE_LOAD_PAGE ? CAUSE_STORE_PAGE : CAUSE_STORE_ACCESS, va);
+    }
+    if (!locate(h, ctx, block, 64, CPU_WRITE, &w)) {
+        h->engine->tval = va;
+        return false;
+    }
+    if (!w.host)
+        return fault(h, CAUSE_STORE_ACCESS, va);
+    u64 old = load_le(w.host, 8);
+    memset(w.host, 0, 64);
+    stored(h, ctx, block, 64, &w);
+    seen(h, block, w.pa, 64, CPU_WRITE, old, 0);
+    return true;
+}
+
+/* --- fetching ------------------------------------------------------------------------------------------------- */
+
+static struct region *fetch_region(struct hart *h, u64 pa, unsigned size)
+{
+    struct region *r = space_find(h->cpu.mem, pa);
+    return r && r->ram && r->read_direct && r->size - (pa - r->base) >= size ? r : NULL;
+}
+
+bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **page)
+{
+    struct rv_fetch *f = &ctx->fetch[pc >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
+    u64 vpage = pc & ~PAGE_MASK;
+    if (f->vpage == vpage && f->gen == ctx->gen) {
+        *page = f->page;
+        return true;
+    }
+    struct riscv_xlat x;
+    riscv_translate(h, pc, 2, CPU_EXEC, h->priv, &x);
+    if (x.cause != CAUSE_NONE)
+        return fault(h, x.cause, pc);
+    struct region *r = fetch_region(h, x.pa, 2);
+    if (!r)
+        return fault(h, CAUSE_FETCH_ACCESS, pc);
+    u64 at = r->ram_offset + (x.pa - r->base);
+    *page = NULL;
+    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK))
+        return true;
+    rv_listen(h->engine, r->ram);
+    *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);
+    if (*page)
+        *f = (struct rv_fetch){ vpage, ctx->gen, *page };
+    return true;
+}
+
+bool rv_fetch_bits(struct hart *h, u64 pc, u32 *bits)
+{
+    *bits = 0;
+    for (unsigned k = 0; k < 4; k += 2) {
+        struct riscv_xlat x;
+        u64 va = rv_addr(h, pc + k);
+        riscv_translate(h, va, 2, CPU_EXEC, h->priv, &x);
+        if (x.cause != CAUSE_NONE)
+            return fault(h, x.cause, va);
+        struct region *r = fetch_region(h, x.pa, 2);
+        if (!r)
+            return fault(h, CAUSE_FETCH_ACCESS, va);
+        *bits |= (u32)load_le(r->ram->host + r->ram_offset + (x.pa - r->base), 2) << (8 * k);
+        if (!k && rv_insn_length(*bits) == 2)
+            break;
+    }
+    return true;
+}
