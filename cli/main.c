@@ -1,4 +1,163 @@
-int main(void)
+/* The one binary: `orrery COMMAND`, or QEMU's face when it is called orrery-system-* or qemu-system-*. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/suggest.h"
+#include "cli/img.h"
+#include "cli/session.h"
+#include "machine/board.h"
+
+static const char *last_part(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static const struct board *board_named(const char *name)
+{
+    for (const struct board *const *b = machine_boards; *b; b++)
+        if (!strcmp((*b)->name, name))
+            return *b;
+    return NULL;
+}
+
+static int dump_device_tree(struct session *s)
+{
+    const struct blob *dtb = &s->m->dtb;
+    FILE *f = fopen(s->o->dumpdtb, "wb");
+    if (!f || fwrite(dtb->data, 1, dtb->size, f) != dtb->size || fclose(f)) {
+        fprintf(stderr, "%s: -machine dumpdtb=%s: it cannot be written: %m\n", s->o->program, s->o->dumpdtb);
+        return 1;
+    }
+    fprintf(stderr, "%s: device tree written to %s (%zu bytes)\n", s->o->program, s->o->dumpdtb, dtb->size);
     return 0;
+}
+
+static bool write_pidfile(const struct options *o)
+{
+    FILE *f = o->pidfile ? fopen(o->pidfile, "w") : NULL;
+    if (o->pidfile && (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f))) {
+        fprintf(stderr, "%s: -pidfile %s: it cannot be written: %m\n", o->program, o->pidfile);
+        return false;
+    }
+    return true;
+}
+
+enum face { FACE_RUN, FACE_DEBUG };
+
+static int run_machine(const char *program, unsigned xlen, int usage_status, enum face face, const char *record, const char *trace,
+                       int argc, char **argv)
+{
+    struct arena *arena = arena_new();
+    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status };
+    enum options_result parsed = options_parse(&o, argc, argv);
+    int status = parsed == OPTIONS_DONE ? 0 : usage_status;
+    if (parsed != OPTIONS_RUN)
+        goto out;
+    if (record)
+        o.record = record;
+    if (trace)
+        o.traces[o.n_traces++] = trace;
+    const struct board *b = board_named(o.machine);
+    if (b && b->xlen && usage_status == EXIT_USAGE)
+        o.xlen = b->xlen; /* on our own face the board decides */
+    o.snapshot = o.snapshot || o.record;
+    struct session *s = xcalloc(1, sizeof *s);
+    struct err e = { "" };
+    s->want_hashes = o.record != NULL;
+    if (!session_open(s, &o, &e) || (o.record && !session_record(s, o.record, argc, argv, &e))) {
+        fprintf(stderr, "%s: %s\n", program, e.text);
+        status = usage_status;
+    } else if (o.dumpdtb) {
+        status = dump_device_tree(s);
+    } else if (!write_pidfile(&o)) {
+        status = 1;
+    } else {
+        status = face == FACE_DEBUG ? debug_main(s) : session_run(s);
+    }
+    session_close(s);
+    free(s);
+out:
+    arena_free(arena);
+    return status;
+}
+
+static int on_run(int argc, char **argv) { return run_machine("orrery run", 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv); }
+static int on_debug(int argc, char **argv) { return run_machine("orrery debug", 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv); }
+
+static int on_record(int argc, char **argv)
+{
+    if (argc < 2 || argv[1][0] == '-') {
+        fprintf(stderr, "usage: orrery record FILE [options] [KERNEL]\n");
+        return argc == 2 && strstr(argv[1], "help") ? EXIT_PASS : EXIT_USAGE;
+    }
+    char *file = argv[1];
+    argv[1] = argv[0];
+    return run_machine("orrery record", 64, EXIT_USAGE, FACE_RUN, file, NULL, argc - 1, argv + 1);
+}
+
+static int on_trace(int argc, char **argv)
+{
+    if (argc < 2 || argv[1][0] == '-') {
+        fprintf(stderr, "usage: orrery trace KIND:FILE [options] [KERNEL]\nkinds:\n");
+        for (const struct trace_format *const *t = trace_formats; *t; t++)
+            fprintf(stderr, "  %-10s %s\n", (*t)->name, (*t)->doc);
+        return argc == 2 && strstr(argv[1], "help") ? EXIT_PASS : EXIT_USAGE;
+    }
+    char *spec = argv[1];
+    struct err e;
+    char kind[32];
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(spec, ":"), spec);
+    if (!strchr(spec, ':') || !trace_format_named(kind, &e)) {
+        fprintf(stderr, "orrery trace: %s\n", strchr(spec, ':') ? e.text : "write KIND:FILE");
+        return EXIT_USAGE;
+    }
+    argv[1] = argv[0];
+    return run_machine("orrery trace", 64, EXIT_USAGE, FACE_RUN, NULL, spec, argc - 1, argv + 1);
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(int argc, char **argv);
+} commands[] = {
+    { "run", on_run }, { "debug", on_debug }, { "record", on_record }, { "replay", replay_main },
+    { "trace", on_trace }, { "info", info_main }, { "img", img_main },
+};
+
+static int own_face(int argc, char **argv)
+{
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        options_help("orrery", true);
+        return argc < 2 ? EXIT_USAGE : EXIT_PASS;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-version")) {
+        options_version("orrery");
+        return EXIT_PASS;
+    }
+    const char *best = NULL;
+    unsigned score = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].fn(argc - 1, argv + 1);
+        suggest(argv[1], commands[i].name, &best, &score);
+    }
+    fprintf(stderr, "orrery: there is no command '%s'%s%s%s; 'orrery --help' lists them\n", argv[1], best ? " (did you mean '" : "",
+            best ? best : "", best ? "'?)" : "");
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *program = last_part(argc ? argv[0] : "orrery");
+    const char *system = strstr(program, "-system-");
+    if (!system)
+        return own_face(argc, argv);
+    const char *isa = system + strlen("-system-");
+    if (strcmp(isa, "riscv64") && strcmp(isa, "riscv32")) {
+        fprintf(stderr, "%s: this version emulates riscv32 and riscv64 only\n", program);
+        return 1;
+    }
+    return run_machine(program, strcmp(isa, "riscv32") ? 64 : 32, 1, FACE_RUN, NULL, NULL, argc, argv);
 }

@@ -615,7 +615,10 @@ void options_help(const char *program, bool ours)
         char left[80];
         snprintf(left, sizeof left, "-%s%s%s%s%s", r->name, r->alias ? ", -" : "", r->alias ? r->alias : "", r->arg ? " " : "",
                  r->arg ? r->arg : "");
-        printf(strlen(left) > 29 ? "%s\n%30s %s\n" : "%-*s %s\n", strlen(left) > 29 ? left : (char *)0, "", r->help);
+        if (strlen(left) > 29)
+            printf("%s\n%29s %s\n", left, "", r->help);
+        else
+            printf("%-29s %s\n", left, r->help);
     }
     printf("\nExamples:\n"
            "  %s -nographic -kernel Image -initrd initrd.gz -append 'console=ttyS0'\n"

@@ -15,12 +15,21 @@ static size_t before_break(const struct inbox_bytes *b)
     return (size_t)((b->n_breaks ? b->break_at[0] : b->put) - b->got);
 }
 
-static bool bytes_ready(void *opaque)
+/* The channel beside it, NULL: this device has no breaks. */
+static struct input_channel *break_channel(const struct inbox_bytes *b, struct machine *m)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.break", (*b->in)->name);
+    return machine_channel(m, name);
+}
+
+static bool bytes_ready(void *opaque, struct machine *m)
 {
     const struct inbox_bytes *b = opaque;
     if (!*b->in || (b->put == b->got && !b->n_breaks))
         return false;
-    return !before_break(b) || input_room(*b->in) > 0;
+    struct input_channel *ch = before_break(b) ? *b->in : break_channel(b, m);
+    return !ch || input_room(ch) > 0;
 }
 
 static void drop_break(struct inbox_bytes *b)
@@ -37,9 +46,7 @@ static bool bytes_offer(void *opaque, struct machine *m)
         struct input_channel *ch = *b->in;
         size_t n = before_break(b);
         if (!n) {
-            char name[256];
-            snprintf(name, sizeof name, "%s.break", ch->name);
-            struct input_channel *brk = machine_channel(m, name);
+            struct input_channel *brk = break_channel(b, m);
             if (brk && !input_room(brk))
                 break;
             if (brk) {
@@ -112,7 +119,7 @@ void inbox_bytes_break(struct inbox_bytes *b)
 
 /* --- packets ------------------------------------------------------------------------------------------------ */
 
-static bool packets_ready(void *opaque)
+static bool packets_ready(void *opaque, struct machine *m)
 {
     const struct inbox_packets *b = opaque;
     return b->first && *b->in && input_room(*b->in) > 0;

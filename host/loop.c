@@ -398,10 +398,10 @@ void host_loop_offer_remove(struct host_loop *l, struct host_offer *o)
         }
 }
 
-bool host_loop_ready(const struct host_loop *l)
+bool host_loop_ready(const struct host_loop *l, struct machine *m)
 {
     for (const struct host_offer *o = l->offers; o; o = o->next)
-        if (o->ready(o->opaque))
+        if (o->ready(o->opaque, m))
             return true;
     return false;
 }

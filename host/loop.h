@@ -88,7 +88,7 @@ bool host_loop_write(struct host_loop *l, int fd, const u8 *bytes, size_t n);
 
 /* A queue of input. Storage is the caller's. See inbox.h for the two kinds there are. */
 struct host_offer {
-    bool (*ready)(void *opaque);                     /* something could be delivered now */
+    bool (*ready)(void *opaque, struct machine *m);  /* something could be delivered now */
     bool (*offer)(void *opaque, struct machine *m);  /* delivers what there is room for; true: something was */
     void (*discard)(void *opaque);                   /* in a replay: throws away what came */
     void *opaque;
@@ -96,7 +96,7 @@ struct host_offer {
 };
 void host_loop_offer_add(struct host_loop *l, struct host_offer *o); /* order of adding is order of delivery */
 void host_loop_offer_remove(struct host_loop *l, struct host_offer *o);
-bool host_loop_ready(const struct host_loop *l);
+bool host_loop_ready(const struct host_loop *l, struct machine *m);
 bool host_loop_offer(struct host_loop *l, struct machine *m);
 
 /* What run.c keeps between its calls. */

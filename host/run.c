@@ -8,7 +8,8 @@ static u64 poll_every(const struct host_run_options *o)
     return o->poll_every ? o->poll_every : HOST_POLL_EVERY;
 }
 
-/* Looks outside if a multiple of poll_every was reached since the last look. */
+/* Looks outside if a multiple of poll_every was reached since the last look. Only where machine_run() has been at this
+ * position: a recording keeps timers before input. */
 static void look_if_due(struct host_loop *l, struct machine *m, const struct host_run_options *o)
 {
     struct host_schedule *s = host_loop_schedule(l);
@@ -22,6 +23,13 @@ static void look_if_due(struct host_loop *l, struct machine *m, const struct hos
     host_loop_offer(l, m);
 }
 
+/* Time jumps while all wait. They were offered input when it began: the multiples jumped over are not made up for. */
+static void advance(struct host_loop *l, struct machine *m, u64 when)
+{
+    machine_advance(m, when);
+    host_loop_schedule(l)->looked_at = m->clock.now;
+}
+
 static u64 ns_to_ticks(u64 ns, u64 hz)
 {
     return (u64)((u128)ns * hz / 1000000000);
@@ -33,8 +41,10 @@ static u64 ticks_to_ns(u64 ticks, u64 hz) /* rounded up: never too early */
     return ns > INT64_MAX / 2 ? INT64_MAX / 2 : (u64)ns;
 }
 
+enum waited { WAIT_OVER, WAIT_INPUT, WAIT_STUCK };
+
 /* Waits in real time until the next timer, `until`, or input that the guest takes; guest time follows. */
-static bool wait_realtime(struct host_loop *l, struct machine *m, u64 next)
+static enum waited wait_realtime(struct host_loop *l, struct machine *m, u64 next)
 {
     struct host_schedule *s = host_loop_schedule(l);
     u64 hz = m->clock.hz, from = m->clock.now;
@@ -43,53 +53,57 @@ static bool wait_realtime(struct host_loop *l, struct machine *m, u64 next)
     for (;;) {
         i64 passed = (i64)(host_now_ns() - start);
         if (next != CLOCK_NEVER && passed >= (i64)length) {
-            machine_advance(m, next);
+            advance(l, m, next);
             /* It may have gone less far (a state hash is due between): what is left counts for the next wait. */
             i64 over = passed - (i64)length;
             s->debt_ns = (over < MOST_DEBT_NS ? over : MOST_DEBT_NS) + (i64)ticks_to_ns(next - m->clock.now, hz);
-            return true;
+            return WAIT_OVER;
         }
         if (next == CLOCK_NEVER && !host_loop_has_sources(l))
-            return false;
+            return WAIT_STUCK;
         host_loop_poll(l, next == CLOCK_NEVER ? -1 : (i64)length - passed);
-        bool asked = host_loop_requested(l) != HOST_NOTHING;
-        if (!asked && !host_loop_ready(l))
+        if (host_loop_requested(l) != HOST_NOTHING)
+            return WAIT_OVER; /* looking at a waiting machine changes nothing: the wait begins again after it */
+        if (!host_loop_ready(l, m))
             continue; /* something else: it does not touch the guest, so it does not end its wait */
-        s->debt_ns = 0;
         passed = (i64)(host_now_ns() - start);
+        s->debt_ns = 0;
         u64 ticks = ns_to_ticks(passed > 0 ? (u64)passed : 0, hz);
-        if (asked)
-            return true; /* looking at a waiting machine changes nothing: the wait begins again after it */
-        machine_advance(m, ticks < next - from ? from + ticks : next);
-        host_loop_offer(l, m);
-        return true;
+        advance(l, m, ticks < next - from ? from + ticks : next);
+        return WAIT_INPUT;
     }
 }
 
 /* Time passes at once. Without a timer only input can go on, and that may take as long as it likes. */
-static bool wait_unpaced(struct host_loop *l, struct machine *m, u64 timer, u64 until)
+static enum waited wait_unpaced(struct host_loop *l, struct machine *m, u64 timer, u64 until)
 {
     if (timer != CLOCK_NEVER) {
-        machine_advance(m, timer < until ? timer : until);
-        return true;
+        advance(l, m, timer < until ? timer : until);
+        return WAIT_OVER;
     }
     while (host_loop_has_sources(l)) {
         host_loop_poll(l, -1);
-        if (host_loop_requested(l) != HOST_NOTHING || host_loop_offer(l, m))
-            return true;
+        if (host_loop_requested(l) != HOST_NOTHING)
+            return WAIT_OVER;
+        if (host_loop_ready(l, m))
+            return WAIT_INPUT;
     }
     if (until == CLOCK_NEVER)
-        return false;
-    machine_advance(m, until);
-    return true;
+        return WAIT_STUCK;
+    advance(l, m, until);
+    return WAIT_OVER;
 }
 
-/* All harts wait. False: for ever. */
-static bool idle(struct host_loop *l, struct machine *m, const struct host_run_options *o)
+/* All harts wait. */
+static enum waited idle(struct host_loop *l, struct machine *m, const struct host_run_options *o)
 {
+    if (m->replayer)
+        return WAIT_STUCK; /* machine_run() passes the waits of a recording itself */
     host_loop_poll(l, 0);
-    if (host_loop_requested(l) != HOST_NOTHING || host_loop_offer(l, m))
-        return true;
+    if (host_loop_requested(l) != HOST_NOTHING)
+        return WAIT_OVER;
+    if (host_loop_ready(l, m))
+        return WAIT_INPUT;
     u64 timer = clock_next(&m->clock);
     if (o->pacing == HOST_UNPACED)
         return wait_unpaced(l, m, timer, o->until);
@@ -101,8 +115,9 @@ static struct host_result run(struct host_loop *l, struct machine *m, const stru
 {
     struct host_result r = { .why = HOST_STOP_MACHINE };
     u64 every = poll_every(o);
+    bool deliver = false;
+    look_if_due(l, m, o);
     for (;;) {
-        look_if_due(l, m, o);
         if (host_loop_requested(l) != HOST_NOTHING) {
             r.why = HOST_STOP_REQUEST;
             r.request = host_loop_take_request(l, &r.signal);
@@ -111,16 +126,28 @@ static struct host_result run(struct host_loop *l, struct machine *m, const stru
         u64 now = m->clock.now, slice = (now / every + 1) * every;
         if (step)
             slice = now + 1;
+        if (deliver)
+            slice = now; /* first what else happens at this position, in the order of machine/run.c */
         if (slice > o->until)
             slice = o->until;
         r.machine = machine_run(m, slice, false);
+        if (r.machine == MACHINE_REACHED && deliver) {
+            host_loop_offer(l, m);
+            deliver = false;
+            continue;
+        }
+        deliver = false;
         if (r.machine == MACHINE_IDLE) {
-            if (!idle(l, m, o)) {
+            enum waited w = idle(l, m, o);
+            if (w == WAIT_STUCK) {
                 r.why = HOST_STOP_STUCK;
                 return r;
             }
+            deliver = w == WAIT_INPUT;
         } else if (r.machine != MACHINE_REACHED || m->clock.now >= o->until || (step && m->last_ran == step)) {
             return r;
+        } else {
+            look_if_due(l, m, o);
         }
     }
 }

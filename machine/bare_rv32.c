@@ -28,12 +28,17 @@ static void ended(void *opaque, u32 status)
     machine_request(opaque, MACHINE_POWEROFF, (int)(status & 0xff), NULL);
 }
 
+static bool wire_up(struct machine *m, struct err *e)
+{
+    bare_console_set_hook(machine_device(m, "/console"), ended, m);
+    return true;
+}
+
 static bool boot(struct machine *m, struct err *e)
 {
     const struct machine_config *c = m->config;
     const struct timing_model *t = c->timing ? timing_model_named(c->timing, NULL) : NULL;
     u64 pc = t ? t->reset_pc : 0;
-    bare_console_set_hook(machine_device(m, "/console"), ended, m);
     if (elf_is(c->kernel.data, c->kernel.size)) {
         struct elf_image elf;
         if (!elf_open(&elf, c->kernel.name, c->kernel.data, c->kernel.size, ELF_MACHINE_RISCV, e) ||
@@ -59,7 +64,7 @@ const struct board board_bare_rv32 = {
     .name = "bare-rv32",
     .doc = "a bare RV32 core: RAM at 0, output at 0x10000000 (for timing models)",
     .isa = "riscv",
-    .default_cpu = "rv32",
+    .xlen = 32,
     .max_cpus = 1,
     .master_hz = 100000000,
     .ram_base = 0,
@@ -67,5 +72,6 @@ const struct board board_bare_rv32 = {
     .max_ram = 256 << 20,
     .parts = parts,
     .timebase = timebase,
+    .connect = wire_up,
     .boot = boot,
 };

@@ -29,7 +29,7 @@ bool board_validate(const struct board *b, struct err *e)
             /* Two outputs must not drive one input. */
             for (const struct board_part *q = b->parts; q->name; q++)
                 for (const struct board_wire *v = q->wires; v < q->wires + ARRAY_LEN(q->wires) && v->to; v++)
-                    if (v != w && !strcmp(v->to, w->to) && v->line == w->line)
+                    if (v != w && !p->when && !q->when && !strcmp(v->to, w->to) && v->line == w->line)
                         return err_set(e, "parts '%s' and '%s' of board '%s' both drive input %u of '%s'", p->name, q->name,
                                        b->name, w->line, w->to);
         }

@@ -21,13 +21,14 @@ struct board_part {
     unsigned count; /* 0 means 1; further ones at base + stride, wires' line + 1 */
     u64 stride;
     const char *props; /* "a=1,b=2" */
+    const char *when;  /* only if this property of the board is on ("aclint"), or off ("!aclint"); NULL: always */
     struct board_wire wires[4];
 };
 
 struct board {
     const char *name, *doc;
     const char *isa; /* "riscv" */
-    const char *default_cpu;
+    unsigned xlen;           /* 32 or 64; 0: either */
     unsigned max_cpus;
     u64 master_hz;
     u64 ram_base, default_ram, max_ram;
@@ -36,6 +37,8 @@ struct board {
     const struct prop_desc *props;  /* of -machine; may be NULL */
     /* After the parts are built and wired, before the harts: returns the counter they show as `time`. */
     struct timebase (*timebase)(struct machine *m);
+    /* Once, when everything is built: what parts tell the machine, and constants they need. May be NULL. */
+    bool (*connect)(struct machine *m, struct err *e);
     /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */
     bool (*boot)(struct machine *m, struct err *e);
 };

@@ -61,6 +61,17 @@ const char *machine_board_prop(const struct machine *m, const char *name)
     return text;
 }
 
+bool machine_board_flag(const struct machine *m, const char *name)
+{
+    const char *text = machine_board_prop(m, name);
+    return text && (!strcmp(text, "on") || !strcmp(text, "true") || !strcmp(text, "yes") || !strcmp(text, "1"));
+}
+
+static bool part_wanted(const struct machine *m, const struct board_part *p)
+{
+    return !p->when || (p->when[0] == '!' ? !machine_board_flag(m, p->when + 1) : machine_board_flag(m, p->when));
+}
+
 static bool check_board_props(struct machine *m, struct err *e)
 {
     const char *text = m->config->board_props;
@@ -91,15 +102,20 @@ static void add_globals(struct machine *m, const struct device_class *cls, struc
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
 
+static void list_ram(struct machine *m, struct ram *r)
+{
+    struct ram **end = &m->rams;
+    while (*end)
+        end = &(*end)->next;
+    *end = r;
+}
+
 struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 size, bool rom, struct err *e)
 {
     struct ram *r = ram_new(m->arena, name, size, rom, e);
     if (!r || !space_add_ram(m->mem, base, r, e))
         return NULL;
-    struct ram **end = &m->rams;
-    while (*end)
-        end = &(*end)->next;
-    *end = r;
+    list_ram(m, r);
     return r;
 }
 
@@ -203,6 +219,9 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
     if (!finish_device(m, d, e))
         return false;
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
+        if (p->cls->bank_ram && p->cls->bank_ram(d, b))
+            list_ram(m, p->cls->bank_ram(d, b));
+    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->base[b] && !device_map(d, b, m->mem, p->base[b] + k * p->stride, e))
             return false;
     return true;
@@ -229,6 +248,18 @@ static struct device *virtio_slot(struct machine *m, const struct device_class *
     return found;
 }
 
+/* Ports go into the controller that was added last. */
+static struct device *holder(struct machine *m, const struct device_class *cls, struct err *e)
+{
+    struct device *found = NULL;
+    for (struct device *d = m->devices; d; d = d->next)
+        if (!strncmp(d->cls->name, cls->bus, strlen(cls->bus)))
+            found = d;
+    if (!found)
+        err_set(e, "device '%s' needs a %s-device before it", cls->name, cls->bus);
+    return found;
+}
+
 static bool build_plugged(struct machine *m, struct err *e)
 {
     for (unsigned i = 0; i < m->config->n_devices; i++) {
@@ -242,9 +273,9 @@ static bool build_plugged(struct machine *m, struct err *e)
             else
                 append(m->arena, &props, v->name, v->text);
         }
-        if (!cls->bus || strcmp(cls->bus, "virtio"))
+        if (!cls->bus)
             return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
-        struct device *slot = virtio_slot(m, cls, bus, e);
+        struct device *slot = strcmp(cls->bus, "virtio") ? holder(m, cls, e) : virtio_slot(m, cls, bus, e);
         if (!slot)
             return false;
         const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
@@ -259,7 +290,7 @@ bool build_parts(struct machine *m, struct err *e)
 {
     unsigned serial = 0;
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; k < (p->count ? p->count : 1); k++)
+        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++)
             if (!build_part(m, p, k, &serial, e))
                 return false;
     return build_plugged(m, e);
@@ -267,10 +298,15 @@ bool build_parts(struct machine *m, struct err *e)
 
 /* --- harts and wires --------------------------------------------------------------------------------------- */
 
+const char *machine_cpu_model(const struct machine *m)
+{
+    return m->config->cpu ? m->config->cpu : m->config->xlen == 32 ? "rv32" : "rv64";
+}
+
 bool build_harts(struct machine *m, struct err *e)
 {
     struct riscv_config rc;
-    const char *cpu = m->config->cpu ? m->config->cpu : m->board->default_cpu;
+    const char *cpu = machine_cpu_model(m);
     if (!riscv_config_parse(cpu, m->config->xlen, &rc, e))
         return false;
     struct timebase tb = m->board->timebase(m);
@@ -309,7 +345,7 @@ static bool connect(struct machine *m, struct device *d, const struct board_wire
 bool build_wires(struct machine *m, struct err *e)
 {
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; k < (p->count ? p->count : 1); k++) {
+        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++) {
             struct device *d = machine_device(m, part_path(m, p, k));
             for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
                 if (!connect(m, d, w, k, e))

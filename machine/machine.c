@@ -1,7 +1,6 @@
 /* The life of a machine: made from a table, reset, looked at, freed. The run loop is in run.c. */
 #include "machine/machine.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +37,10 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
         err_set(e, "machine '%s' takes 1 to %u CPUs, not %u (-smp)", b->name, b->max_cpus, config->cpus);
         return NULL;
     }
+    if (b->xlen && b->xlen != config->xlen) {
+        err_set(e, "machine '%s' has %u-bit CPUs; run it with orrery-system-riscv%u", b->name, b->xlen, b->xlen);
+        return NULL;
+    }
     struct arena *a = arena_new();
     struct machine *m = ARENA_NEW(a, struct machine);
     m->arena = a;
@@ -48,7 +51,8 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     m->mem = space_new(a, "system");
     m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
     m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .seed = config->seed };
-    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e)) {
+    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e) ||
+        (b->connect && !b->connect(m, e))) {
         arena_free(a);
         return NULL;
     }
@@ -68,14 +72,11 @@ void machine_free(struct machine *m)
         arena_free(m->arena);
 }
 
+/* RAM keeps what it held, as it does on a warm reset; boot() puts firmware and kernel back in place. */
 void machine_reset(struct machine *m)
 {
     for (struct timer *t = m->clock.timers; t; t = t->next)
         timer_cancel(&m->clock, t);
-    for (struct ram *r = m->rams; r; r = r->next) {
-        memset(r->host, 0, r->size);
-        ram_written(r, 0, r->size);
-    }
     for (struct device *d = m->devices; d; d = d->next)
         device_reset(d);
     m->turn = 0;

@@ -41,8 +41,7 @@ struct machine_config {
     unsigned xlen;           /* 32 or 64: which of orrery-system-riscv32/64 */
     unsigned cpus;
     u64 ram_size;            /* bytes; 0: the board's */
-    struct blob bios, kernel, initrd, dtb, flash[2]; /* size 0: none */
-    bool bios_none;
+    struct blob bios, kernel, initrd, dtb; /* size 0: none */
     const char *append;      /* NULL: none */
     struct loader_config loaders[16];
     unsigned n_loaders;
@@ -87,7 +86,7 @@ struct machine_stop_info {
     struct cpu *cpu;
     u64 addr;
     int code;
-    char text[512];
+    char text[1024];
 };
 
 struct machine {
@@ -98,6 +97,7 @@ struct machine {
     struct event_bus bus;
     struct space *mem;
     struct ram *rams;              /* list; ROMs too */
+    struct blob dtb;               /* the device tree the guest was given; size 0: none */
     struct device *devices;        /* in board order */
     struct device_env env;
     struct cpu *cpus[MACHINE_MAX_CPUS];
@@ -126,7 +126,7 @@ struct machine {
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);
 void machine_free(struct machine *m);
-void machine_reset(struct machine *m); /* power-on state; time goes on */
+void machine_reset(struct machine *m); /* a warm reset: RAM keeps its contents; time goes on */
 
 /* Runs until the clock is at or past `until` (exactly at it, unless an instruction of a timing model takes longer),
  * or a stop. With skip_idle, time when all harts wait passes at once; without, MACHINE_IDLE is returned and

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "machine/board.h"
+#include "machine/build.h"
 #include "machine/machine.h"
 
 static const char magic[8] = "ORRYSNP1";
@@ -87,7 +88,7 @@ static void load_ram(struct ram *r, const u8 *raw, u64 raw_len)
 static void put_config(struct machine *m, struct buf *b)
 {
     buf_put_str(b, m->board->name);
-    buf_put_str(b, m->config->cpu ? m->config->cpu : m->board->default_cpu);
+    buf_put_str(b, machine_cpu_model(m));
     buf_put_le(b, m->n_cpus, 4);
     buf_put_le(b, m->config->xlen, 4);
     buf_put_le(b, m->quantum, 8);

@@ -32,7 +32,7 @@ void trace_flush(struct trace *t, bool all)
 static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
 {
     struct trace_hub *hub = opaque;
-    u64 start = c->clock->now;
+    u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
     for (struct trace *t = hub->traces; t; t = t->next) {
         t->format->retire(t, c, r, start, ticks);

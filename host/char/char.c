@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/suggest.h"
 
 static const struct char_kind *const kinds[] = {
     &char_null, &char_stdio, &char_file, &char_pipe, &char_pty, &char_socket, &char_ringbuf,
@@ -134,18 +133,9 @@ struct host_char *host_char_open(struct host_loop *l, const char *spec, const ch
     if (!char_opts_parse(&o, spec, e))
         return NULL;
     const struct char_kind *kind = NULL;
-    const char *best = NULL;
-    unsigned score = 0;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (!strcmp(kinds[i]->name, o.kind))
             kind = kinds[i];
-        suggest(o.kind, kinds[i]->name, &best, &score);
-    }
-    if (!kind) {
-        err_set(e, "there is no character back end '%s'%s%s%s; '-chardev ?' lists them", o.kind,
-                best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
-        return NULL;
-    }
     struct host_char *c = xcalloc(1, sizeof *c);
     c->kind = kind;
     c->loop = l;
@@ -199,30 +189,32 @@ struct host_mux *host_char_mux(struct host_char *c)
 
 /* --- users -------------------------------------------------------------------------------------------------- */
 
-static bool take(struct host_char *c, struct err *e)
+static bool in_use(struct host_char *c, struct err *e)
 {
-    if (c->used && !c->shared)
-        return err_set(e, "chardev '%s' is in use already; mux=on lets several share it", c->id);
-    c->used = true;
+    err_set(e, "chardev '%s' is in use already; mux=on lets several share it", c->id);
     return true;
 }
 
 struct char_port *host_char_port(struct host_char *c, struct err *e)
 {
-    if (!take(c, e))
+    if (!c->shared && (c->serial || c->attached) && in_use(c, e))
         return NULL;
     struct char_port *p = mux_add_serial(c->mux, c->id);
-    pace(c);
+    if (!c->shared)
+        c->serial = p;
     return p;
 }
 
 struct host_char_line *host_char_attach(struct host_char *c, const char *name, const struct host_char_user *u,
                                         struct err *e)
 {
-    if (!take(c, e))
+    if (!c->shared && (c->attached || (c->serial && c->serial->in)) && in_use(c, e))
         return NULL;
     struct host_char_line *f = mux_add_frontend(c->mux, name, u);
-    pace(c);
+    if (!c->shared) {
+        c->attached = true;
+        mux_focus(c->mux, f);
+    }
     return f;
 }
 

@@ -1,6 +1,6 @@
 /* Character back ends: what -serial, -monitor and -chardev name.
  *
- * A back end has one user: a serial device (by a struct char_port) or code of the front end (by callbacks, for monitors).
+ * A back end has one user: a serial device (by a struct char_port), or a monitor (by callbacks).
  * With mux=on, or "mon:" before the rest, several share it: see mux.h. */
 #ifndef HOST_CHAR_CHAR_H
 #define HOST_CHAR_CHAR_H
@@ -33,7 +33,8 @@ struct host_char_user {
     void *opaque;
 };
 struct host_char_line; /* one user's end */
-/* Names it in the mux's messages. `u` is copied. focus(true) comes at once when somebody is there already. */
+/* `u` is copied. focus(true) comes at once when somebody is there already. A port that was given out before but that no
+ * device listens on does not count as a user, and gets no input afterwards. */
 struct host_char_line *host_char_attach(struct host_char *c, const char *name, const struct host_char_user *u,
                                         struct err *e);
 void host_char_line_write(struct host_char_line *line, const void *bytes, size_t n);

@@ -35,7 +35,9 @@ struct host_char {
     bool connected;
     bool (*filter)(struct host_char *c, u8 *bytes, size_t *n); /* telnet; false: hang up */
     struct host_mux *mux; /* also when not shared: then it knows no escape and one user */
-    bool shared, used;
+    bool shared;
+    struct char_port *serial; /* given out, when not shared */
+    bool attached;            /* a monitor has it, when not shared */
 };
 
 /* A back end calls these. */

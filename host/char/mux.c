@@ -140,7 +140,8 @@ struct char_port *mux_add_serial(struct host_mux *m, const char *name)
     return &f->port;
 }
 
-struct host_mux *mux_new(struct host_loop *l, bool escape, void (*out)(void *opaque, const u8 *bytes, size_t n), void *opaque)
+struct host_mux *mux_new(struct host_loop *l, bool escape, void (*out)(void *opaque, const u8 *bytes, size_t n),
+                         void *opaque)
 {
     struct host_mux *m = xcalloc(1, sizeof *m);
     m->loop = l;

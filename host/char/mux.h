@@ -11,7 +11,8 @@ struct host_char_line;
 /* The low interface; host_char_port() and host_char_attach() call these for a back end with a mux.
  * `out` takes what the users write. The first user that is added has the focus, but the first serial one takes it
  * from a monitor that was added before anything was typed. Without `escape` no key means anything. */
-struct host_mux *mux_new(struct host_loop *l, bool escape, void (*out)(void *opaque, const u8 *bytes, size_t n), void *opaque);
+struct host_mux *mux_new(struct host_loop *l, bool escape, void (*out)(void *opaque, const u8 *bytes, size_t n),
+                         void *opaque);
 void mux_free(struct host_mux *m);
 
 struct host_char_line *mux_add_frontend(struct host_mux *m, const char *name, const struct host_char_user *u);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -160,9 +161,11 @@ static bool open_unix(struct host_char *c, const struct char_opts *o, struct err
         connected(c, fd);
         return true;
     }
+    struct stat st;
     /* A socket file that an earlier run left is in the way; one that somebody still serves is not ours to take. */
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe >= 0 && connect(probe, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
+    if (probe >= 0 && !lstat(o->path, &st) && S_ISSOCK(st.st_mode) &&
+        connect(probe, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
         unlink(o->path);
     close(probe);
     if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {

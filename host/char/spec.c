@@ -8,7 +8,8 @@
 #include "base/suggest.h"
 
 enum opt_kind { OPT_TEXT, OPT_BOOL, OPT_SIZE, OPT_UNUSED };
-#define TEXT(name, member, kinds) { name, OPT_TEXT, offsetof(struct char_opts, member), sizeof(((struct char_opts *)0)->member), kinds }
+#define SIZE_OF(member) sizeof(((struct char_opts *)0)->member)
+#define TEXT(name, member, kinds) { name, OPT_TEXT, offsetof(struct char_opts, member), SIZE_OF(member), kinds }
 #define BOOL(name, member, kinds) { name, OPT_BOOL, offsetof(struct char_opts, member), 0, kinds }
 
 /* kinds: words in which the option means something; "" all of them. */
@@ -38,9 +39,33 @@ static const struct opt {
     { "ipv6", OPT_UNUSED, 0, 0, " socket tcp telnet " },
 };
 
+/* The words that may begin a spec, and the back end each means. */
+static const struct word {
+    const char *name, *kind;
+} words[] = {
+    { "null", "null" }, { "none", "null" }, { "stdio", "stdio" }, { "file", "file" }, { "pipe", "pipe" },
+    { "pty", "pty" }, { "unix", "socket" }, { "tcp", "socket" }, { "telnet", "socket" }, { "socket", "socket" },
+    { "ringbuf", "ringbuf" },
+};
+
+static const char *kind_of(const char *name, struct err *e)
+{
+    const char *best = NULL;
+    unsigned score = 0;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!strcmp(words[i].name, name))
+            return words[i].kind;
+        suggest(name, words[i].name, &best, &score);
+    }
+    err_set(e, "there is no character back end '%.100s'%s%s%s; '-chardev ?' lists them", name,
+            best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
+    return NULL;
+}
+
 static bool parse_bool(const char *text, bool *out)
 {
-    static const char *const yes[] = { "on", "yes", "true", "y", "1" }, *const no[] = { "off", "no", "false", "n", "0" };
+    static const char *const yes[] = { "on", "yes", "true", "y", "1" };
+    static const char *const no[] = { "off", "no", "false", "n", "0" };
     for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
         if (!strcmp(text, yes[i]) || !strcmp(text, no[i])) {
             *out = !strcmp(text, yes[i]);
@@ -151,14 +176,14 @@ static bool host_port(struct char_opts *o, const char *spec, const char *s, stru
 {
     const char *colon = strrchr(s, ':');
     if (!colon || !colon[1])
-        return err_set(e, "'%s' has no port: tcp:[HOST]:PORT[,server=on,wait=off]", spec);
+        return err_set(e, "'%.200s' has no port: tcp:[HOST]:PORT[,server=on,wait=off]", spec);
     size_t n = (size_t)(colon - s);
     if (n >= 2 && s[0] == '[' && s[n - 1] == ']') {
         s++;
         n -= 2;
     }
     if (n >= sizeof o->host || strlen(colon + 1) >= sizeof o->port)
-        return err_set(e, "the address in '%s' is too long", spec);
+        return err_set(e, "the address in '%.200s' is too long", spec);
     snprintf(o->host, sizeof o->host, "%.*s", (int)n, s);
     strcpy(o->port, colon + 1);
     return true;
@@ -178,14 +203,16 @@ bool char_opts_parse(struct char_opts *o, const char *spec, struct err *e)
         o->signal = false; /* Ctrl-C is for the guest; Ctrl-A x ends */
     }
     size_t n = strcspn(s, ":,");
-    if (n >= sizeof o->kind)
-        return err_set(e, "there is no character back end '%s'; '-chardev ?' lists them", spec);
-    memcpy(o->kind, s, n);
-    o->kind[n] = 0;
+    char word[128];
+    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), s);
+    const char *kind = kind_of(word, e);
+    if (!kind)
+        return false;
+    strcpy(o->kind, word);
     if (s[n] != ':') {
         s += n;
         if (!set_all(o, *s ? s + 1 : s, e))
-            return err_prefix(e, "%s", spec);
+            return err_prefix(e, "%.200s", spec);
     } else {
         const char *rest = s + n + 1;
         bool fits = true;
@@ -202,18 +229,15 @@ bool char_opts_parse(struct char_opts *o, const char *spec, struct err *e)
             if (!host_port(o, spec, address, e))
                 return false;
         } else {
-            return err_set(e, "there is no character back end '%s:'; '-chardev ?' lists them", o->kind);
+            return err_set(e, "'%s' takes no ':'; options follow it with commas", o->kind);
         }
         if (!fits)
-            return err_set(e, "the path or address in '%s' is too long", spec);
+            return err_set(e, "the path or address in '%.200s' is too long", spec);
         if (!set_all(o, rest, e))
-            return err_prefix(e, "%s", spec);
+            return err_prefix(e, "%.200s", spec);
     }
     if (!strcmp(o->kind, "telnet"))
         o->telnet = true;
-    if (!strcmp(o->kind, "tcp") || !strcmp(o->kind, "telnet") || !strcmp(o->kind, "unix"))
-        strcpy(o->kind, "socket");
-    if (!strcmp(o->kind, "none"))
-        strcpy(o->kind, "null");
+    strcpy(o->kind, kind);
     return true;
 }

@@ -14,6 +14,15 @@ static const struct operand_format OPERAND_F16 = { "f16", 5, 10 };
 static const struct operand_format OPERAND_F32 = { "f32", 8, 23 };
 static const struct operand_format OPERAND_F64 = { "f64", 11, 52 };
 
+/* Zero, the smallest and largest subnormal and normal, one, infinity, NaNs. */
+static inline u64 operand_special(u64 *rng, struct operand_format f)
+{
+    const u64 ones = ((u64)1 << f.frac_bits) - 1, inf = (((u64)1 << f.exp_bits) - 1) << f.frac_bits;
+    const u64 value[] = { 0, 1, ones, ones + 1, inf - 1, inf / 2 & ~ones, inf, inf | 1, inf | ones, 0, inf };
+    u64 r = rng_next(rng);
+    return value[(r >> 8) % ARRAY_LEN(value)] | (r & 1) << (f.exp_bits + f.frac_bits);
+}
+
 /* Exponents near the limits, near one and near `near` (another operand's); fractions of long runs of ones or
  * zeroes, of one or two bits, next to a power of two, short ones (whose sums and products tie), and random. */
 static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
@@ -36,7 +45,8 @@ static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
     }
     exp = exp < 0 ? 0 : exp > max ? max : exp;
     r = rng_next(rng);
-    unsigned i = (unsigned)(r >> 32) % (unsigned)(f.frac_bits + 1), j = (unsigned)(r >> 48) % (unsigned)(f.frac_bits + 1);
+    const unsigned places = (unsigned)f.frac_bits + 1;
+    unsigned i = (unsigned)(r >> 32) % places, j = (unsigned)(r >> 48) % places;
     u64 frac;
     switch (choice >> 4 & 15) {
     case 0: frac = 0; break;
@@ -53,13 +63,8 @@ static inline u64 operand(u64 *rng, struct operand_format f, u64 near)
     case 11: frac = rng_next(rng) >> (64 - f.frac_bits) << i; break;
     default: frac = rng_next(rng); break;
     }
-    if ((choice >> 9 & 15) == 0) { /* zero, the smallest and largest subnormal and normal, one, infinity, NaNs */
-        const u64 inf = (u64)max << f.frac_bits;
-        const u64 special[] = { 0, 1, ones, ones + 1, inf - 1, (u64)bias << f.frac_bits, inf, inf | 1, inf | ones, 0, inf };
-        u64 v = special[(choice >> 16) % ARRAY_LEN(special)];
-        exp = (int)(v >> f.frac_bits);
-        frac = v;
-    }
+    if ((choice >> 9 & 15) == 0)
+        return operand_special(rng, f);
     return (choice >> 8 & 1) << (f.exp_bits + f.frac_bits) | (u64)exp << f.frac_bits | (frac & ones);
 }
 

@@ -54,12 +54,18 @@ struct riscv_round {
 static inline void riscv_round_make(u64 *rng, struct riscv_round *r)
 {
     const struct operand_format format[3] = { OPERAND_F16, OPERAND_F32, OPERAND_F64 };
+    bool special = rng_next(rng) % 16 == 0; /* all three: infinity times zero plus NaN, and the like */
     for (int i = 0; i < 3; i++) {
+        if (special) {
+            for (int j = 0; j < 3; j++)
+                r->f[i][j] = operand_special(rng, format[i]);
+            continue;
+        }
         r->f[i][0] = operand(rng, format[i], 0);
         r->f[i][1] = operand(rng, format[i], r->f[i][0]);
         r->f[i][2] = operand(rng, format[i], r->f[i][1]);
     }
-    if (rng_next(rng) & 1) { /* an f64 in and around the range of the smaller formats, often with ties */
+    if (!special && (rng_next(rng) & 1)) { /* an f64 in and around the range of the smaller formats, often with ties */
         u64 x = rng_next(rng), keep = ~(u64)0 << (x >> 16) % 52;
         u64 exp = 1023 - (x & 1 ? 30 : 160) + (x >> 8) % (x & 1 ? 60 : 320);
         r->f[2][0] = (r->f[2][0] & ~((u64)0x7ff << 52) & keep) | exp << 52;

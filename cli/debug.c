@@ -1,0 +1,55 @@
+/* `orrery debug`: the debugger in front of a machine. -ex and -x commands first, then the terminal unless --batch. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/console.h"
+#include "cli/session.h"
+#include "debugger/debugger.h"
+#include "host/file/file.h"
+
+/* The debugger runs the machine through the host loop, so that console, disks and network live while it runs. */
+static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
+{
+    struct session *s = opaque;
+    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME, .until = until };
+    for (;;) {
+        struct host_result r = host_run(s->loop, m, &run);
+        if (r.why == HOST_STOP_MACHINE) {
+            int status;
+            if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
+                continue;
+            return r.machine;
+        }
+        if (r.why == HOST_STOP_STUCK)
+            return MACHINE_IDLE;
+        s->debugger->interrupted = 1;
+        if (r.request == HOST_QUIT)
+            s->debugger->quit = true;
+        return MACHINE_REACHED;
+    }
+}
+
+/* Symbols of what was loaded, when it is ELF. */
+static void add_symbols(struct session *s, const struct blob *b)
+{
+    struct err e;
+    if (b->size > 4 && !memcmp(b->data, "\177ELF", 4) && !debugger_add_symbols(s->debugger, b->name, b->data, b->size, 0, &e))
+        fprintf(stderr, "%s: warning: %s\n", s->o->program, e.text);
+}
+
+int debug_main(struct session *s)
+{
+    struct debugger *d = s->debugger;
+    d->host.resume = resume;
+    add_symbols(s, &s->mc.kernel);
+    add_symbols(s, &s->mc.bios);
+    for (unsigned i = 0; i < s->mc.n_loaders; i++)
+        add_symbols(s, &s->mc.loaders[i].file);
+    bool ok = true;
+    for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++)
+        ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;
+    if (!s->o->batch && !d->quit)
+        console_run(d);
+    int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : EXIT_PASS;
+    return session_finish(s) ? status : 1;
+}

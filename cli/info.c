@@ -1,0 +1,96 @@
+/* `orrery info`: what this binary knows, straight from the tables it runs by. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/session.h"
+#include "cpu/riscv/insn.h"
+#include "machine/board.h"
+
+static void info_boards(void)
+{
+    for (const struct board *const *b = machine_boards; *b; b++) {
+        printf("%-12s %s\n", (*b)->name, (*b)->doc);
+        for (const struct board_part *p = (*b)->parts; p->name; p++) {
+            printf("    %-14s %-22s", p->name, p->cls->name);
+            if (p->base[0])
+                printf(" 0x%08llx", (unsigned long long)p->base[0]);
+            if (p->count)
+                printf(" x%u", p->count);
+            putchar('\n');
+        }
+    }
+}
+
+static void print_reg(const struct reg_desc *r)
+{
+    static const char *const access[] = { "rw", "ro", "wo" };
+    char name[64];
+    snprintf(name, sizeof name, r->count > 1 ? "%s[%u]" : "%s", r->name, r->count);
+    printf("  0x%06x %u %-2s %-22s %s", r->offset, r->width, access[r->access], name, r->doc ? r->doc : "");
+    printf(r->section ? " (%s)\n" : "\n", r->section);
+    for (const struct reg_field *f = r->fields; f && f->name; f++)
+        printf("             %2u:%-2u %-16s %s\n", f->low + f->width - 1, f->low, f->name, f->doc ? f->doc : "");
+}
+
+static void info_devices(void)
+{
+    for (const struct device_class *const *c = machine_device_classes; *c; c++) {
+        printf("\n%s: %s\n", (*c)->name, (*c)->doc);
+        for (unsigned b = 0; b < DEVICE_MAX_BANKS && (*c)->banks[b]; b++)
+            for (const struct reg_desc *r = (*c)->banks[b]->regs; r && r->name; r++)
+                print_reg(r);
+    }
+}
+
+static void info_instructions(void)
+{
+    for (unsigned i = 0; i < RV_OP_COUNT; i++) {
+        const struct riscv_insn *r = &riscv_insns[i];
+        printf("%-16s %-40s %-14s %-6s %s\n", r->mnemonic, r->picture, r->args, r->section, r->doc);
+    }
+}
+
+static void info_timing(void)
+{
+    printf("%-16s %-10s one instruction is one tick of the clock; no timing model\n", "none", "none");
+    for (const struct timing_model *const *t = timing_models; *t; t++)
+        printf("%-16s %-10s %s\n%27s core: %s\n%27s shown by: %s\n%27s not proven: %s\n", (*t)->name, timing_badge_name((*t)->badge),
+               (*t)->doc, "", (*t)->core, "", (*t)->proof, "", (*t)->unproven);
+}
+
+static void info_cpus(void)
+{
+    struct buf b = { 0 };
+    riscv_config_list(&b, 64);
+    riscv_config_list(&b, 32);
+    fputs(buf_cstr(&b), stdout);
+    buf_free(&b);
+}
+
+static const struct {
+    const char *name, *help;
+    void (*fn)(void);
+} topics[] = {
+    { "boards", "boards with their parts and addresses", info_boards },
+    { "devices", "every device register with its fields", info_devices },
+    { "cpus", "CPU models", info_cpus },
+    { "instructions", "every instruction: bits, operands, section of the manual", info_instructions },
+    { "timing", "cycle models, their badges and proofs", info_timing },
+};
+
+int info_main(int argc, char **argv)
+{
+    for (unsigned i = 0; argc == 2 && i < ARRAY_LEN(topics); i++)
+        if (!strcmp(argv[1], topics[i].name)) {
+            topics[i].fn();
+            return EXIT_PASS;
+        }
+    bool help = argc == 2 && strstr(argv[1], "help");
+    FILE *f = help ? stdout : stderr;
+    if (argc >= 2 && !help)
+        fprintf(f, "orrery info: there is no topic '%s'\n", argv[1]);
+    fprintf(f, "usage: orrery info TOPIC\n");
+    for (unsigned i = 0; i < ARRAY_LEN(topics); i++)
+        fprintf(f, "  %-14s %s\n", topics[i].name, topics[i].help);
+    return help ? EXIT_PASS : EXIT_USAGE;
+}

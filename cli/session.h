@@ -1,0 +1,85 @@
+/* A session: everything one run of the program has open, from options to machine. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "cli/options.h"
+#include "host/char/char.h"
+#include "host/loop.h"
+#include "host/run.h"
+#include "machine/machine.h"
+#include "trace/trace.h"
+
+/* Exit statuses that stay (docs/cli.md). */
+enum { EXIT_PASS = 0, EXIT_USAGE = 2, EXIT_PANIC = 3, EXIT_LIMIT = 4, EXIT_DIVERGED = 6 };
+
+struct session_image {
+    const char *role, *path; /* "kernel", "drive0" */
+    u64 size;
+    char hash[33];
+};
+
+struct debugger;
+struct gdb_server;
+
+struct session {
+    struct arena *arena;
+    const struct options *o;
+    struct host_loop *loop;
+    struct machine_config mc;
+    struct machine *m;
+
+    struct session_image images[24];
+    unsigned n_images;
+    bool want_hashes; /* record and replay: every image is hashed when it is opened */
+
+    struct host_char *chars[20];
+    unsigned n_chars;
+    struct host_net *nets[8];
+    unsigned n_nets;
+
+    struct trace_hub hub;
+    struct timing timing;
+    struct trace traces[20];
+    void *files[20]; /* FILE *, of the traces */
+    unsigned n_traces;
+    void *record_file;
+    struct event_listener log;
+    void *log_file;
+
+    struct debugger *debugger; /* the monitor and `orrery debug` share one */
+    struct monitor *monitor;
+    struct gdb_server *gdb;
+    bool paused;               /* by a monitor or -S: nothing runs until told */
+};
+
+/* Opens files, images, characters and networks, then builds the machine. `s` is zeroed by the caller but for want_hashes. */
+bool session_open(struct session *s, const struct options *o, struct err *e);
+void session_close(struct session *s);
+
+/* Runs to the end and returns the exit status, after printing what was asked for. */
+int session_run(struct session *s);
+/* What the options ask for at the end: state hash, snapshot, end of recording. */
+bool session_finish(struct session *s);
+/* The exit status and message of a machine's end. */
+int session_status(struct session *s, enum machine_stop why);
+
+bool session_save(struct session *s, const char *path, struct err *e);
+bool session_load(struct session *s, const char *path, struct err *e);
+
+/* record.c: the configuration a recording begins with, and a machine from it. */
+bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
+int replay_main(int argc, char **argv);
+
+/* log.c: -d and -D. */
+bool session_log(struct session *s, struct err *e);
+/* semihost.c: serves the call the hart is about to make; true when the guest asked to end (then *status). */
+bool session_semihost(struct session *s, struct cpu *c, int *status);
+
+/* monitor.c: the command line on -monitor and behind Ctrl-A c. */
+struct monitor *monitor_new(struct session *s, struct host_char *c, struct err *e);
+void monitor_free(struct monitor *mon);
+
+int info_main(int argc, char **argv);
+int debug_main(struct session *s);
+
+#endif

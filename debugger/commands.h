@@ -1,0 +1,84 @@
+/* The command table: one row declares a command. */
+#ifndef DEBUGGER_COMMANDS_H
+#define DEBUGGER_COMMANDS_H
+
+#include "debugger/debugger.h"
+
+/* What follows the command's name: checked before the handler runs, and what Tab offers. */
+enum argument {
+    ARG_NONE,     /* nothing may follow */
+    ARG_TEXT,
+    ARG_EXPR,     /* an expression: symbols, locals, $registers */
+    ARG_LOCATION, /* a place: functions, files */
+    ARG_POINTS,   /* numbers of stop points */
+    ARG_FILE,
+    ARG_COMMAND,
+    ARG_DEVICE,
+    ARG_REGISTER, /* names of registers, without $ */
+    ARG_TYPE,
+    ARG_SUB,      /* a word of `sub`, then what that row says */
+};
+
+struct command { /* lists end with a NULL name */
+    const char *name;
+    const char *aliases; /* "b br brea", or NULL */
+    bool (*run)(struct debugger *d, const char *args, struct err *e);
+    enum argument arg;
+    bool required; /* something must follow */
+    bool repeats;  /* an empty line does it again */
+    const char *usage; /* of what follows: "[N]", "LOCATION [hart N] [if EXPR]" */
+    const char *help;
+    const struct command *sub;
+};
+
+extern const struct command debugger_commands[];
+extern const struct command info_commands[], set_commands[], show_commands[];
+
+/* Finds by name, alias or unique prefix. NULL: the error lists candidates or the nearest name. `what` is "" or
+ * "info ". */
+const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e);
+
+/* Words that could stand at line[point], sorted, malloc'd with a NULL at the end; *start is where the word begins.
+ * *files is set when names of host files belong there. */
+char **debugger_complete(struct debugger *d, const char *line, size_t point, size_t *start, bool *files);
+
+/* Helpers of the handlers. */
+bool parse_count(struct debugger *d, const char *args, u64 fallback, u64 *out, struct err *e);
+const char *skip_space(const char *s);
+/* Takes the first word off *args into out; false when there is none. */
+bool take_word(const char **args, char *out, size_t cap);
+/* "/4xg": count, letter and size; *args is moved behind it. */
+struct slash_format {
+    u64 count;
+    char letter; /* 0: not said */
+    unsigned size; /* 0: not said */
+    bool has_count;
+};
+bool take_format(const char **args, struct slash_format *f, struct err *e);
+
+/* The handlers, by the file they are in. */
+#define HANDLER(name) bool name(struct debugger *d, const char *args, struct err *e)
+/* cmd_run.c */
+HANDLER(cmd_continue); HANDLER(cmd_step); HANDLER(cmd_next); HANDLER(cmd_stepi); HANDLER(cmd_nexti); HANDLER(cmd_finish);
+HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
+HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_help);
+HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
+/* cmd_stop.c */
+HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch); HANDLER(cmd_awatch);
+HANDLER(cmd_delete); HANDLER(cmd_clear); HANDLER(cmd_enable); HANDLER(cmd_disable); HANDLER(cmd_condition);
+HANDLER(cmd_ignore); HANDLER(cmd_commands); HANDLER(info_breakpoints);
+/* cmd_stack.c */
+HANDLER(cmd_backtrace); HANDLER(cmd_frame); HANDLER(cmd_up); HANDLER(cmd_down); HANDLER(info_frame); HANDLER(info_locals);
+HANDLER(info_args); HANDLER(cmd_list); HANDLER(info_source); HANDLER(info_line); HANDLER(info_symbol);
+HANDLER(info_address); HANDLER(info_functions); HANDLER(info_sources); HANDLER(info_files);
+/* cmd_data.c */
+HANDLER(cmd_print); HANDLER(cmd_output); HANDLER(cmd_ptype); HANDLER(cmd_whatis); HANDLER(cmd_x); HANDLER(cmd_xp);
+HANDLER(cmd_display); HANDLER(cmd_undisplay); HANDLER(info_display); HANDLER(cmd_disassemble); HANDLER(cmd_set);
+HANDLER(cmd_printf); HANDLER(set_var); HANDLER(set_color); HANDLER(set_pretty); HANDLER(set_confirm);
+HANDLER(set_listsize); HANDLER(set_ignored); HANDLER(cmd_show); HANDLER(show_settings);
+/* cmd_machine.c */
+HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER(cmd_csr); HANDLER(info_devices);
+HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus); HANDLER(info_mem);
+HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
+
+#endif

@@ -1,0 +1,175 @@
+#include "debugger/debugger.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool read_source(void *opaque, const char *path, struct buf *out)
+{
+    struct debugger *d = opaque;
+    return d->host.read_file && d->host.read_file(d->host.opaque, path, out, NULL);
+}
+
+struct debugger *debugger_new(struct machine *m, const struct debugger_host *host)
+{
+    struct debugger *d = xcalloc(1, sizeof *d);
+    d->machine = m;
+    d->host = *host;
+    d->cpu = m->cpus[m->turn < m->n_cpus ? m->turn : 0];
+    d->syms = symbols_new();
+    d->syms->read_file = read_source;
+    d->syms->read_opaque = d;
+    d->confirm = true;
+    d->listsize = 10;
+    d->x_last.letter = 'x';
+    d->x_last.size = 4;
+    return d;
+}
+
+void debugger_free(struct debugger *d)
+{
+    if (!d)
+        return;
+    stops_disarm(&d->stops, d->machine);
+    stops_fini(&d->stops);
+    symbols_free(d->syms);
+    while (d->vars) {
+        struct convenience *v = d->vars;
+        d->vars = v->next;
+        free(v);
+    }
+    while (d->displays) {
+        struct display_item *i = d->displays;
+        d->displays = i->next;
+        free(i->text);
+        free(i->format);
+        free(i);
+    }
+    free(d->frames);
+    free(d->list_file);
+    free(d->last_command);
+    free(d);
+}
+
+bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, size_t size, u64 bias, struct err *e)
+{
+    debugger_changed(d);
+    return symbols_add(d->syms, name, data, size, bias, e);
+}
+
+static void write_text(struct debugger *d, const char *text, size_t n)
+{
+    if (d->capture)
+        buf_put(d->capture, text, n);
+    else if (d->host.write && n)
+        d->host.write(d->host.opaque, text, n);
+}
+
+bool debugger_capture(struct debugger *d, const char *line, struct buf *out)
+{
+    struct buf *outer = d->capture;
+    d->capture = out;
+    bool ok = debugger_execute(d, line);
+    d->capture = outer;
+    return ok;
+}
+
+void debug_printf(struct debugger *d, const char *fmt, ...)
+{
+    char small[512], *text = small;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(small, sizeof small, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof small) {
+        text = xmalloc((size_t)n + 1);
+        va_start(ap, fmt);
+        vsnprintf(text, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    write_text(d, text, (size_t)n);
+    if (text != small)
+        free(text);
+}
+
+void debug_write(struct debugger *d, const struct buf *b)
+{
+    write_text(d, (const char *)b->data, b->len);
+}
+
+void debugger_changed(struct debugger *d)
+{
+    d->n_frames = 0;
+    d->frames_done = false;
+    d->frames_end = NULL;
+}
+
+const struct frame *debugger_frame(struct debugger *d, unsigned level)
+{
+    if (level >= DEBUGGER_MAX_FRAMES)
+        return NULL;
+    while (level >= d->n_frames && !d->frames_done) {
+        if (d->n_frames == d->cap_frames) {
+            d->cap_frames = d->cap_frames ? 2 * d->cap_frames : 16;
+            d->frames = xrealloc(d->frames, d->cap_frames * sizeof *d->frames);
+        }
+        struct frame *f = &d->frames[d->n_frames];
+        if (!d->n_frames)
+            frame_innermost(d->syms, d->cpu, f);
+        else if (!frame_caller(d->syms, d->cpu, f - 1, f, &d->frames_end)) {
+            d->frames_done = true;
+            break;
+        }
+        frame_complete(d->syms, d->cpu, f);
+        d->n_frames++;
+    }
+    return level < d->n_frames ? &d->frames[level] : NULL;
+}
+
+struct expr_env debugger_env(struct debugger *d)
+{
+    const struct frame *f = debugger_frame(d, d->selected);
+    if (!f) {
+        d->selected = 0;
+        f = debugger_frame(d, 0);
+    }
+    return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars };
+}
+
+bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e)
+{
+    struct expr_env env = debugger_env(d);
+    bool ok = expr_number(&env, text, out, e);
+    if (strchr(text, '=')) /* it may have assigned something */
+        debugger_changed(d);
+    return ok;
+}
+
+u64 debugger_pc(const struct debugger *d)
+{
+    return d->cpu->ops->get_pc(d->cpu) & cpu_addr_mask(d->cpu);
+}
+
+void debugger_select_cpu(struct debugger *d, struct cpu *c)
+{
+    if (c && c != d->cpu) {
+        d->cpu = c;
+        d->selected = 0;
+        debugger_changed(d);
+    }
+}
+
+const char *debugger_prompt(const struct debugger *d)
+{
+    return d->collecting ? ">" : "(orrery) ";
+}
+
+void debugger_show_position(struct debugger *d)
+{
+    debugger_changed(d);
+    d->selected = 0;
+    show_where(d, true);
+}

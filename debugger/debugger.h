@@ -1,0 +1,152 @@
+/* The symbolic debugger: a machine, its symbols, its stop points, and the person in front of it.
+ *
+ * It reads no file and no key itself: the host part is a table of calls that cli/ fills in. */
+#ifndef DEBUGGER_DEBUGGER_H
+#define DEBUGGER_DEBUGGER_H
+
+#include "debugger/expr.h"
+#include "debugger/stops.h"
+#include "machine/machine.h"
+
+struct debugger_host {
+    void *opaque;
+    void (*write)(void *opaque, const char *text, size_t n);
+    /* Runs until a stop, the position `until`, or d->interrupted. NULL: machine_run() in slices. */
+    enum machine_stop (*resume)(void *opaque, struct machine *m, u64 until);
+    /* One more instruction of the hart, others taking their turns. NULL: machine_step(). */
+    enum machine_stop (*step)(void *opaque, struct machine *m, struct cpu *c);
+    /* Whole files, for symbols, sources and scripts; false with a sentence. */
+    bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
+    bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */
+    bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
+};
+
+enum stop_reason { /* of the last stop, beyond machine_stop */
+    REASON_NONE, REASON_BREAKPOINT, REASON_WATCHPOINT, REASON_STEPPED, REASON_INTERRUPTED, REASON_ARRIVED, REASON_MACHINE
+};
+
+struct display_item {
+    int number;
+    bool enabled;
+    char *text;   /* the expression */
+    char *format; /* "/x", "/i", or "" */
+    struct display_item *next;
+};
+
+#define DEBUGGER_MAX_FRAMES 10000
+
+struct debugger {
+    struct machine *machine;
+    struct symbols *syms;
+    struct stops stops;
+    struct debugger_host host;
+    struct buf *capture; /* output goes there instead: debugger_capture() */
+    struct cpu *cpu; /* the selected hart */
+    volatile int interrupted; /* set by a signal handler: stop as soon as possible */
+
+    struct frame *frames; /* of the selected hart; computed as far as asked */
+    unsigned n_frames, cap_frames, selected;
+    bool frames_done;
+    const char *frames_end; /* why there are no more */
+
+    struct convenience *vars;
+    unsigned history; /* number of the last $N */
+
+    char *list_file; /* where `list` goes on */
+    int list_line, list_shown;
+    bool list_after_stop;
+    u64 x_addr; /* where `x` goes on */
+    struct { char letter; unsigned size; } x_last;
+    u64 disas_next;
+
+    struct display_item *displays;
+    int last_display;
+
+    bool color, pretty, confirm, full_addresses;
+    int listsize;
+
+    char *last_command; /* that an empty line repeats; NULL: none */
+    struct stop_point *collecting; /* `commands` is being typed */
+    unsigned collect_depth;
+    unsigned source_depth;
+    bool quit;
+    bool failed; /* the last command was an error */
+    bool dead;   /* the machine has ended */
+    int exit_code;
+};
+
+struct debugger *debugger_new(struct machine *m, const struct debugger_host *host);
+void debugger_free(struct debugger *d); /* disarms the machine */
+
+/* Takes symbols from an image in memory. */
+bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, size_t size, u64 bias, struct err *e);
+
+/* One line as typed; prints what it has to say, errors too. Returns false when it was an error. */
+bool debugger_execute(struct debugger *d, const char *line);
+/* The same with the output appended to `out`, for monitors. */
+bool debugger_capture(struct debugger *d, const char *line, struct buf *out);
+/* "(orrery) ", or ">" inside `commands`. */
+const char *debugger_prompt(const struct debugger *d);
+/* What is shown when the debugger comes up or another client let go: where the selected hart is. */
+void debugger_show_position(struct debugger *d);
+
+void debug_printf(struct debugger *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void debug_write(struct debugger *d, const struct buf *b);
+
+/* --- Frames and evaluation --------------------------------------------------------------------------------------- */
+
+void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
+const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
+struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e);
+u64 debugger_pc(const struct debugger *d);
+void debugger_select_cpu(struct debugger *d, struct cpu *c);
+
+/* --- Places: place.c --------------------------------------------------------------------------------------------- */
+
+struct place {
+    u64 addrs[STOP_MAX_PLACES];
+    size_t n;
+    const char *file; /* NULL: not a line */
+    int line;
+};
+/* "main", "kernel.c:12", "12", "+3", "*0x80000000", "0x80000000", "kernel.c:main"; "" is where the frame is. */
+bool place_resolve(struct debugger *d, const char *text, struct place *out, struct err *e);
+/* The same for `list`: a function gives its line, not its address. */
+bool place_line(struct debugger *d, const char *text, const char **file, int *line, struct err *e);
+
+/* --- Running: run.c ---------------------------------------------------------------------------------------------- */
+
+struct stop_report {
+    enum machine_stop why;
+    enum stop_reason reason;
+    struct stop_point *point;
+    u8 before[WATCH_MAX_BYTES]; /* of a watchpoint */
+    u64 function_ended; /* an address in the function that `finish` ended, else 0 */
+    bool new_frame;     /* it stopped in another function than it began in */
+};
+
+void run_continue(struct debugger *d, u64 until, struct stop_report *r);
+void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r);
+enum line_step { STEP_INTO, STEP_OVER, STEP_UNTIL };
+void run_line(struct debugger *d, enum line_step how, struct stop_report *r);
+/* Until the selected frame returns. */
+bool run_finish(struct debugger *d, struct stop_report *r, struct err *e);
+/* To one of the addresses, or (frame_end) out of the selected frame. */
+void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r);
+/* Says what stopped it and where it is, runs the stop point's commands. */
+void report_stop(struct debugger *d, struct stop_report *r);
+
+/* --- Showing: show.c --------------------------------------------------------------------------------------------- */
+
+void show_frame(struct debugger *d, const struct frame *f, bool with_number, bool with_addr);
+void show_source_line(struct debugger *d, const char *file, int line);
+void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
+/* One instruction; returns its length, 0 when memory cannot be read. */
+unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
+void show_displays(struct debugger *d);
+void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
+const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */
+const char *base_name(const char *path);
+
+#endif

@@ -1,0 +1,415 @@
+/* Run control: everything that lets the machine go on and decides whether a stop is one. */
+#include "debugger/debugger.h"
+
+#include <string.h>
+
+#define SLICE 2000000 /* ticks between looks at d->interrupted when nobody gave us a resume call */
+
+static enum machine_stop resume(struct debugger *d, u64 until)
+{
+    struct machine *m = d->machine;
+    if (d->host.resume)
+        return d->host.resume(d->host.opaque, m, until);
+    for (;;) {
+        u64 slice = m->clock.now + SLICE;
+        enum machine_stop why = machine_run(m, slice < until ? slice : until, true);
+        if (why != MACHINE_REACHED || d->interrupted || m->clock.now >= until)
+            return why;
+    }
+}
+
+static u64 reg_of(struct debugger *d, unsigned dwarf)
+{
+    struct frame f;
+    frame_innermost(d->syms, d->cpu, &f);
+    return f.known >> dwarf & 1 ? f.reg[dwarf] : 0;
+}
+
+static u64 sp_of(struct debugger *d)
+{
+    return reg_of(d, DW_RV_SP) & cpu_addr_mask(d->cpu);
+}
+
+static bool ended(enum machine_stop why)
+{
+    return why == MACHINE_POWEROFF || why == MACHINE_PANIC || why == MACHINE_RESET || why == MACHINE_DIVERGED ||
+           why == MACHINE_REPLAY_END;
+}
+
+/* Does a person want to hear of this hit? Counts it. */
+static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
+{
+    if (p->hart >= 0 && (unsigned)p->hart != c->index)
+        return false;
+    if (p->condition) {
+        struct frame f;
+        struct value v;
+        struct err e;
+        u64 truth;
+        frame_innermost(d->syms, c, &f);
+        frame_complete(d->syms, c, &f);
+        struct expr_env env = { .syms = d->syms, .cpu = c, .frame = &f, .vars = &d->vars, .read_only = true };
+        if (!expr_eval(p->condition, &env, &v, &e) || !value_u64(&env, &v, &truth, &e)) {
+            debug_printf(d, "Error in testing condition for breakpoint %d:\n%s\n", p->number, e.text);
+            truth = 1; /* silence would hide the mistake */
+        }
+        if (!truth)
+            return false;
+    }
+    p->hits++;
+    if (p->ignore) {
+        p->ignore--;
+        return false;
+    }
+    return true;
+}
+
+static struct stop_point *break_hit(struct debugger *d, struct cpu *c)
+{
+    u64 pc = c->ops->get_pc(c) & cpu_addr_mask(c);
+    struct stop_point *first = NULL;
+    for (struct stop_point *p = d->stops.list; p; p = p->next)
+        if (p->kind == STOP_BREAK && p->enabled && stop_has_addr(p, pc) && wanted(d, p, c) && !first)
+            first = p;
+    return first;
+}
+
+static struct stop_point *watch_hit(struct debugger *d, struct cpu *c, u8 before[WATCH_MAX_BYTES])
+{
+    u64 addr = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
+    struct stop_point *first = NULL;
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        if (p->kind != STOP_WATCH || !p->enabled || !(p->access & c->hit.access))
+            continue;
+        if (addr >= p->addr + p->len || p->addr >= addr + len)
+            continue;
+        u8 now[WATCH_MAX_BYTES] = { 0 }, was[WATCH_MAX_BYTES];
+        cpu_peek(c, p->addr, now, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
+        memcpy(was, p->old, sizeof was);
+        bool same = !memcmp(now, p->old, sizeof now);
+        memcpy(p->old, now, sizeof now);
+        if ((p->only_changes && same) || !wanted(d, p, c) || first)
+            continue;
+        first = p;
+        memcpy(before, was, sizeof was);
+    }
+    return first;
+}
+
+/* Judges why the machine came back. False: nobody wants to know, go on. */
+static bool judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
+{
+    struct machine *m = d->machine;
+    r->why = why;
+    r->point = NULL;
+    switch (why) {
+    case MACHINE_BREAK:
+        r->point = break_hit(d, m->stop.cpu);
+        if (!r->point)
+            return false;
+        r->reason = REASON_BREAKPOINT;
+        break;
+    case MACHINE_WATCH:
+        r->point = watch_hit(d, m->stop.cpu, r->before);
+        if (!r->point)
+            return false;
+        r->reason = REASON_WATCHPOINT;
+        break;
+    case MACHINE_REACHED:
+        r->reason = d->interrupted ? REASON_INTERRUPTED : REASON_ARRIVED;
+        return true;
+    default:
+        r->reason = REASON_MACHINE;
+        d->dead = ended(why);
+        break;
+    }
+    if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH))
+        debugger_select_cpu(d, m->stop.cpu);
+    return true;
+}
+
+static void skip_here(struct debugger *d)
+{
+    for (unsigned i = 0; i < d->machine->n_cpus; i++)
+        d->machine->cpus[i]->skip_stop_at = d->machine->clock.now;
+}
+
+/* Watchpoints compare with what is there when the run begins. */
+static void begin(struct debugger *d, struct stop_report *r)
+{
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED };
+    d->interrupted = 0;
+    debugger_changed(d);
+    d->selected = 0;
+    for (struct stop_point *p = d->stops.list; p; p = p->next)
+        if (p->kind == STOP_WATCH) {
+            memset(p->old, 0, sizeof p->old);
+            cpu_peek(d->cpu, p->addr, p->old, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
+        }
+    skip_here(d);
+}
+
+static void finish_run(struct debugger *d)
+{
+    d->stops.n_internal = 0;
+    stops_arm(&d->stops, d->machine);
+    debugger_changed(d);
+}
+
+void run_continue(struct debugger *d, u64 until, struct stop_report *r)
+{
+    begin(d, r);
+    stops_arm(&d->stops, d->machine);
+    while (!judge(d, resume(d, until), r))
+        ;
+    finish_run(d);
+}
+
+/* Runs to one of `n` addresses on the selected hart with the stack pointer at or above min_sp. True: there; false:
+ * something else stopped it, and *r says what. */
+static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp, struct stop_report *r)
+{
+    d->stops.n_internal = 0;
+    for (size_t i = 0; i < n; i++)
+        stops_internal_add(&d->stops, addrs[i]);
+    stops_arm(&d->stops, d->machine);
+    bool there = false;
+    struct cpu *me = d->cpu;
+    skip_here(d);
+    for (;;) {
+        enum machine_stop why = resume(d, CLOCK_NEVER);
+        if (why == MACHINE_BREAK && d->machine->stop.cpu == me) {
+            u64 pc = debugger_pc(d);
+            for (size_t i = 0; i < n; i++)
+                there |= pc == addrs[i] && sp_of(d) >= min_sp;
+        }
+        if (judge(d, why, r)) {
+            there = false; /* a person's own stop point says more */
+            break;
+        }
+        if (there)
+            break;
+    }
+    d->stops.n_internal = 0;
+    stops_arm(&d->stops, d->machine);
+    return there;
+}
+
+/* One instruction of the selected hart. False: something stopped it, *r says what. */
+static bool one_insn(struct debugger *d, struct stop_report *r)
+{
+    for (;;) {
+        enum machine_stop why = d->host.step ? d->host.step(d->host.opaque, d->machine, d->cpu)
+                                             : machine_step(d->machine, d->cpu);
+        if (why == MACHINE_REACHED) {
+            if (!d->interrupted)
+                return true;
+            r->why = why;
+            r->reason = REASON_INTERRUPTED;
+            return false;
+        }
+        if (judge(d, why, r))
+            return false;
+        if (why == MACHINE_WATCH && d->machine->stop.cpu == d->cpu)
+            return true; /* the instruction is done; nobody wants the hit */
+    }
+}
+
+/* A step that ends on a breakpoint is a hit of it. */
+static bool landed_on_break(struct debugger *d, struct stop_report *r)
+{
+    struct stop_point *p = break_hit(d, d->cpu);
+    if (!p)
+        return false;
+    r->why = MACHINE_BREAK;
+    r->reason = REASON_BREAKPOINT;
+    r->point = p;
+    return true;
+}
+
+struct here {
+    u64 pc, sp, next; /* next: of a call, where it returns to */
+};
+
+static struct here look(struct debugger *d)
+{
+    u8 insn[2] = { 3, 0 };
+    struct here h = { .pc = debugger_pc(d), .sp = sp_of(d) };
+    cpu_peek(d->cpu, h.pc, insn, 2);
+    h.next = h.pc + ((insn[0] & 3) == 3 ? 4 : 2); /* Unprivileged, 1.5: the low bits say the length */
+    return h;
+}
+
+/* The instruction at h was a call when it left and the return address is behind it. */
+static bool was_call(struct debugger *d, const struct here *h)
+{
+    u64 pc = debugger_pc(d);
+    return pc != h->next && (reg_of(d, DW_RV_RA) & cpu_addr_mask(d->cpu)) == h->next;
+}
+
+static u64 csr(struct debugger *d, const char *name)
+{
+    const struct cpu_reg *r = cpu_reg_named(d->cpu, name);
+    u64 v = 0;
+    if (r)
+        d->cpu->ops->reg_get(d->cpu, r, &v);
+    return v & cpu_addr_mask(d->cpu);
+}
+
+/* A trap was taken inside [low, high): we are at the handler, and its exception program counter is back there.
+ * Privileged, 3.1.7 and 12.1.2 (xtvec), 3.1.14 and 12.1.7 (xepc). */
+static bool was_trap(struct debugger *d, u64 low, u64 high, u64 *epc, bool *interrupt)
+{
+    bool m_mode = !strcmp(d->cpu->ops->privilege_name(d->cpu), "M");
+    u64 base = csr(d, m_mode ? "mtvec" : "stvec") & ~(u64)3, pc = debugger_pc(d);
+    *epc = csr(d, m_mode ? "mepc" : "sepc");
+    u64 cause = csr(d, m_mode ? "mcause" : "scause");
+    *interrupt = cause >> (cpu_addr_mask(d->cpu) == UINT32_MAX ? 31 : 63) & 1;
+    return base && pc >= base && pc - base <= 4 * 64 && *epc >= low && *epc < high;
+}
+
+void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
+{
+    u64 low = 0, high = 0;
+    symbols_function_at(d->syms, debugger_pc(d), &low, &high, NULL);
+    begin(d, r);
+    stops_arm(&d->stops, d->machine);
+    while (count--) {
+        struct here h = look(d);
+        if (!one_insn(d, r))
+            break;
+        if (over && was_call(d, &h) && !run_until(d, &h.next, 1, h.sp, r))
+            break;
+        if (landed_on_break(d, r))
+            break;
+    }
+    r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
+    finish_run(d);
+}
+
+/* Goes out of a function without lines, back to where it was called from. */
+static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
+{
+    return run_until(d, &back, 1, sp, r);
+}
+
+void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
+{
+    struct source_pos pos;
+    u64 low, high, start_pc = debugger_pc(d), epc;
+    bool interrupt;
+    begin(d, r);
+    stops_arm(&d->stops, d->machine);
+    bool lines = symbols_line_at(d->syms, start_pc, &pos);
+    const char *start_file = lines ? pos.file : "";
+    int start_line = lines ? pos.line : 0;
+    const char *name = NULL;
+    if (!symbols_function_at(d->syms, start_pc, &low, &high, &name)) {
+        if (!lines) {
+            debug_printf(d, "Cannot find bounds of current function: stepping one instruction.\n");
+            if (one_insn(d, r))
+                landed_on_break(d, r);
+            finish_run(d);
+            return;
+        }
+        low = pos.low;
+        high = pos.high;
+    }
+    if (!lines) {
+        debug_printf(d, "Single stepping until exit from function %s,\nwhich has no line number information.\n",
+                     name ? name : "?");
+        pos.low = low;
+        pos.high = high;
+    }
+    u64 sp0 = sp_of(d);
+    for (;;) {
+        struct here h = look(d);
+        if (!one_insn(d, r))
+            break;
+        u64 pc = debugger_pc(d);
+        if (was_call(d, &h)) {
+            struct source_pos entry;
+            if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
+                r->new_frame = true;
+                u64 body = symbols_after_prologue(d->syms, pc);
+                if (body == pc || run_until(d, &body, 1, 0, r))
+                    landed_on_break(d, r);
+                break;
+            }
+            if (landed_on_break(d, r) || !leave(d, h.next, h.sp, r))
+                break;
+            pc = debugger_pc(d);
+        } else if ((pc < low || pc >= high) && was_trap(d, low, high, &epc, &interrupt) &&
+                   (interrupt || how != STEP_INTO)) {
+            u64 back[2] = { epc, epc + 4 };
+            if (!run_until(d, back, interrupt ? 1 : 2, h.sp, r))
+                break;
+            pc = debugger_pc(d);
+        }
+        if (landed_on_break(d, r))
+            break;
+        if (pc >= pos.low && pc < pos.high)
+            continue;
+        if (how == STEP_UNTIL && pc >= low && pc < high && pc <= start_pc)
+            continue; /* `until` does not go round a loop again */
+        bool inside = pc >= low && pc < high && sp_of(d) <= sp0;
+        struct source_pos now;
+        if (!symbols_line_at(d->syms, pc, &now)) {
+            if (!inside) {
+                r->new_frame = true;
+                break; /* returned into code without lines */
+            }
+            continue;
+        }
+        if (!inside) {
+            r->new_frame = pc < low || pc >= high || sp_of(d) > sp0;
+            break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
+        }
+        if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
+            if (now.at_start)
+                break;
+        }
+        pos = now; /* another block of the same line, or the middle of another: step through it */
+    }
+    finish_run(d);
+}
+
+bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
+{
+    unsigned level = d->selected;
+    const struct frame *f = debugger_frame(d, level), *up;
+    if (!f)
+        return err_set(e, "there is no frame");
+    while ((up = debugger_frame(d, level + 1)) && up->inlined > 0 && !strcmp(up->how, "inlined"))
+        level++; /* an inlined call returns to nowhere: the real function does */
+    if (!up)
+        return err_set(e, "\"finish\" not meaningful in the outermost frame (%s).",
+                       d->frames_end ? d->frames_end : "no caller is known");
+    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
+    debug_printf(d, "Run till exit from ");
+    show_frame(d, f, true, false);
+    begin(d, r);
+    if (run_until(d, &back, 1, sp, r)) {
+        r->reason = REASON_ARRIVED;
+        r->function_ended = inside;
+    }
+    finish_run(d);
+    return true;
+}
+
+void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r)
+{
+    const struct frame *up = frame_end ? debugger_frame(d, d->selected + 1) : NULL;
+    u64 addrs[STOP_MAX_PLACES];
+    size_t n = 0;
+    for (; n < to->n && n < ARRAY_LEN(addrs) - 1; n++)
+        addrs[n] = to->addrs[n];
+    if (up)
+        addrs[n++] = up->pc;
+    begin(d, r);
+    if (run_until(d, addrs, n, 0, r)) {
+        r->reason = REASON_STEPPED;
+        r->new_frame = true;
+    }
+    finish_run(d);
+}

@@ -1,0 +1,330 @@
+/* What a stop looks like: frames, source lines, instructions, displays. */
+#include "debugger/debugger.h"
+
+#include <ctype.h>
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *paint(const struct debugger *d, const char *code)
+{
+    return d->color ? code : "";
+}
+#define BLUE "\033[34m"
+#define YELLOW "\033[33m"
+#define GREEN "\033[32m"
+#define OFF "\033[m"
+
+const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *function, struct symfile *file)
+{
+    Dwarf_Die child;
+    unsigned n = 0;
+    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct buf out = { 0 };
+    if (!dwarf_child(function, &child))
+        do {
+            const char *name = dwarf_diename(&child);
+            if (dwarf_tag(&child) != DW_TAG_formal_parameter || !name)
+                continue;
+            buf_printf(&out, "%s%s=", n++ ? ", " : "", name);
+            struct value v = { .type = type_of(d->syms, file, &child) };
+            struct type *t = type_strip(d->syms, v.type);
+            if (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION || t->kind == TYPE_ARRAY) {
+                buf_printf(&out, "..."); /* as gdb's "print frame-arguments scalars" */
+                continue;
+            }
+            struct expr *x = expr_compile(&env, name, NULL);
+            if (!x || !expr_eval(x, &env, &v, NULL))
+                v.unavailable = "optimized out";
+            expr_free(x);
+            struct buf text = { 0 };
+            value_print(&env, &v, NULL, &text);
+            const char *s = buf_cstr(&text);
+            /* "(struct node *) 0x..." says its type at the prompt, not in a frame line. */
+            if (t->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
+                s = strstr(s, ") 0x") + 2;
+            buf_printf(&out, "%s", s);
+            buf_free(&text);
+        } while (!dwarf_siblingof(&child, &child) && n < 64);
+    debug_write(d, &out);
+    buf_free(&out);
+}
+
+void show_frame(struct debugger *d, const struct frame *f, bool with_number, bool with_addr)
+{
+    Dwarf_Die die;
+    struct symfile *file = NULL;
+    const char *name = frame_function(d->syms, f, &die, &file), *path;
+    int line;
+    bool has_line = frame_line(d->syms, f, &path, &line);
+    if (with_number)
+        debug_printf(d, "#%-3u", f->level);
+    if (with_addr || !has_line)
+        debug_printf(d, "%s0x%016llx%s in ", paint(d, BLUE), (unsigned long long)f->pc, paint(d, OFF));
+    debug_printf(d, "%s%s%s (", paint(d, YELLOW), name ? name : "??", paint(d, OFF));
+    if (file)
+        show_args(d, f, &die, file);
+    debug_printf(d, ")");
+    if (has_line)
+        debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF), line);
+    debug_printf(d, "\n");
+}
+
+void show_source_line(struct debugger *d, const char *file, int line)
+{
+    size_t len;
+    const char *text = symbols_source_line(d->syms, file, line, &len);
+    if (text)
+        debug_printf(d, "%d\t%.*s\n", line, (int)len, text);
+    else
+        debug_printf(d, "%d\tin %s\n", line, file);
+}
+
+/* The address an instruction names, as the disassembler ends its text with it. */
+static bool target_of(const char *text, u64 *addr)
+{
+    const char *hex = strstr(text, "0x");
+    for (const char *again = hex; again; again = strstr(again + 2, "0x"))
+        hex = again;
+    if (!hex)
+        return false;
+    char *end;
+    *addr = strtoull(hex, &end, 16);
+    return !*end && *addr >= 0x1000;
+}
+
+unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
+{
+    u8 bytes[8];
+    char text[160], where[256];
+    u64 n = cpu_peek(d->cpu, addr, bytes, 4), target;
+    unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr, bytes, n, text, sizeof text) : 0;
+    if (!len && n)
+        n = cpu_peek(d->cpu, addr, bytes, 2), len = d->cpu->ops->disasm(d->cpu, addr, bytes, n, text, sizeof text);
+    u64 offset;
+    const struct symbol *sym = symbols_at(d->syms, addr, &offset);
+    buf_printf(out, "%s%s0x%016llx%s", marker ? "=> " : "   ", paint(d, BLUE), (unsigned long long)addr, paint(d, OFF));
+    if (sym)
+        buf_printf(out, " <%s%s%s+%llu>", paint(d, YELLOW), sym->name, paint(d, OFF), (unsigned long long)offset);
+    buf_printf(out, ":\t");
+    if (!len) {
+        buf_printf(out, "Cannot access memory at address 0x%llx", (unsigned long long)addr);
+        return 0;
+    }
+    buf_printf(out, "%s", text);
+    if (target_of(text, &target)) {
+        symbols_format(d->syms, target, where, sizeof where);
+        if (where[0])
+            buf_printf(out, " <%s>", where);
+    }
+    return len;
+}
+
+void show_where(struct debugger *d, bool with_frame)
+{
+    const struct frame *f = debugger_frame(d, d->selected);
+    const char *file;
+    int line;
+    if (!f)
+        return;
+    bool has_line = frame_line(d->syms, f, &file, &line);
+    struct source_pos p;
+    bool mid = has_line && !f->inlined && symbols_line_at(d->syms, f->lookup_pc, &p) && !p.at_start;
+    if (with_frame)
+        show_frame(d, f, false, mid && !f->level);
+    if (has_line) {
+        if (!with_frame && mid)
+            debug_printf(d, "0x%016llx\t", (unsigned long long)f->pc);
+        show_source_line(d, file, line);
+        free(d->list_file);
+        d->list_file = xstrdup(file);
+        d->list_line = line;
+        d->list_after_stop = true;
+    } else {
+        struct buf out = { 0 };
+        show_insn(d, f->pc, true, &out);
+        buf_printf(&out, "\n");
+        debug_write(d, &out);
+        buf_free(&out);
+    }
+}
+
+static void show_watch(struct debugger *d, const struct stop_report *r)
+{
+    const struct stop_point *p = r->point;
+    struct expr_env env = debugger_env(d);
+    bool read = p->access == CPU_READ, both = p->access == (CPU_READ | CPU_WRITE);
+    struct buf out = { 0 };
+    struct value old = { .type = p->type, .where = VALUE_BYTES };
+    struct value now = { .type = p->type, .where = VALUE_MEMORY, .addr = p->addr };
+    memcpy(old.bytes, r->before, sizeof r->before);
+    buf_printf(&out, "\n%s %d: %s\n\n", read ? "Hardware read watchpoint" : both ? "Hardware access (read/write) watchpoint"
+                                                                                : "Hardware watchpoint",
+               p->number, p->spec);
+    if (memcmp(r->before, p->old, sizeof r->before)) {
+        buf_printf(&out, "Old value = ");
+        value_print(&env, &old, NULL, &out);
+        buf_printf(&out, "\nNew value = ");
+    } else {
+        buf_printf(&out, "Value = ");
+    }
+    value_print(&env, &now, NULL, &out);
+    buf_printf(&out, "\n");
+    debug_write(d, &out);
+    buf_free(&out);
+}
+
+/* What a function gave back: in a0 or fa0 (psABI, "Procedure Calling Convention"). */
+static void show_returned(struct debugger *d, u64 inside)
+{
+    Dwarf_Die scopes[SCOPE_DEPTH];
+    struct symfile *f = NULL;
+    unsigned n = symbols_scopes(d->syms, inside, scopes, &f), i = 0;
+    while (i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+        i++;
+    if (i == n)
+        return;
+    Dwarf_Die die = scopes[i];
+    struct type *t = type_of(d->syms, f, &die), *core = type_strip(d->syms, t);
+    u64 size = type_size(d->syms, t);
+    if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
+        !size || size > 8)
+        return;
+    const struct frame *now = debugger_frame(d, 0);
+    unsigned reg = core->kind == TYPE_FLOAT ? 32 + 10 : 10;
+    if (!now || !(now->known >> reg & 1))
+        return;
+    struct expr_env env = debugger_env(d);
+    struct convenience *c = xcalloc(1, sizeof *c);
+    struct buf out = { 0 };
+    c->value = value_typed(t, now->reg[reg]);
+    d->history++;
+    buf_printf(&out, "%u", d->history);
+    strncpy(c->name, buf_cstr(&out), sizeof c->name - 1);
+    c->next = d->vars;
+    d->vars = c;
+    out.len = 0;
+    buf_printf(&out, "Value returned is $%u = ", d->history);
+    value_print(&env, &c->value, NULL, &out);
+    buf_printf(&out, "\n");
+    debug_write(d, &out);
+    buf_free(&out);
+}
+
+static void show_machine_stop(struct debugger *d, enum machine_stop why)
+{
+    struct machine *m = d->machine;
+    switch (why) {
+    case MACHINE_IDLE:
+        debug_printf(d, "\nEvery hart waits for an interrupt (wfi), and nothing that could send one is armed.\n");
+        break;
+    case MACHINE_POWEROFF:
+        d->exit_code = m->stop.code;
+        debug_printf(d, "\n[The guest powered off with status %d%s%s]\n", m->stop.code, m->stop.text[0] ? ": " : "",
+                     m->stop.text);
+        break;
+    case MACHINE_RESET: debug_printf(d, "\n[The guest asked for a reset]\n"); break;
+    case MACHINE_PANIC:
+        d->exit_code = 3;
+        debug_printf(d, "\n[The guest cannot go on: %s]\n", m->stop.text);
+        break;
+    case MACHINE_SEMIHOST: debug_printf(d, "\nA semihosting call waits to be served.\n"); break;
+    case MACHINE_DIVERGED: debug_printf(d, "\n[The replay differs from the recording: %s]\n", m->stop.text); break;
+    case MACHINE_REPLAY_END: debug_printf(d, "\n[The recording is over: %s]\n", m->stop.text); break;
+    default: break;
+    }
+}
+
+void report_stop(struct debugger *d, struct stop_report *r)
+{
+    struct stop_point *p = r->point;
+    bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
+    bool frame_line_too = true;
+    if (d->machine->n_cpus > 1 && p && !silent)
+        debug_printf(d, "\n[Switching to hart %u]", d->cpu->index);
+    switch (r->reason) {
+    case REASON_BREAKPOINT:
+        if (!silent)
+            debug_printf(d, "\n%s %d, ", p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number);
+        break;
+    case REASON_WATCHPOINT:
+        if (!silent)
+            show_watch(d, r);
+        break;
+    case REASON_INTERRUPTED: debug_printf(d, "\nProgram received signal SIGINT, Interrupt.\n"); break;
+    case REASON_MACHINE: show_machine_stop(d, r->why); break;
+    default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
+    }
+    if (!silent) {
+        show_where(d, frame_line_too);
+        if (r->function_ended)
+            show_returned(d, r->function_ended);
+        show_displays(d);
+    }
+    if (!p)
+        return;
+    /* Its commands run after all is printed; they may delete it. */
+    unsigned n = p->n_commands;
+    char **lines = xcalloc(n + 1, sizeof *lines);
+    for (unsigned i = 0; i < n; i++)
+        lines[i] = xstrdup(p->commands[i]);
+    if (p->temporary) {
+        stops_delete(&d->stops, p);
+        stops_arm(&d->stops, d->machine);
+    }
+    if (++d->source_depth > 20)
+        debug_printf(d, "The commands of stop points have started one another 20 deep: stopping here.\n");
+    else
+        for (unsigned i = silent; i < n && !d->quit && !d->dead; i++)
+            if (!debugger_execute(d, lines[i]))
+                break;
+    d->source_depth--;
+    for (unsigned i = 0; i < n; i++)
+        free(lines[i]);
+    free(lines);
+}
+
+void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
+{
+    static const char *const watch_names[4] = { "hw watchpoint", "read watchpoint", "hw watchpoint", "acc watchpoint" };
+    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number, p->kind == STOP_BREAK ? "breakpoint" : watch_names[p->access & 3],
+               p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
+    if (p->kind == STOP_WATCH) {
+        buf_printf(out, "%-18s %s\n", "", p->spec);
+    } else if (p->n_addrs > 1) {
+        buf_printf(out, "%-18s\n", "<MULTIPLE>");
+    }
+    for (size_t i = 0; p->kind == STOP_BREAK && i < p->n_addrs; i++) {
+        struct source_pos pos;
+        u64 low, high, offset;
+        const char *name = NULL;
+        if (p->n_addrs > 1)
+            buf_printf(out, "%d.%zu%*s %c   ", p->number, i + 1, 24, "", p->enabled ? 'y' : 'n');
+        buf_printf(out, "0x%016llx ", (unsigned long long)p->addrs[i]);
+        const struct symbol *sym = symbols_at(d->syms, p->addrs[i], &offset);
+        if (symbols_line_at(d->syms, p->addrs[i], &pos)) {
+            symbols_function_at(d->syms, p->addrs[i], &low, &high, &name);
+            buf_printf(out, "in %s at %s:%d\n", name ? name : "??", base_name(pos.file), pos.line);
+        } else if (sym) {
+            buf_printf(out, "<%s+%llu>\n", sym->name, (unsigned long long)offset);
+        } else {
+            buf_printf(out, "\n");
+        }
+    }
+    if (p->condition_text)
+        buf_printf(out, "\tstop only if %s\n", p->condition_text);
+    if (p->hart >= 0)
+        buf_printf(out, "\tstop only in hart %d\n", p->hart);
+    if (p->hits)
+        buf_printf(out, "\tbreakpoint already hit %llu time%s\n", (unsigned long long)p->hits, p->hits == 1 ? "" : "s");
+    if (p->ignore)
+        buf_printf(out, "\tignore next %llu hits\n", (unsigned long long)p->ignore);
+    for (unsigned i = 0; i < p->n_commands; i++)
+        buf_printf(out, "        %s\n", p->commands[i]);
+}

@@ -1,0 +1,58 @@
+/* Types of the guest's language, made on demand from DWARF or from C names in expressions. */
+#ifndef DEBUGGER_TYPES_H
+#define DEBUGGER_TYPES_H
+
+#include "debugger/symbols.h"
+
+enum type_kind {
+    TYPE_VOID, TYPE_INT, TYPE_BOOL, TYPE_CHAR, TYPE_FLOAT, TYPE_ENUM, TYPE_POINTER, TYPE_ARRAY,
+    TYPE_STRUCT, TYPE_UNION, TYPE_FUNCTION, TYPE_TYPEDEF, TYPE_CONST, TYPE_VOLATILE, TYPE_UNKNOWN
+};
+
+struct type {
+    enum type_kind kind;
+    bool is_signed;
+    u64 size;  /* bytes; 0: not known */
+    u64 count; /* elements of an array; 0 with `unsized` */
+    bool unsized;
+    const char *name; /* NULL: none */
+    struct type *target; /* pointed to, element, returned, qualified: use type_target() */
+    bool resolved;
+    unsigned addr_size;
+    struct symfile *file; /* NULL: built in */
+    Dwarf_Die die;
+    unsigned dimension; /* of the DIE, for arrays of arrays */
+    struct type *next, *chain;
+};
+
+struct member {
+    const char *name; /* NULL: anonymous struct or union */
+    struct type *type;
+    u64 offset;
+    unsigned bit_offset, bit_size; /* bit_size 0: not a bit field */
+};
+
+struct type *type_of_die(struct symbols *s, struct symfile *f, Dwarf_Die *type_die);
+/* The type a variable, member, parameter or function says it has; void when it says none. */
+struct type *type_of(struct symbols *s, struct symfile *f, Dwarf_Die *die);
+struct type *type_target(struct symbols *s, struct type *t);
+struct type *type_strip(struct symbols *s, struct type *t); /* without typedefs and qualifiers */
+u64 type_size(struct symbols *s, struct type *t);
+
+struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size, bool is_signed, const char *name);
+struct type *type_pointer(struct symbols *s, struct type *to, unsigned addr_size);
+struct type *type_array(struct symbols *s, struct type *of, u64 count);
+
+/* Calls each member in order until it returns false. */
+void type_members(struct symbols *s, struct type *t, bool (*each)(void *opaque, const struct member *m), void *opaque);
+/* Also looks into anonymous members. */
+bool type_member(struct symbols *s, struct type *t, const char *name, struct member *out);
+const char *type_enumerator(struct type *t, u64 value); /* its name, or NULL */
+bool enumerator_value(Dwarf_Die *die, u64 *value);
+
+/* "int *", "struct proc [64]"; with a name where one stands in a declaration. */
+void type_format(struct symbols *s, struct type *t, const char *name, struct buf *out);
+/* The same with the members of a struct, union or enum: `ptype`. */
+void type_describe(struct symbols *s, struct type *t, struct buf *out);
+
+#endif
