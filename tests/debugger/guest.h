@@ -59,8 +59,9 @@ static inline bool guest_compile(struct guest *g, unsigned xlen, const char *fla
     guest_source_dir(src, sizeof src);
     snprintf(cmd, sizeof cmd,
              "clang --target=riscv%u %s -mcmodel=medany -g %s -nostdlib -ffreestanding -fuse-ld=lld "
-             "-Wl,-Ttext=0x80000000 %s/start.S %s/guest.c -o %s 2>%s/log",
-             xlen, xlen == 64 ? "-march=rv64gc -mabi=lp64d" : "-march=rv32gc -mabi=ilp32d", flags, src, src, g->elf, g->dir);
+             "-Wl,-T,%s/guest.ld %s/start.S %s/guest.c -o %s 2>%s/log",
+             xlen, xlen == 64 ? "-march=rv64gc -mabi=lp64d" : "-march=rv32gc -mabi=ilp32d", flags, src, src,
+             src, g->elf, g->dir);
     if (system(cmd)) {
         printf("SKIP: clang and lld cannot build for riscv%u here (packages clang, lld); see %s/log\n", xlen, g->dir);
         return false;
