@@ -167,7 +167,7 @@ static bool type_of_text(struct debugger *d, const char *args, struct type **t, 
         env.read_only = true;
         if (!expr_value(&env, args, &v, e)) {
             /* "struct nod" fails as a type: say that, not the expression's complaint. */
-            if (!strncmp(args, "struct ", 7) || !strncmp(args, "union ", 6) || !strncmp(args, "enum ", 5))
+            if (!strncmp(args, "struct", 6) || !strncmp(args, "union", 5) || !strncmp(args, "enum", 4))
                 expr_parse_type(&env, args, e);
             return false;
         }

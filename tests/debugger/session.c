@@ -41,9 +41,7 @@ static const struct line stops[] = {
     { "p $1 + $2", "= 4" },
     { "display sum", "1: sum = 0" },
     { "next", "1: sum = 3" },
-    { "until", NULL },
-    { "until", NULL },
-    { "until", "return sum" },
+    { "until", "return sum" }, /* not round the loop again */
     { "finish", "Value returned is" },
     { "p $", "= 39" },
     { "tb recurse if depth == 0", "Temporary breakpoint 3" },
@@ -164,7 +162,7 @@ static const struct line data[] = {
     { "info line leaf", "of \"" },
     { "info symbol table", "table" },
     { "list leaf", "counter += (u64)v;" },
-    { "list 5,6", "5\tenum color" },
+    { "list 5,6", "5\tstruct point" },
     { "info registers pc", "<main" },
     { "info registers a00", "the nearest is a0" },
     { "csr mstatus", "interrupts enabled" },
@@ -240,7 +238,7 @@ static void test_optimized(void)
 
 /* Unwinding without any call frame information, by the frame pointer. */
 static const struct line no_cfi[] = {
-    { "tb *leaf + 12", "Temporary" },
+    { "tb *leaf + 8", "Temporary" },
     { "c", "leaf" },
     { "bt", "recurse" },
     { "bt", "main" },
