@@ -1,7 +1,9 @@
 #include "base/desc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/hash.h"
 
 void fields_format(const struct reg_field *fields, u64 value, bool all, struct buf *out)
@@ -36,12 +38,17 @@ static void host_set(u8 *p, unsigned size, u64 value)
     }
 }
 
-void state_save(const struct state_field *fields, const void *base, struct buf *out)
+static u32 how_many(const struct state_field *fields)
 {
     u32 n = 0;
     for (const struct state_field *f = fields; f && f->name; f++)
         n++;
-    buf_put_le(out, n, 4);
+    return n;
+}
+
+void state_save(const struct state_field *fields, const void *base, struct buf *out)
+{
+    buf_put_le(out, how_many(fields), 4);
     for (const struct state_field *f = fields; f && f->name; f++) {
         buf_put_str(out, f->name);
         buf_put_le(out, f->size, 1);
@@ -60,12 +67,10 @@ static const struct state_field *find(const struct state_field *fields, const ch
     return NULL;
 }
 
-/* One pass over the stored fields; writes into base only when `store`. */
-static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, struct err *e)
+/* One pass over the stored fields; writes into base only when `store`. `seen` has a byte for each field, or is NULL. */
+static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, u8 *seen, struct err *e)
 {
-    u32 want = 0, n = (u32)reader_le(in, 4);
-    for (const struct state_field *f = fields; f && f->name; f++)
-        want++;
+    u32 want = how_many(fields), n = (u32)reader_le(in, 4);
     if (in->bad || n != want)
         return err_set(e, "it holds %u fields where this version has %u", n, want);
     for (u32 k = 0; k < n; k++) {
@@ -75,6 +80,9 @@ static bool load_pass(const struct state_field *fields, void *base, struct reade
         const struct state_field *f = in->bad ? NULL : find(fields, name);
         if (!f)
             return err_set(e, "field '%s' is unknown to this version", in->bad ? "(cut short)" : name);
+        /* As many as there should be and none twice: so none is missing. */
+        if (seen && seen[f - fields]++)
+            return err_set(e, "field '%s' stands there twice", name);
         if (f->size != size || f->count != count)
             return err_set(e, "field '%s' has another shape (%llu x %llu bytes, here %u x %u)", name,
                            (unsigned long long)count, (unsigned long long)size, f->count, f->size);
@@ -90,7 +98,10 @@ static bool load_pass(const struct state_field *fields, void *base, struct reade
 bool state_load(const struct state_field *fields, void *base, struct reader *in, struct err *e)
 {
     struct reader check = *in;
-    return load_pass(fields, base, &check, false, e) && load_pass(fields, base, in, true, e);
+    u8 *seen = xcalloc(how_many(fields), 1);
+    bool ok = load_pass(fields, base, &check, false, seen, e);
+    free(seen);
+    return ok && load_pass(fields, base, in, true, NULL, e);
 }
 
 u64 state_hash(const struct state_field *fields, const void *base, u64 hash)

@@ -15,17 +15,25 @@ bool err_set(struct err *e, const char *fmt, ...)
     return false;
 }
 
+/* What does not fit is cut. */
+static void append(struct err *e, const char *s)
+{
+    size_t at = strlen(e->text), room = sizeof e->text - 1 - at, n = strlen(s);
+    n = n < room ? n : room;
+    memcpy(e->text + at, s, n);
+    e->text[at + n] = 0;
+}
+
 bool err_prefix(struct err *e, const char *fmt, ...)
 {
     if (e) {
-        char old[sizeof e->text];
-        memcpy(old, e->text, sizeof old);
+        struct err old = *e;
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+        vsnprintf(e->text, sizeof e->text, fmt, ap);
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof e->text)
-            snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+        append(e, ": ");
+        append(e, old.text);
     }
     return false;
 }

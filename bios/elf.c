@@ -71,10 +71,11 @@ bool elf_open(struct elf_image *img, const char *name, const u8 *data, size_t si
     img->phentsize = (u32)field(img, wide ? 54 : 42, 2);
     img->phnum = (u32)field(img, wide ? 56 : 44, 2);
     if (machine && img->machine != machine)
-        return err_set(e, "'%s' is an ELF file for machine %u, not for this one (%u); was it built for another target?", name,
-                       img->machine, machine);
+        return err_set(e, "'%s' is an ELF file for machine %u, not for this one (%u); was it built for another target?",
+                       name, img->machine, machine);
     if (type != ET_EXEC && type != ET_DYN)
-        return err_set(e, "'%s' is not an executable ELF file (type %llu); link it first", name, (unsigned long long)type);
+        return err_set(e, "'%s' is not an executable ELF file (type %llu); link it first", name,
+                       (unsigned long long)type);
     if (img->phentsize < (wide ? 56u : 32u) || !within(img->phoff, (u64)img->phentsize * img->phnum, size))
         return err_set(e, "'%s' is cut short or broken: its program headers lie outside the file", name);
     img->low = UINT64_MAX;
@@ -117,8 +118,8 @@ bool elf_load(const struct elf_image *img, const char *name, struct space *s, st
         u64 bss = seg.mem_size - seg.file_size;
         if (space_poke(s, seg.paddr, seg.data, seg.file_size) != seg.file_size ||
             space_zero(s, seg.paddr + seg.file_size, bss) != bss)
-            return err_set(e, "'%s': its segment at 0x%llx (0x%llx bytes) does not fit the memory there; give the machine more "
-                           "with -m or link it elsewhere", name, (unsigned long long)seg.paddr,
+            return err_set(e, "'%s': its segment at 0x%llx (0x%llx bytes) does not fit the memory there; give the "
+                           "machine more with -m or link it elsewhere", name, (unsigned long long)seg.paddr,
                            (unsigned long long)seg.mem_size);
     }
     return true;

@@ -91,8 +91,8 @@ static int set_address(void *fdt, int chosen, const char *name, u64 v)
     return v >> 32 ? fdt_setprop_u64(fdt, chosen, name, v) : fdt_setprop_u32(fdt, chosen, name, (u32)v);
 }
 
-bool fdt_with_chosen(const char *name, const u8 *data, size_t size, const char *bootargs, u64 initrd_start, u64 initrd_end,
-                     struct buf *out, struct err *e)
+bool fdt_with_chosen(const char *name, const u8 *data, size_t size, const char *bootargs, u64 initrd_start,
+                     u64 initrd_end, struct buf *out, struct err *e)
 {
     /* libfdt wants the tree aligned; what a user's file holds behind it does not matter. */
     void *in = xmalloc(size + 1);

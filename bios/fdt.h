@@ -31,7 +31,7 @@ bool dt_valid(const u8 *data, size_t size);
 
 /* Copies a tree (a user's -dtb) to out with /chosen told about the command line and the initrd; what is NULL or
  * empty (start == end) is left as it was. */
-bool fdt_with_chosen(const char *name, const u8 *data, size_t size, const char *bootargs, u64 initrd_start, u64 initrd_end,
-                     struct buf *out, struct err *e);
+bool fdt_with_chosen(const char *name, const u8 *data, size_t size, const char *bootargs, u64 initrd_start,
+                     u64 initrd_end, struct buf *out, struct err *e);
 
 #endif

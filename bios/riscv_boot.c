@@ -52,12 +52,13 @@ bool gunzip(const char *name, const u8 *data, size_t size, u64 limit, struct buf
     return r == Z_STREAM_END ? true : err_set(e, "'%s' is a broken or cut-short gzip file", name);
 }
 
-static bool store(struct riscv_boot *b, const char *what, const char *name, u64 addr, const u8 *data, u64 size, struct err *e)
+static bool store(struct riscv_boot *b, const char *what, const char *name, u64 addr, const u8 *data, u64 size,
+                  struct err *e)
 {
     if (space_poke(b->mem, addr, data, size) == size)
         return true;
-    return err_set(e, "%s '%s' (%llu bytes) does not fit in memory at 0x%llx; give the machine more with -m", what, name,
-                   (unsigned long long)size, (unsigned long long)addr);
+    return err_set(e, "%s '%s' (%llu bytes) does not fit in memory at 0x%llx; give the machine more with -m", what,
+                   name, (unsigned long long)size, (unsigned long long)addr);
 }
 
 static bool load_elf(struct riscv_boot *b, const struct boot_blob *blob, struct elf_image *img, struct err *e)
@@ -65,8 +66,8 @@ static bool load_elf(struct riscv_boot *b, const struct boot_blob *blob, struct 
     if (!elf_open(img, blob->name, blob->data, blob->size, ELF_MACHINE_RISCV, e))
         return false;
     if (img->xlen != b->xlen)
-        return err_set(e, "'%s' is a program of %u bits, this machine has %u; use orrery-system-riscv%u", blob->name, img->xlen,
-                       b->xlen, img->xlen);
+        return err_set(e, "'%s' is a program of %u bits, this machine has %u; use orrery-system-riscv%u", blob->name,
+                       img->xlen, b->xlen, img->xlen);
     return elf_load(img, blob->name, b->mem, e);
 }
 
@@ -128,7 +129,8 @@ static bool load_initrd(struct riscv_boot *b, struct err *e)
 {
     u64 at = b->kernel_start + min_u64(b->ram_size / 2, 128 * MIB);
     if (at < b->kernel_end)
-        return err_set(e, "kernel '%s' reaches 0x%llx, past 0x%llx where the initrd goes; give the machine more memory with -m",
+        return err_set(e, "kernel '%s' reaches 0x%llx, past 0x%llx where the initrd goes; give the machine more "
+                       "with -m",
                        b->kernel.name, (unsigned long long)b->kernel_end, (unsigned long long)at);
     b->initrd_start = at;
     b->initrd_end = at + b->initrd.size;
@@ -179,13 +181,14 @@ bool riscv_boot_finish(struct riscv_boot *b, const u8 *dtb, size_t dtb_size, str
     u64 ram_end = b->ram_base + b->ram_size;
     u64 top = b->ram_base < 3072 * MIB ? min_u64(ram_end, 3072 * MIB) : ram_end;
     if (dtb_size > top - b->ram_base)
-        return err_set(e, "the device tree (%zu bytes) does not fit in memory; give the machine more with -m", dtb_size);
+        return err_set(e, "the device tree (%zu bytes) does not fit in memory; give the machine more with -m",
+                       dtb_size);
     b->dtb = (top - dtb_size) & ~(2 * MIB - 1);
     u64 used = b->kernel_end > b->initrd_end ? b->kernel_end : b->initrd_end;
     used = used > b->firmware_end ? used : b->firmware_end;
     if (b->dtb < b->ram_base || (b->dtb < used && b->dtb + dtb_size > b->ram_base))
-        return err_set(e, "firmware, kernel and initrd leave no room for the device tree at 0x%llx; give the machine more memory "
-                       "with -m", (unsigned long long)b->dtb);
+        return err_set(e, "firmware, kernel and initrd leave no room for the device tree at 0x%llx; give the machine "
+                       "more memory with -m", (unsigned long long)b->dtb);
     if (!store(b, "device tree", "dtb", b->dtb, dtb, dtb_size, e))
         return false;
     struct buf code = { 0 };

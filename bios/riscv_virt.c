@@ -217,7 +217,8 @@ bool riscv_virt_dt(const struct riscv_virt_dt *v, struct buf *out, struct err *e
     dt_end(&w);
     dt_node_at(&w, "flash", VIRT_FLASH);
     dt_str(&w, "compatible", "cfi-flash");
-    dt_cells(&w, "reg", (u32[]){ 0, VIRT_FLASH, 0, VIRT_FLASH_SIZE, 0, VIRT_FLASH + VIRT_FLASH_SIZE, 0, VIRT_FLASH_SIZE }, 8);
+    dt_cells(&w, "reg",
+             (u32[]){ 0, VIRT_FLASH, 0, VIRT_FLASH_SIZE, 0, VIRT_FLASH + VIRT_FLASH_SIZE, 0, VIRT_FLASH_SIZE }, 8);
     dt_u32(&w, "bank-width", 4);
     dt_end(&w);
     syscon(&w, "poweroff", "syscon-poweroff", 0x5555);

@@ -438,7 +438,7 @@ HANDLER(info_mem)
         return err_set(e, "info mem: the paging mode %s is not known", w.mode);
     unsigned per_level = bits == 32 ? 10 : 9, shown = 0;
     u64 start = 0, last_pa = 0, length = 0, steps = 0, half = (u64)1 << (bits - 1);
-    char flags[64] = "";
+    char flags[9] = "", text[9];
     for (u64 i = 0; i < (u64)1 << bits && steps < 4000000 && shown < 2000 && !d->interrupted; steps++) {
         u64 va = bits == 32 ? i : i >= half ? i | ~(2 * half - 1) : i;
         memset(&w, 0, sizeof w);
@@ -446,7 +446,9 @@ HANDLER(info_mem)
         unsigned level = w.n_levels ? w.level[w.n_levels - 1].level : 0;
         u64 size = (u64)1 << (12 + per_level * level);
         bool leaf = w.n_levels && (w.level[w.n_levels - 1].pte & 15) > 1 && (w.level[w.n_levels - 1].pte & 1);
-        const char *text = leaf ? w.level[w.n_levels - 1].text : "";
+        memset(text, 0, sizeof text);
+        if (leaf)
+            memcpy(text, w.level[w.n_levels - 1].text, 8); /* the flags; the page number differs for each */
         u64 pa = leaf ? (w.level[w.n_levels - 1].pte >> 10 & (((u64)1 << 44) - 1)) << 12 & ~(size - 1) : 0;
         if (length && (!leaf || pa != last_pa + length || strcmp(text, flags))) {
             debug_printf(d, "%016llx-%016llx -> %012llx %s\n", (unsigned long long)start,
@@ -458,7 +460,7 @@ HANDLER(info_mem)
             if (!length) {
                 start = va;
                 last_pa = pa;
-                strncpy(flags, text, sizeof flags - 1);
+                memcpy(flags, text, sizeof flags);
             }
             length += size;
         }

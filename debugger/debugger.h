@@ -13,6 +13,8 @@ struct debugger_host {
     void (*write)(void *opaque, const char *text, size_t n);
     /* Runs until a stop, the position `until`, or d->interrupted. NULL: machine_run() in slices. */
     enum machine_stop (*resume)(void *opaque, struct machine *m, u64 until);
+    /* One more instruction of the hart, others taking their turns. NULL: machine_step(). */
+    enum machine_stop (*step)(void *opaque, struct machine *m, struct cpu *c);
     /* Whole files, for symbols, sources and scripts; false with a sentence. */
     bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
     bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */

@@ -86,7 +86,7 @@ static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct fra
         u8 raw[8];
         unsigned size = r >= 32 ? 8 : file->addr_size;
         if (l.kind == LOC_MEMORY && cpu_peek(c, l.addr & cpu_addr_mask(c), raw, size) == size) {
-            out->reg[r] = size == 4 ? (u64)sign_extend(load_le(raw, 4), 32) : load_le(raw, size);
+            out->reg[r] = load_le(raw, size);
             out->saved_at[r] = l.addr & cpu_addr_mask(c);
             out->saved |= bit;
             out->known |= bit;

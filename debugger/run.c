@@ -199,7 +199,8 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
 static bool one_insn(struct debugger *d, struct stop_report *r)
 {
     for (;;) {
-        enum machine_stop why = machine_step(d->machine, d->cpu);
+        enum machine_stop why = d->host.step ? d->host.step(d->host.opaque, d->machine, d->cpu)
+                                             : machine_step(d->machine, d->cpu);
         if (why == MACHINE_REACHED) {
             if (!d->interrupted)
                 return true;

@@ -155,7 +155,7 @@ i64 rv_goto(struct hart *h, i64 budget, struct rv_ctx *ctx, u64 target)
     budget -= (i64)i[-1].n;
     if (budget < 0)
         return leave_at(h, target, budget + (i64)i[-1].n);
-    RV_CHAIN(i, vpage);
+    RV_CHAIN_FROM_HELPER(i, vpage);
 }
 
 /* Slot i ends its block and goes to target; its link did not lead there, or the budget did not last. */
@@ -181,7 +181,7 @@ __attribute__((always_inline)) static inline i64 follow(RV_ARGS, unsigned which,
     budget -= (i64)b->head.n;
     if (budget < 0)
         return leave_at(h, target, budget + (i64)b->head.n);
-    RV_CHAIN(b->slot, vpage);
+    RV_CHAIN_FROM_HELPER(b->slot, vpage);
 }
 
 RV_COLD i64 rv_taken_slow(RV_ARGS)

@@ -205,6 +205,7 @@ struct riscv_engine {
 
 /* Goes on with another slot. The budget is already that of its block. */
 #if RV_TRAMPOLINE
+#define RV_CHAIN_FROM_HELPER RV_CHAIN
 #define RV_CHAIN(to_, vpage_)                                                                 \
     do {                                                                                      \
         h->engine->next.i = (to_);                                                            \
@@ -219,6 +220,12 @@ struct riscv_engine {
         i = to__;                                                                             \
         vpage = (vpage_);                                                                     \
         RV_TAIL i->fn(RV_PASS);                                                               \
+    } while (0)
+/* From a function with other parameters than handlers have: a sibling call all the same, but not a "musttail". */
+#define RV_CHAIN_FROM_HELPER(to_, vpage_)                                                     \
+    do {                                                                                      \
+        const struct rv_insn *to__ = (to_);                                                   \
+        return to__->fn(h, to__, budget, ctx, (vpage_));                                      \
     } while (0)
 #endif
 

@@ -142,15 +142,19 @@ typedef u64 V;
 #define SRLW(a, n) SX32((u32)(a) >> ((n) & 31))
 #define SRAW(a, n) SX32((i32)(u32)(a) >> ((n) & 31))
 
-/* Goes to the taken or the other block. Last word of a text. */
+/* Goes to the taken or the other block. Last word of a text. The two ways are kept apart (the empty asm): a
+ * selected link would make the next block's operands wait for the comparison, where a branch is predicted. */
 #define BRANCH(c)                                                        \
-    const bool cond = (c);                                               \
-    const struct rv_insn *target = i[1].to[cond ? 0 : 1];                \
+    if (c) {                                                             \
+        __asm__("");                                                     \
+        BRANCH_TO(0, rv_taken_slow);                                     \
+    } else {                                                             \
+        BRANCH_TO(1, rv_next_slow);                                      \
+    }
+#define BRANCH_TO(which, unlinked)                                       \
+    const struct rv_insn *target = i[1].to[which];                       \
     budget -= (i64)target[-1].n;                                         \
-    if (UNLIKELY(budget < 0)) {                                          \
-        if (cond)                                                        \
-            RV_TAIL rv_taken_slow(RV_PASS);                              \
-        RV_TAIL rv_next_slow(RV_PASS);                                   \
-    }                                                                    \
+    if (UNLIKELY(budget < 0))                                            \
+        RV_TAIL unlinked(RV_PASS);                                       \
     RV_CHAIN(target, vpage)
 #endif

@@ -34,8 +34,9 @@ static bool lock_image(struct disk_file *f, struct err *e)
         ok = ok && lock_byte(f->fd, HELD + RIGHT_WRITE) && lock_byte(f->fd, HELD + RIGHT_RESIZE);
     ok = ok && lock_byte(f->fd, DENIED + RIGHT_WRITE) && lock_byte(f->fd, DENIED + RIGHT_RESIZE);
     bool writer = byte_taken(f->fd, HELD + RIGHT_WRITE) || byte_taken(f->fd, HELD + RIGHT_RESIZE);
-    bool denied = byte_taken(f->fd, DENIED + RIGHT_READ) ||
-                  (!f->read_only && (byte_taken(f->fd, DENIED + RIGHT_WRITE) || byte_taken(f->fd, DENIED + RIGHT_RESIZE)));
+    bool denied = byte_taken(f->fd, DENIED + RIGHT_READ);
+    if (!f->read_only)
+        denied = denied || byte_taken(f->fd, DENIED + RIGHT_WRITE) || byte_taken(f->fd, DENIED + RIGHT_RESIZE);
     if (ok && !writer && !denied)
         return true;
     if (f->read_only)

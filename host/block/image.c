@@ -74,6 +74,20 @@ static bool remember(struct image *m, u64 offset, u64 len, struct err *e)
     return true;
 }
 
+/* Zeroing what is zero already changes nothing and need not be remembered: a guest discards whole disks. */
+static bool remember_data(struct image *m, u64 offset, u64 len, struct err *e)
+{
+    for (u64 end = offset + len; offset < end;) {
+        struct image_extent x;
+        if (!m->layer->ops->extent(m->layer, offset, end - offset, &x, e))
+            return false;
+        if (x.kind != EXTENT_ZERO && x.kind != EXTENT_UNALLOCATED && !remember(m, offset, x.len, e))
+            return false;
+        offset += x.len;
+    }
+    return true;
+}
+
 /* --- The port --- */
 
 static bool image_read(struct block_port *b, u64 offset, void *out, size_t len, struct err *e)
@@ -156,6 +170,31 @@ static bool image_write(struct block_port *b, u64 offset, const void *in, size_t
            (!m->writethrough || image_flush(b, e));
 }
 
+static bool overlay_zero(struct image *m, u64 offset, u64 len, struct err *e)
+{
+    static const u8 zeroes[IMAGE_CHUNK];
+    u64 known = 0; /* up to here the last answer of the layer holds */
+    bool is_zero = false;
+    while (len) {
+        size_t n = in_chunk(offset, len);
+        bool whole = n == chunk_size(m, offset / IMAGE_CHUNK), there = chunks_has(&m->chunks, offset / IMAGE_CHUNK);
+        if (!there && offset >= known) {
+            struct image_extent x;
+            if (!m->layer->ops->extent(m->layer, offset, m->port.size - offset, &x, e))
+                return false;
+            known = offset + x.len;
+            is_zero = x.kind == EXTENT_ZERO || x.kind == EXTENT_UNALLOCATED;
+        }
+        bool nothing_to_do = !there && is_zero && offset + n <= known;
+        if (!nothing_to_do && !(whole ? chunks_put(&m->chunks, offset / IMAGE_CHUNK, NULL, e)
+                                      : overlay_write(m, offset, zeroes, n, e)))
+            return false;
+        offset += n;
+        len -= n;
+    }
+    return true;
+}
+
 static bool image_zero(struct block_port *b, u64 offset, u64 len, struct err *e)
 {
     struct image *m = image_of(b);
@@ -163,19 +202,10 @@ static bool image_zero(struct block_port *b, u64 offset, u64 len, struct err *e)
         return false;
     if (!len)
         return true;
-    if (!m->snapshot)
-        return (!m->tracking || remember(m, offset, len, e)) && m->layer->ops->zero(m->layer, offset, len, e) &&
-               (!m->writethrough || image_flush(b, e));
-    static const u8 zeroes[IMAGE_CHUNK];
-    while (len) {
-        size_t n = in_chunk(offset, len);
-        bool whole = n == chunk_size(m, offset / IMAGE_CHUNK);
-        if (!(whole ? chunks_put(&m->chunks, offset / IMAGE_CHUNK, NULL, e) : overlay_write(m, offset, zeroes, n, e)))
-            return false;
-        offset += n;
-        len -= n;
-    }
-    return true;
+    if (m->snapshot)
+        return overlay_zero(m, offset, len, e);
+    return (!m->tracking || remember_data(m, offset, len, e)) && m->layer->ops->zero(m->layer, offset, len, e) &&
+           (!m->writethrough || image_flush(b, e));
 }
 
 static const struct block_ops image_ops = {
@@ -436,8 +466,10 @@ void image_changes_each(struct block_port *b, void (*fn)(void *opaque, u64 offse
     free(keys);
 }
 
-/* "ORBC", version, size, count; then per chunk its index (8), kind (1: 0 zero, 1 data), and the bytes of data. */
+/* "ORBC", version, size, count; then per chunk its index (8), kind (1: 0 zero, 1 data), and the bytes of data;
+ * "ORBE" at the end. */
 #define CHANGES_MAGIC 0x4342524fu
+#define CHANGES_END 0x4542524fu
 #define CHANGES_VERSION 1
 
 bool image_changes_save(struct block_port *b, struct buf *out, struct err *e)
@@ -461,6 +493,7 @@ bool image_changes_save(struct block_port *b, struct buf *out, struct err *e)
             buf_put(out, buf, bytes);
     }
     free(keys);
+    buf_put_le(out, CHANGES_END, 4);
     if (!ok)
         out->len = start;
     return ok;
@@ -498,6 +531,8 @@ static bool changes_walk(struct image *m, struct reader *in, bool apply, struct 
                 return false;
         }
     }
+    if (reader_le(in, 4) != CHANGES_END || in->bad)
+        return err_set(e, "%s: the snapshot's record of disk changes has no proper end", b->id);
     return true;
 }
 

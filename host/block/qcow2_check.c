@@ -403,9 +403,9 @@ static bool write_refcounts(struct check *c, u64 start, u64 m, const u64 *blocks
         for (u64 j = 0; j < q->ref_per_block && ok; j++) {
             u64 cluster = blocks[i] * q->ref_per_block + j;
             u64 count = counted(c, cluster) + (cluster >= start && cluster < end);
-            ok = count <= q->ref_max || QERR(q, e, "a cluster has %llu references, more than counts of %u bits can hold; "
-                                             "convert the image to a new one", (unsigned long long)count,
-                                             1u << q->refcount_order);
+            if (count > q->ref_max)
+                ok = QERR(q, e, "a cluster has %llu references, more than counts of %u bits can hold; convert the image "
+                          "to a new one", (unsigned long long)count, 1u << q->refcount_order);
             ref_store(block, j, q->refcount_order, count);
         }
         table[blocks[i]] = (start + m + i) << q->cluster_bits;
@@ -473,7 +473,8 @@ static bool mend(struct check *c, enum image_repair repair, struct err *e)
     struct qcow2 *q = c->q;
     struct image_check *o = c->out;
     bool unsafe = c->refcounts_unusable || c->refcounts_wrong;
-    if (repair == REPAIR_NONE || (!o->corruptions && !o->leaks && !(q->incompat & (INCOMPAT_DIRTY | INCOMPAT_CORRUPT))))
+    bool marked = q->incompat & (INCOMPAT_DIRTY | INCOMPAT_CORRUPT);
+    if (repair == REPAIR_NONE || (!o->corruptions && !o->leaks && !marked))
         return true;
     if (q->l.file.read_only)
         return QERR(q, e, "is open read-only; it cannot be repaired");

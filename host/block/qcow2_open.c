@@ -76,8 +76,8 @@ static bool refuse_features(struct qcow2 *q, const u8 *table, u32 table_len, str
             feature_name(bit, table, table_len, name);
             buf_printf(&b, "%s%s", b.len ? ", " : "", name);
         }
-    QERR(q, e, "the image uses what is not supported: %s; convert it to a plain one (qemu-img convert -O qcow2 OLD NEW)",
-         buf_cstr(&b));
+    QERR(q, e, "the image uses what is not supported: %s; convert it to a plain one (qemu-img convert -O qcow2 OLD "
+         "NEW)", buf_cstr(&b));
     buf_free(&b);
     return false;
 }
@@ -208,8 +208,8 @@ static bool read_header(struct qcow2 *q, struct err *e)
                     "NEW)", q->version);
     u32 cluster_bits = (u32)load_be(fixed + H_CLUSTER_BITS, 4);
     if (cluster_bits < 9 || cluster_bits > 21)
-        return QERR(q, e, "clusters of 2 to the power %u bytes are not supported (9 to 21 are); the image may be damaged",
-                    cluster_bits);
+        return QERR(q, e, "clusters of 2 to the power %u bytes are not supported (9 to 21 are); the image may be "
+                    "damaged", cluster_bits);
     u8 *head = xmalloc((size_t)1 << cluster_bits);
     bool ok = disk_file_read(&q->l.file, 0, head, (size_t)1 << cluster_bits, e) &&
               parse_header(q, head, cluster_bits, e);

@@ -31,8 +31,8 @@ bool broken(struct qcow2 *q, struct err *e, const char *what, u64 where)
     q->dead = true;
     if (q->version >= 3 && !q->l.file.read_only)
         header_set_incompat(q, q->incompat | INCOMPAT_CORRUPT, NULL);
-    return QERR(q, e, "the image is inconsistent (%s %llu); it takes no more writes. Make a copy, then try \"orrery img "
-                "check -r all\"", what, (unsigned long long)where);
+    return QERR(q, e, "the image is inconsistent (%s %llu); it takes no more writes. Make a copy, then try \"orrery "
+                "img check -r all\"", what, (unsigned long long)where);
 }
 
 /* The block that counts `cluster`: *at is 0 when there is none, which means a count of 0. */

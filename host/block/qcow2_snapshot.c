@@ -148,8 +148,9 @@ bool snapshots_store(struct qcow2 *q, struct qcow2_snapshot *list, u32 n, struct
 
 static bool l1_load(struct qcow2 *q, const struct qcow2_snapshot *s, u64 **out, struct err *e)
 {
-    if (s->l1_size && (s->l1_size > MAX_L1_BYTES / 8 || s->l1_offset & (q->cluster_size - 1) || s->l1_offset < q->cluster_size ||
-        s->l1_offset > q->l.file.size || (u64)s->l1_size * 8 > qcow2_end(q) - s->l1_offset))
+    u64 at = s->l1_offset, n = s->l1_size;
+    if (n && (n > MAX_L1_BYTES / 8 || at & (q->cluster_size - 1) || at < q->cluster_size || at > q->l.file.size ||
+              n * 8 > qcow2_end(q) - at))
         return QERR(q, e, "the L1 table of snapshot \"%s\" is not possible; the image is damaged", s->name);
     *out = xcalloc(s->l1_size + 1u, sizeof(u64));
     if (table_read(q, s->l1_offset, *out, s->l1_size, e))

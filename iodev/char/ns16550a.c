@@ -15,7 +15,8 @@ enum { IIR_NONE = 1, IIR_MODEM = 0, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TI
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4, FCR_KEPT = 0xc9 };
 enum { LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 16 };
-enum { LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 16, LSR_THRE = 32, LSR_TEMT = 64, LSR_FIFO_ERROR = 128 };
+enum { LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 16, LSR_THRE = 32, LSR_TEMT = 64,
+       LSR_FIFO_ERROR = 128 };
 enum { MSR_DCTS = 1, MSR_DDSR = 2, MSR_TERI = 4, MSR_DDCD = 8, MSR_CTS = 16, MSR_DSR = 32, MSR_RI = 64, MSR_DCD = 128 };
 
 struct uart {
@@ -377,7 +378,8 @@ static const struct reg_field msr_fields[] = {
 };
 
 static const struct reg_desc regs[] = {
-    { .name = "DLL", .offset = 0, .width = 1, .reset = 12, .rw = 0xff, .slot = REG_SLOT(struct uart, dll), .visible = dlab,
+    { .name = "DLL", .offset = 0, .width = 1, .reset = 12, .rw = 0xff, .slot = REG_SLOT(struct uart, dll),
+      .visible = dlab,
       .doc = "divisor latch, low byte; the baud rate is 3686400 / 16 / divisor", .section = "8.6.7" },
     { .name = "DLM", .offset = 1, .width = 1, .rw = 0xff, .slot = REG_SLOT(struct uart, dlm), .visible = dlab,
       .doc = "divisor latch, high byte", .section = "8.6.7" },

@@ -1,8 +1,8 @@
 /* CLINT and ACLINT: software interrupts and the timer of RISC-V harts. "RISC-V Advanced Core Local Interruptor
  * Specification", version 1.0-rc4 (sections are of it); the CLINT is MSWI and MTIMER in one window (appendix).
  *
- * mtime is not stepped: it is the 10 MHz domain of the master clock plus an offset that a write changes. Reset makes it 0.
- * mtimecmp is unspecified after reset; all ones, so that nothing is pending that nobody asked for (QEMU reads as 0
+ * mtime is not stepped: it is the 10 MHz domain of the master clock plus an offset that a write changes. Reset makes it
+ * 0. mtimecmp is unspecified after reset; all ones, so that nothing is pending that nobody asked for (QEMU reads as 0
  * there, and raises nothing until the first write either). */
 #include "iodev/intc/riscv-aclint.h"
 
@@ -165,14 +165,15 @@ static void mtime_write(struct device *d, u32 index, u64 value, u64 old)
 }
 
 #define MSIP_ROW                                                                                                     \
-    { .name = "msip", .offset = 0, .width = 4, .count = ACLINT_MAX_HARTS, .rw = 1, .slot = REG_SLOT(struct clint, msip), \
-      .write = msip_write, .doc = "by hart: bit 0 is the machine software interrupt", .section = "3.2" }
+    { .name = "msip", .offset = 0, .width = 4, .count = ACLINT_MAX_HARTS, .rw = 1,                                   \
+      .slot = REG_SLOT(struct clint, msip), .write = msip_write,                                                     \
+      .doc = "by hart: bit 0 is the machine software interrupt", .section = "3.2" }
 #define MTIMECMP_ROW(at)                                                                                             \
-    { .name = "mtimecmp", .offset = at, .width = 8, .count = ACLINT_MAX_HARTS, .reset = ~(u64)0, .rw = ~(u64)0,          \
-      .slot = REG_SLOT(struct clint, mtimecmp), .get = mtimecmp_get, .write = mtimecmp_write,                         \
+    { .name = "mtimecmp", .offset = at, .width = 8, .count = ACLINT_MAX_HARTS, .reset = ~(u64)0, .rw = ~(u64)0,      \
+      .slot = REG_SLOT(struct clint, mtimecmp), .get = mtimecmp_get, .write = mtimecmp_write,                        \
       .doc = "by hart: the machine timer interrupt is pending while mtime >= mtimecmp", .section = "2.2" }
 #define MTIME_ROW(at)                                                                                                \
-    { .name = "mtime", .offset = at, .width = 8, .slot = REG_NO_SLOT, .get = mtime_get, .write = mtime_write,           \
+    { .name = "mtime", .offset = at, .width = 8, .slot = REG_NO_SLOT, .get = mtime_get, .write = mtime_write,        \
       .doc = "counts at 10 MHz", .section = "2.1" }
 
 static const struct reg_desc clint_regs[] = { MSIP_ROW, MTIMECMP_ROW(0x4000), MTIME_ROW(0xbff8), { .name = NULL } };
@@ -242,17 +243,17 @@ static const struct prop_desc props[] = {
     { NULL, PROP_U64, NULL, NULL },
 };
 
-#define CLASS(symbol, name_, doc_, compatible_, bank_, build_, reset_)                                                \
+#define CLASS(symbol, name_, doc_, compatible_, bank_, build_, reset_)                                               \
     const struct device_class symbol = {                                                                             \
-        .name = name_, .doc = doc_, .compatible = compatible_, .state_size = sizeof(struct clint), .state = state,     \
-        .link_size = sizeof(struct clint_link), .props = props, .banks = { &bank_ }, .build = build_, .reset = reset_,  \
+        .name = name_, .doc = doc_, .compatible = compatible_, .state_size = sizeof(struct clint), .state = state,   \
+        .link_size = sizeof(struct clint_link), .props = props, .banks = { &bank_ }, .build = build_, .reset = reset_,\
     }
 
 CLASS(riscv_clint_class, "riscv-clint", "core-local interruptor: software interrupts and timer, SiFive's layout",
       "sifive,clint0", clint_bank, build_timer, reset_clint);
-CLASS(riscv_aclint_mtimer_class, "riscv-aclint-mtimer", "machine timer", "riscv,aclint-mtimer", mtimer_bank, build_timer,
-      reset_timer);
-CLASS(riscv_aclint_mswi_class, "riscv-aclint-mswi", "machine software interrupts", "riscv,aclint-mswi", mswi_bank, build,
-      reset_soft);
+CLASS(riscv_aclint_mtimer_class, "riscv-aclint-mtimer", "machine timer", "riscv,aclint-mtimer", mtimer_bank,
+      build_timer, reset_timer);
+CLASS(riscv_aclint_mswi_class, "riscv-aclint-mswi", "machine software interrupts", "riscv,aclint-mswi", mswi_bank,
+      build, reset_soft);
 CLASS(riscv_aclint_sswi_class, "riscv-aclint-sswi", "supervisor software interrupts", "riscv,aclint-sswi", sswi_bank,
       build, reset_soft);

@@ -144,9 +144,9 @@ static void complete_write(struct device *d, u32 index, u64 value, u64 old)
     update(d);
 }
 
-#define ENABLE(w, mask, first, last)                                                                                  \
-    { .name = "enable" #w, .offset = 0x2000 + 4 * w, .width = 4, .count = CONTEXTS, .stride = 0x80, .rw = mask,          \
-      .slot = REG_SLOT(struct plic, enable) + 4 * w * CONTEXTS, .write = enable_write,                                 \
+#define ENABLE(w, mask, first, last)                                                                                 \
+    { .name = "enable" #w, .offset = 0x2000 + 4 * w, .width = 4, .count = CONTEXTS, .stride = 0x80, .rw = mask,      \
+      .slot = REG_SLOT(struct plic, enable) + 4 * w * CONTEXTS, .write = enable_write,                               \
       .doc = "sources " #first ".." #last " enabled, by context (2 * hart: M, 2 * hart + 1: S)", .section = "7" }
 
 static const struct reg_desc regs[] = {

@@ -229,7 +229,8 @@ static u64 dma_get(const struct device *d, u32 index)
 static const struct reg_desc regs[] = {
     { .name = "data", .offset = REG_DATA, .width = 8, .access = REG_RO, .slot = REG_NO_SLOT, .get = data_get,
       .doc = "the next 1 to 8 bytes of the selected item", .section = "Data Register" },
-    { .name = "selector", .offset = REG_SELECTOR, .width = 2, .access = REG_WO, .slot = REG_NO_SLOT, .get = selector_get,
+    { .name = "selector", .offset = REG_SELECTOR, .width = 2, .access = REG_WO, .slot = REG_NO_SLOT,
+      .get = selector_get,
       .doc = "chooses an item, from its start (big-endian)", .section = "Selector (Control) Register" },
     { .name = "dma", .offset = REG_DMA, .width = 8, .access = REG_WO, .slot = REG_NO_SLOT, .get = dma_get,
       .doc = "address of a control structure (big-endian); writing the low half starts it",

@@ -14,8 +14,8 @@ enum {
     FW_CFG_CMDLINE_SIZE = 20, FW_CFG_CMDLINE_DATA = 21, FW_CFG_FILE_DIR = 25, FW_CFG_FILE_FIRST = 32,
 };
 
-/* What the guest can ask for. The bytes are not copied: they live as long as the machine. Boards call these after build()
- * and before the machine runs. False: too many, the name too long or taken. */
+/* What the guest can ask for. The bytes are not copied: they live as long as the machine. Boards call these after
+ * build() and before the machine runs. False: too many, the name too long or taken. */
 bool fw_cfg_add_item(struct device *d, u16 key, const void *bytes, u32 n, struct err *e);
 bool fw_cfg_add_file(struct device *d, const char *name, const void *bytes, u32 n, struct err *e);
 

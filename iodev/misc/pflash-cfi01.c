@@ -1,4 +1,5 @@
-/* NOR flash with Intel's command set: two 16 MiB chips of 16 bits side by side on a 32-bit bus, as on QEMU's virt board.
+/* NOR flash with Intel's command set: two 16 MiB chips of 16 bits side by side on a 32-bit bus, as on QEMU's virt
+ * board.
  * JEDEC JESD68.01 "Common Flash Interface (CFI)"; JEP137 command set 0001; command codes and status bits as in
  * Intel's "3 Volt Intel StrataFlash Memory" data sheet 290667 (sections are of that one).
  *
@@ -313,7 +314,8 @@ static const struct reg_field status_fields[] = {
 
 /* The bank answers every access itself; this is for those who look. */
 static const struct reg_desc regs[] = {
-    { .name = "status", .offset = 0, .width = 1, .access = REG_RO, .slot = REG_SLOT(struct pflash, status), .reset = SR_READY,
+    { .name = "status", .offset = 0, .width = 1, .access = REG_RO, .slot = REG_SLOT(struct pflash, status),
+      .reset = SR_READY,
       .fields = status_fields, .doc = "status register of both chips", .section = "11.0" },
     { .name = NULL },
 };

@@ -163,7 +163,8 @@ static void clear_interrupt_write(struct device *d, u32 index, u64 value, u64 ol
 #define SECTION "III"
 static const struct reg_desc regs[] = {
     { .name = "TIME_LOW", .offset = 0, .width = 4, .slot = REG_NO_SLOT, .get = time_low_get, .read = time_low_read,
-      .write = time_low_write, .doc = "nanoseconds since 1970, low half; a read latches the high half", .section = SECTION },
+      .write = time_low_write, .doc = "nanoseconds since 1970, low half; a read latches the high half",
+      .section = SECTION },
     { .name = "TIME_HIGH", .offset = 4, .width = 4, .slot = REG_NO_SLOT, .get = time_high_get, .write = time_high_write,
       .doc = "high half as of the last read of TIME_LOW; a write sets the clock", .section = SECTION },
     { .name = "ALARM_LOW", .offset = 8, .width = 4, .slot = REG_NO_SLOT, .get = alarm_low_get, .write = alarm_low_write,

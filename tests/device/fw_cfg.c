@@ -11,7 +11,8 @@ static struct rig *fw(void)
 {
     struct rig *r = rig_new(&fw_cfg_class, NULL);
     struct err e = { "" };
-    if (!fw_cfg_add_file(r->d, "opt/zeta", "zzzz", 4, &e) || !fw_cfg_add_file(r->d, "etc/alpha", "hello, world", 12, &e) ||
+    if (!fw_cfg_add_file(r->d, "opt/zeta", "zzzz", 4, &e) ||
+        !fw_cfg_add_file(r->d, "etc/alpha", "hello, world", 12, &e) ||
         !fw_cfg_add_item(r->d, FW_CFG_NB_CPUS, "\4\0", 2, &e))
         rig_die(&e);
     return r;
@@ -25,13 +26,15 @@ static void select_item(struct rig *r, u16 key)
 static void signature(void)
 {
     struct rig *r = fw();
-    SCRIPT(r, R(1, DATA, 'Q'), R(1, DATA, 'E'), P(1, DATA, 'M'), R(1, DATA, 'M'), R(1, DATA, 'U'), R(1, DATA, 0), R(1, DATA, 0));
+    SCRIPT(r, R(1, DATA, 'Q'), R(1, DATA, 'E'), P(1, DATA, 'M'), R(1, DATA, 'M'), R(1, DATA, 'U'), R(1, DATA, 0),
+           R(1, DATA, 0));
     select_item(r, FW_CFG_ID);
     SCRIPT(r, R(4, DATA, 3));
     select_item(r, FW_CFG_NB_CPUS);
     SCRIPT(r, R(2, DATA, 4), R(8, DATA, 0));
     select_item(r, 0x7ffe);
-    SCRIPT(r, R(8, DATA, 0), R(8, DMA, 0x47464320554d4551), R(4, DMA, 0x554d4551), SAVE, FAULT(2, SELECTOR + 2), FAULT(4, SELECTOR));
+    SCRIPT(r, R(8, DATA, 0), R(8, DMA, 0x47464320554d4551), R(4, DMA, 0x554d4551), SAVE, FAULT(2, SELECTOR + 2),
+           FAULT(4, SELECTOR));
     rig_free(r);
 }
 
@@ -66,7 +69,8 @@ static void files(void)
     CU_ASSERT_EQUAL(lookup(r, "etc/none", &size), 0);
     struct err e = { "" };
     CU_ASSERT_FALSE(fw_cfg_add_file(r->d, "opt/zeta", "", 0, &e));
-    CU_ASSERT_FALSE(fw_cfg_add_file(r->d, "opt/a-name-that-is-much-longer-than-the-fifty-five-characters-a-directory-entry-holds", "", 0, &e));
+    CU_ASSERT_FALSE(fw_cfg_add_file(
+        r->d, "opt/a-name-that-is-much-longer-than-the-fifty-five-characters-a-directory-entry-holds", "", 0, &e));
     unsigned more = 0;
     char name[16];
     while (more < 200 && (snprintf(name, sizeof name, "f%u", more), fw_cfg_add_file(r->d, name, "", 0, &e)))

@@ -17,8 +17,8 @@ static void tells_time(void)
 {
     struct rig *r = rtc(1700000000);
     u64 t = 1700000000ull * 1000000000;
-    SCRIPT(r, RUN(5), P(4, LOW, (u32)(t + 5)), R(4, HIGH, 0), R(4, LOW, (u32)(t + 5)), RUN(1ull << 33), R(4, HIGH, t >> 32),
-           R(4, LOW, (u32)(t + 5)), R(4, HIGH, (t >> 32) + 2), SAVE, FAULT(1, 0), FAULT(8, 0));
+    SCRIPT(r, RUN(5), P(4, LOW, (u32)(t + 5)), R(4, HIGH, 0), R(4, LOW, (u32)(t + 5)), RUN(1ull << 33),
+           R(4, HIGH, t >> 32), R(4, LOW, (u32)(t + 5)), R(4, HIGH, (t >> 32) + 2), SAVE, FAULT(1, 0), FAULT(8, 0));
     device_reset(r->d); /* the battery keeps it */
     SCRIPT(r, R(4, LOW, (u32)(t + 5)), R(4, HIGH, (t >> 32) + 2));
     rig_free(r);
@@ -36,8 +36,9 @@ static void alarm_fires(void)
     struct rig *r = rtc(4);
     u64 t = 4000000000ull + 500;
     SCRIPT(r, W(4, ENABLED, 1), W(4, ALARM_HIGH, t >> 32), R(4, STATUS, 0), W(4, ALARM_LOW, (u32)t), R(4, STATUS, 1),
-           R(4, ALARM_LOW, (u32)t), R(4, ALARM_HIGH, t >> 32), SAVE, RUN(499), OUT(0, 0), RUN(1), OUT(0, 1), R(4, STATUS, 0),
-           W(4, ENABLED, 0), OUT(0, 0), W(4, ENABLED, 1), OUT(0, 1), W(4, CLEAR, 1), OUT(0, 0), RUN(1000), OUT(0, 0));
+           R(4, ALARM_LOW, (u32)t), R(4, ALARM_HIGH, t >> 32), SAVE, RUN(499), OUT(0, 0), RUN(1), OUT(0, 1),
+           R(4, STATUS, 0), W(4, ENABLED, 0), OUT(0, 0), W(4, ENABLED, 1), OUT(0, 1), W(4, CLEAR, 1), OUT(0, 0),
+           RUN(1000), OUT(0, 0));
     rig_free(r);
 }
 
@@ -59,8 +60,10 @@ static void alarm_follows_the_clock(void)
 
 int main(void)
 {
-    return unit_main("goldfish-rtc", (CU_TestInfo[]){
-        { "tells the time", tells_time }, { "is set", is_set }, { "alarm", alarm_fires },
-        { "alarm cleared, alarm in the past", alarm_cleared_or_past }, { "alarm follows the clock", alarm_follows_the_clock },
-        CU_TEST_INFO_NULL });
+    return unit_main("goldfish-rtc", (CU_TestInfo[]){ { "tells the time", tells_time },
+                                                      { "is set", is_set },
+                                                      { "alarm", alarm_fires },
+                                                      { "alarm cleared, alarm in the past", alarm_cleared_or_past },
+                                                      { "alarm follows the clock", alarm_follows_the_clock },
+                                                      CU_TEST_INFO_NULL });
 }

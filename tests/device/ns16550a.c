@@ -25,8 +25,8 @@ static void reset_values(void)
 static void divisor_latch(void)
 {
     struct rig *r = uart();
-    SCRIPT(r, W(1, LCR, 0x83), W(1, DLL, 0x34), W(1, DLM, 0x12), R(1, DLL, 0x34), R(1, DLM, 0x12), SENT(""), W(1, LCR, 3),
-           R(1, IER, 0), R(1, RBR, 0), W(1, LCR, 0x83), R(1, DLL, 0x34), SAVE);
+    SCRIPT(r, W(1, LCR, 0x83), W(1, DLL, 0x34), W(1, DLM, 0x12), R(1, DLL, 0x34), R(1, DLM, 0x12), SENT(""),
+           W(1, LCR, 3), R(1, IER, 0), R(1, RBR, 0), W(1, LCR, 0x83), R(1, DLL, 0x34), SAVE);
     rig_free(r);
 }
 
@@ -75,10 +75,10 @@ static void trigger_levels(void)
 static void character_timeout(void)
 {
     struct rig *r = uart();
-    SCRIPT(r, W(1, LCR, 0x83), W(1, DLL, 2), W(1, LCR, 3), W(1, FCR, 0xc1), W(1, IER, 1), DELIVER("ab"), RUN(347221), OUT(0, 0),
-           RUN(2), OUT(0, 1), R(1, IIR, 0xcc), SAVE, R(1, RBR, 'a'), OUT(0, 0), /* a read restarts it */
-           RUN(340000), OUT(0, 0), DELIVER("c"), RUN(340000), OUT(0, 0), RUN(8000), OUT(0, 1), R(1, RBR, 'b'), R(1, RBR, 'c'),
-           RUN(1000000), OUT(0, 0));
+    SCRIPT(r, W(1, LCR, 0x83), W(1, DLL, 2), W(1, LCR, 3), W(1, FCR, 0xc1), W(1, IER, 1), DELIVER("ab"), RUN(347221),
+           OUT(0, 0), RUN(2), OUT(0, 1), R(1, IIR, 0xcc), SAVE, R(1, RBR, 'a'), OUT(0, 0), /* a read restarts it */
+           RUN(340000), OUT(0, 0), DELIVER("c"), RUN(340000), OUT(0, 0), RUN(8000), OUT(0, 1), R(1, RBR, 'b'),
+           R(1, RBR, 'c'), RUN(1000000), OUT(0, 0));
     rig_free(r);
 }
 

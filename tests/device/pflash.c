@@ -35,22 +35,23 @@ static const struct block_ops disk_ops = { .read = disk_read, .write = disk_writ
 static void query(void)
 {
     struct rig *r = rig_new(&pflash_cfi01_class, NULL);
-    SCRIPT(r, R(4, 0, 0), W(4, 0x55 * 4, BOTH(0x98)), R(4, 0x40, BOTH('Q')), R(4, 0x44, BOTH('R')), R(4, 0x48, BOTH('Y')),
-           R(4, 0x4c, BOTH(1)), R(4, 0x50, 0), R(4, 0x54, BOTH(0x31)), R(2, 0x40, 'Q'), R(1, 0x41, 0), R(2, 0x42, 'Q'),
-           R(4, 0x27 * 4, BOTH(24)), R(4, 0x2a * 4, BOTH(11)), R(4, 0x2c * 4, BOTH(1)), R(4, 0x2d * 4, BOTH(127)),
-           R(4, 0x30 * 4, BOTH(2)), R(4, 0x31 * 4, BOTH('P')), R(4, 0x33 * 4, BOTH('I')), SAVE, W(4, 0, BOTH(0x90)),
-           R(4, 0, BOTH(0x89)), R(4, 4, BOTH(0x18)), R(4, 8, 0), W(4, 0, BOTH(0xff)), R(4, 0, 0));
+    SCRIPT(r, R(4, 0, 0), W(4, 0x55 * 4, BOTH(0x98)), R(4, 0x40, BOTH('Q')), R(4, 0x44, BOTH('R')),
+           R(4, 0x48, BOTH('Y')), R(4, 0x4c, BOTH(1)), R(4, 0x50, 0), R(4, 0x54, BOTH(0x31)), R(2, 0x40, 'Q'),
+           R(1, 0x41, 0), R(2, 0x42, 'Q'), R(4, 0x27 * 4, BOTH(24)), R(4, 0x2a * 4, BOTH(11)), R(4, 0x2c * 4, BOTH(1)),
+           R(4, 0x2d * 4, BOTH(127)), R(4, 0x30 * 4, BOTH(2)), R(4, 0x31 * 4, BOTH('P')), R(4, 0x33 * 4, BOTH('I')),
+           SAVE, W(4, 0, BOTH(0x90)), R(4, 0, BOTH(0x89)), R(4, 4, BOTH(0x18)), R(4, 8, 0), W(4, 0, BOTH(0xff)),
+           R(4, 0, 0));
     rig_free(r);
 }
 
 static void program_and_erase(void)
 {
     struct rig *r = rig_new(&pflash_cfi01_class, NULL);
-    SCRIPT(r, W(4, SECTOR, BOTH(0x20)), W(4, SECTOR, BOTH(0xd0)), R(4, 0, BOTH(0x80)), W(4, 0, BOTH(0xff)), R(8, SECTOR, ~0ull),
-           R(4, SECTOR - 4, 0), R(4, 2 * SECTOR, 0), R(4, 2 * SECTOR - 4, 0xffffffff), W(4, SECTOR + 8, BOTH(0x40)),
-           W(4, SECTOR + 8, 0x12345678), R(4, 0, BOTH(0x80)), W(4, 0, BOTH(0x50)), R(4, SECTOR + 8, 0x12345678),
-           W(4, SECTOR + 8, BOTH(0x10)), W(4, SECTOR + 8, 0xffff0000), W(4, 0, BOTH(0xff)),
-           R(4, SECTOR + 8, 0x12340000), /* programming only clears */
+    SCRIPT(r, W(4, SECTOR, BOTH(0x20)), W(4, SECTOR, BOTH(0xd0)), R(4, 0, BOTH(0x80)), W(4, 0, BOTH(0xff)),
+           R(8, SECTOR, ~0ull), R(4, SECTOR - 4, 0), R(4, 2 * SECTOR, 0), R(4, 2 * SECTOR - 4, 0xffffffff),
+           W(4, SECTOR + 8, BOTH(0x40)), W(4, SECTOR + 8, 0x12345678), R(4, 0, BOTH(0x80)), W(4, 0, BOTH(0x50)),
+           R(4, SECTOR + 8, 0x12345678), W(4, SECTOR + 8, BOTH(0x10)), W(4, SECTOR + 8, 0xffff0000),
+           W(4, 0, BOTH(0xff)), R(4, SECTOR + 8, 0x12340000), /* programming only clears */
            W(4, 0, BOTH(0x60)), W(4, 0, BOTH(0xd0)), R(4, 0, BOTH(0x80)), SAVE);
     rig_free(r);
 }
@@ -58,10 +59,10 @@ static void program_and_erase(void)
 static void buffered(void)
 {
     struct rig *r = rig_new(&pflash_cfi01_class, NULL);
-    SCRIPT(r, W(4, 0, BOTH(0x20)), W(4, 0, BOTH(0xd0)), W(4, 0x100, BOTH(0xe8)), R(4, 0x100, BOTH(0x80)), W(4, 0x100, BOTH(2)),
-           W(4, 0x100, 0x11111111), SAVE, W(4, 0x104, 0x22222222), W(4, 0x108, 0x33333333), W(4, 0x100, BOTH(0xd0)),
-           R(4, 0x100, BOTH(0x80)), W(4, 0, BOTH(0xff)), R(8, 0x100, 0x2222222211111111), R(8, 0x108, 0xffffffff33333333),
-           R(4, 0xfc, 0xffffffff));
+    SCRIPT(r, W(4, 0, BOTH(0x20)), W(4, 0, BOTH(0xd0)), W(4, 0x100, BOTH(0xe8)), R(4, 0x100, BOTH(0x80)),
+           W(4, 0x100, BOTH(2)), W(4, 0x100, 0x11111111), SAVE, W(4, 0x104, 0x22222222), W(4, 0x108, 0x33333333),
+           W(4, 0x100, BOTH(0xd0)), R(4, 0x100, BOTH(0x80)), W(4, 0, BOTH(0xff)), R(8, 0x100, 0x2222222211111111),
+           R(8, 0x108, 0xffffffff33333333), R(4, 0xfc, 0xffffffff));
     rig_free(r);
 }
 
@@ -126,7 +127,11 @@ static void random_writes(void)
 
 int main(void)
 {
-    return unit_main("pflash-cfi01", (CU_TestInfo[]){
-        { "query and identification", query }, { "program and erase", program_and_erase }, { "buffered program", buffered },
-        { "wrong sequences", wrong_sequences }, { "drive", drive }, { "random writes", random_writes }, CU_TEST_INFO_NULL });
+    return unit_main("pflash-cfi01", (CU_TestInfo[]){ { "query and identification", query },
+                                                      { "program and erase", program_and_erase },
+                                                      { "buffered program", buffered },
+                                                      { "wrong sequences", wrong_sequences },
+                                                      { "drive", drive },
+                                                      { "random writes", random_writes },
+                                                      CU_TEST_INFO_NULL });
 }

@@ -56,7 +56,8 @@ static inline struct rig *rig_begin(const struct device_class *cls, struct prop_
     struct rig *r = ARENA_NEW(a, struct rig);
     r->arena = a;
     clock_init(&r->clock, RIG_HZ);
-    r->env = (struct device_env){ .arena = a, .clock = &r->clock, .bus = &r->bus, .mem = space_new(a, "memory"), .seed = 1 };
+    r->env =
+        (struct device_env){ .arena = a, .clock = &r->clock, .bus = &r->bus, .mem = space_new(a, "memory"), .seed = 1 };
     r->ram = ram_new(a, "ram", RIG_RAM_SIZE, false, &e);
     r->chr.write = rig_sent;
     if (!r->ram || !space_add_ram(r->env.mem, RIG_RAM, r->ram, &e))
@@ -138,7 +139,20 @@ static inline bool rig_snapshot(struct rig *r)
 
 /* --- scripts ----------------------------------------------------------------------------------------------- */
 
-enum rig_op { OP_END, OP_WRITE, OP_READ, OP_PEEK, OP_FAULT, OP_RUN, OP_IN, OP_OUT, OP_DELIVER, OP_ROOM, OP_SENT, OP_SAVE };
+enum rig_op {
+    OP_END,
+    OP_WRITE,
+    OP_READ,
+    OP_PEEK,
+    OP_FAULT,
+    OP_RUN,
+    OP_IN,
+    OP_OUT,
+    OP_DELIVER,
+    OP_ROOM,
+    OP_SENT,
+    OP_SAVE
+};
 struct rig_step {
     enum rig_op op;
     unsigned size;

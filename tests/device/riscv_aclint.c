@@ -16,25 +16,25 @@ static struct rig *clint(void)
 static void software(void)
 {
     struct rig *r = clint();
-    SCRIPT(r, W(4, 4, 0xffffffff), R(4, 4, 1), OUT(1, 1), OUT(0, 0), SAVE, W(4, 4, 2), R(4, 4, 0), OUT(1, 0), W(4, 8, 1),
-           R(4, 8, 0), OUT(2, 0), FAULT(1, 0), R(4, 0x3ffc, 0));
+    SCRIPT(r, W(4, 4, 0xffffffff), R(4, 4, 1), OUT(1, 1), OUT(0, 0), SAVE, W(4, 4, 2), R(4, 4, 0), OUT(1, 0),
+           W(4, 8, 1), R(4, 8, 0), OUT(2, 0), FAULT(1, 0), R(4, 0x3ffc, 0));
     rig_free(r);
 }
 
 static void counts(void)
 {
     struct rig *r = clint();
-    SCRIPT(r, R(8, MTIME, 0), RUN(99), R(8, MTIME, 0), RUN(1), R(8, MTIME, 1), RUN(100ull * 0x123456789), R(8, MTIME, 0x12345678a),
-           R(4, MTIME, 0x2345678a), R(4, MTIME + 4, 1));
+    SCRIPT(r, R(8, MTIME, 0), RUN(99), R(8, MTIME, 0), RUN(1), R(8, MTIME, 1), RUN(100ull * 0x123456789),
+           R(8, MTIME, 0x12345678a), R(4, MTIME, 0x2345678a), R(4, MTIME + 4, 1));
     rig_free(r);
 }
 
 static void timer(void)
 {
     struct rig *r = clint();
-    SCRIPT(r, OUT(16, 0), W(8, MTIMECMP(0), 50), RUN(4999), OUT(16, 0), RUN(1), OUT(16, 1), OUT(17, 0), SAVE, RUN(5000), OUT(16, 1),
-           W(8, MTIMECMP(0), 200), OUT(16, 0), W(8, MTIMECMP(0), 100), OUT(16, 1), W(8, MTIMECMP(1), 101), RUN(99), OUT(17, 0),
-           RUN(1), OUT(17, 1), W(8, MTIMECMP(1), ~0ull), OUT(17, 0), RUN(1ull << 60), OUT(17, 0));
+    SCRIPT(r, OUT(16, 0), W(8, MTIMECMP(0), 50), RUN(4999), OUT(16, 0), RUN(1), OUT(16, 1), OUT(17, 0), SAVE, RUN(5000),
+           OUT(16, 1), W(8, MTIMECMP(0), 200), OUT(16, 0), W(8, MTIMECMP(0), 100), OUT(16, 1), W(8, MTIMECMP(1), 101),
+           RUN(99), OUT(17, 0), RUN(1), OUT(17, 1), W(8, MTIMECMP(1), ~0ull), OUT(17, 0), RUN(1ull << 60), OUT(17, 0));
     rig_free(r);
 }
 
@@ -42,8 +42,8 @@ static void timer(void)
 static void timer_in_halves(void)
 {
     struct rig *r = clint();
-    SCRIPT(r, W(4, MTIMECMP(0) + 4, 0xffffffff), W(4, MTIMECMP(0), 70), W(4, MTIMECMP(0) + 4, 0), RUN(6999), OUT(16, 0), RUN(1),
-           OUT(16, 1), R(8, MTIMECMP(0), 70), R(4, MTIMECMP(0) + 4, 0), R(8, MTIMECMP(2), 0));
+    SCRIPT(r, W(4, MTIMECMP(0) + 4, 0xffffffff), W(4, MTIMECMP(0), 70), W(4, MTIMECMP(0) + 4, 0), RUN(6999), OUT(16, 0),
+           RUN(1), OUT(16, 1), R(8, MTIMECMP(0), 70), R(4, MTIMECMP(0) + 4, 0), R(8, MTIMECMP(2), 0));
     CU_ASSERT_EQUAL(r->edges[16], 1);
     rig_free(r);
 }
@@ -59,8 +59,9 @@ static void mtime_written(void)
     unsigned jumps = 0;
     struct timebase t = riscv_clint_timebase(r->d);
     riscv_clint_set_hook(r->d, jumped, &jumps);
-    SCRIPT(r, RUN(1000), W(8, MTIMECMP(0), 1000), W(8, MTIME, 990), R(8, MTIME, 990), RUN(999), OUT(16, 0), RUN(1), OUT(16, 1),
-           W(8, MTIME, 5), OUT(16, 0), RUN(99500), OUT(16, 1), SAVE, W(4, MTIME + 4, 1), R(8, MTIME, 0x1000003e8));
+    SCRIPT(r, RUN(1000), W(8, MTIMECMP(0), 1000), W(8, MTIME, 990), R(8, MTIME, 990), RUN(999), OUT(16, 0), RUN(1),
+           OUT(16, 1), W(8, MTIME, 5), OUT(16, 0), RUN(99500), OUT(16, 1), SAVE, W(4, MTIME + 4, 1),
+           R(8, MTIME, 0x1000003e8));
     CU_ASSERT_EQUAL(jumps, 3);
     CU_ASSERT_EQUAL(t.read(t.opaque), 0x1000003e8);
     CU_ASSERT_EQUAL(t.when(t.opaque, 0x1000003e8), r->clock.now);

@@ -19,9 +19,9 @@ static struct rig *plic(void)
 static void one_interrupt(void)
 {
     struct rig *r = plic();
-    SCRIPT(r, W(4, PRIORITY(10), 1), W(4, ENABLE(1, 0), 1 << 10), IN(10, 1), OUT(1, 1), OUT(0, 0), R(4, PENDING(0), 1 << 10),
-           P(4, CLAIM(1), 10), OUT(1, 1), SAVE, R(4, CLAIM(1), 10), OUT(1, 0), R(4, PENDING(0), 0), R(4, CLAIM(1), 0),
-           IN(10, 0), W(4, CLAIM(1), 10), OUT(1, 0));
+    SCRIPT(r, W(4, PRIORITY(10), 1), W(4, ENABLE(1, 0), 1 << 10), IN(10, 1), OUT(1, 1), OUT(0, 0),
+           R(4, PENDING(0), 1 << 10), P(4, CLAIM(1), 10), OUT(1, 1), SAVE, R(4, CLAIM(1), 10), OUT(1, 0),
+           R(4, PENDING(0), 0), R(4, CLAIM(1), 0), IN(10, 0), W(4, CLAIM(1), 10), OUT(1, 0));
     rig_free(r);
 }
 
@@ -39,10 +39,11 @@ static void level_gateway(void)
 static void priorities(void)
 {
     struct rig *r = plic();
-    SCRIPT(r, W(4, PRIORITY(5), 2), W(4, PRIORITY(6), 7), W(4, PRIORITY(7), 7), W(4, PRIORITY(96), 9), R(4, PRIORITY(96), 1),
-           W(4, ENABLE(0, 0), 0xffffffff), R(4, ENABLE(0, 0), 0xfffffffe), W(4, ENABLE(0, 3), 0xffffffff),
-           R(4, ENABLE(0, 3), 1), IN(5, 1), IN(6, 1), IN(7, 1), IN(96, 1), IN(4, 1), R(4, CLAIM(0), 6), R(4, CLAIM(0), 7),
-           R(4, CLAIM(0), 5), R(4, CLAIM(0), 96), R(4, CLAIM(0), 0), /* 4 has priority 0: never */
+    SCRIPT(r, W(4, PRIORITY(5), 2), W(4, PRIORITY(6), 7), W(4, PRIORITY(7), 7), W(4, PRIORITY(96), 9),
+           R(4, PRIORITY(96), 1), W(4, ENABLE(0, 0), 0xffffffff), R(4, ENABLE(0, 0), 0xfffffffe),
+           W(4, ENABLE(0, 3), 0xffffffff), R(4, ENABLE(0, 3), 1), IN(5, 1), IN(6, 1), IN(7, 1), IN(96, 1), IN(4, 1),
+           R(4, CLAIM(0), 6), R(4, CLAIM(0), 7), R(4, CLAIM(0), 5), R(4, CLAIM(0), 96),
+           R(4, CLAIM(0), 0), /* 4 has priority 0: never */
            R(4, PENDING(0), 1 << 4));
     rig_free(r);
 }
@@ -50,8 +51,9 @@ static void priorities(void)
 static void threshold(void)
 {
     struct rig *r = plic();
-    SCRIPT(r, W(4, PRIORITY(1), 3), W(4, ENABLE(2, 0), 2), W(4, THRESHOLD(2), 3), IN(1, 1), OUT(2, 0), W(4, THRESHOLD(2), 2),
-           OUT(2, 1), W(4, THRESHOLD(2), 7), OUT(2, 0), R(4, CLAIM(2), 1)); /* a claim does not ask the threshold */
+    SCRIPT(r, W(4, PRIORITY(1), 3), W(4, ENABLE(2, 0), 2), W(4, THRESHOLD(2), 3), IN(1, 1), OUT(2, 0),
+           W(4, THRESHOLD(2), 2), OUT(2, 1), W(4, THRESHOLD(2), 7), OUT(2, 0),
+           R(4, CLAIM(2), 1)); /* a claim does not ask the threshold */
     rig_free(r);
 }
 
@@ -76,9 +78,10 @@ static void two_contexts_race(void)
 static void what_is_not_there(void)
 {
     struct rig *r = plic();
-    SCRIPT(r, W(4, PRIORITY(0), 7), R(4, PRIORITY(0), 0), W(4, ENABLE(4, 0), 2), R(4, ENABLE(4, 0), 0), W(4, THRESHOLD(4), 1),
-           R(4, THRESHOLD(4), 0), R(4, CLAIM(4), 0), R(4, CLAIM(1023), 0), W(4, PENDING(0), 2), R(4, PENDING(0), 0),
-           FAULT(1, 0), FAULT(8, 0), IN(0, 1), IN(97, 1), R(4, PENDING(0), 0), R(4, PENDING(3), 0));
+    SCRIPT(r, W(4, PRIORITY(0), 7), R(4, PRIORITY(0), 0), W(4, ENABLE(4, 0), 2), R(4, ENABLE(4, 0), 0),
+           W(4, THRESHOLD(4), 1), R(4, THRESHOLD(4), 0), R(4, CLAIM(4), 0), R(4, CLAIM(1023), 0), W(4, PENDING(0), 2),
+           R(4, PENDING(0), 0), FAULT(1, 0), FAULT(8, 0), IN(0, 1), IN(97, 1), R(4, PENDING(0), 0),
+           R(4, PENDING(3), 0));
     rig_free(r);
 }
 
@@ -99,7 +102,8 @@ static void random_against_model(void)
         case 1: rig_write(r, THRESHOLD(ctx), 4, v & 3); threshold_of[ctx] = v & 3; break;
         case 2:
             enabled[ctx][n] = v & 1;
-            rig_write(r, ENABLE(ctx, n / 32), 4, (rig_read(r, ENABLE(ctx, n / 32), 4) & ~(1u << n % 32)) | (v & 1u) << n % 32);
+            rig_write(r, ENABLE(ctx, n / 32), 4,
+                      (rig_read(r, ENABLE(ctx, n / 32), 4) & ~(1u << n % 32)) | (v & 1u) << n % 32);
             break;
         case 3:
             level[n] = v & 1;

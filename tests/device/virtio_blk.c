@@ -339,19 +339,68 @@ static void large(void)
     rig_free(r);
 }
 
-static void reset_in_flight(void)
+/* A snapshot in the middle of a request that points outside the disk, or at another kind of request. */
+static void lying_request(void)
+{
+    static const struct {
+        const char *field;
+        u64 value;
+    } lies[] = {
+        { "req_at", DISK - 512 }, { "req_at", UINT64_MAX }, { "req_done", UINT64_MAX },
+        { "req_len", 0 },         { "req_type", 8 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(lies); i++) {
+        struct rig *r = up(false, 1 << 9);
+        header(r, HEADER, 0, 0);
+        rig_desc(r, 0, 0, HEADER, 16, D_NEXT, 1);
+        for (u16 k = 1; k < 33; k++)
+            rig_desc(r, 0, k, BUF + 0x10000u * (k % 8), 65536, D_NEXT | D_WRITE, (u16)(k + 1));
+        rig_desc(r, 0, 33, STATUS, 1, D_WRITE, 0);
+        rig_avail(r, 0, 0);
+        rig_kick(r, 0);
+        rig_run(r, LATENCY);
+        const struct state_field *f = r->dev->cls->state, *active = NULL, *lie = NULL;
+        for (; f->name; f++) {
+            if (!strcmp(f->name, "req_active"))
+                active = f;
+            if (!strcmp(f->name, lies[i].field))
+                lie = f;
+        }
+        CU_ASSERT_FATAL(active && lie);
+        CU_ASSERT_EQUAL(*((u8 *)r->dev->state + active->offset), 1);
+        r->dev->cls->loaded(r->dev); /* the truth passes */
+        CU_ASSERT_EQUAL(*((u8 *)r->dev->state + active->offset), 1);
+        memcpy((u8 *)r->dev->state + lie->offset, &lies[i].value, lie->size);
+        r->dev->cls->loaded(r->dev);
+        CU_ASSERT_EQUAL(*((u8 *)r->dev->state + active->offset), 0);
+        rig_run(r, 10 * LATENCY);
+        CU_ASSERT_EQUAL(clock_next(&r->clock), CLOCK_NEVER);
+        rig_free(r);
+    }
+}
+
+static void reset_with(bool whole)
 {
     struct rig *r = up(false, 1 << 9);
     request(r, 0, 1, 0, BUF, 512, false);
     rig_kick(r, 0);
     rig_run(r, LATENCY / 2);
     u8 before = r->disk.data[1];
-    rig_set(r, R_STATUS, 0);
+    if (whole)
+        device_reset(r->slot);
+    else
+        rig_set(r, R_STATUS, 0);
+    CU_ASSERT_EQUAL(clock_next(&r->clock), CLOCK_NEVER);
     rig_run(r, 10 * LATENCY);
     CU_ASSERT_EQUAL(r->disk.data[1], before);
     CU_ASSERT_FALSE(r->irq);
-    CU_ASSERT_EQUAL(clock_next(&r->clock), CLOCK_NEVER);
     rig_free(r);
+}
+
+static void reset_in_flight(void)
+{
+    reset_with(false);
+    reset_with(true);
 }
 
 /* The same script, once straight and once with everything saved, a new bench built, and loaded again at every step:
@@ -458,6 +507,7 @@ int main(void)
         { "reset in flight", reset_in_flight },
         { "save and load", save_load },
         { "a lying snapshot", lying_snapshot },
+        { "a lying request", lying_request },
         CU_TEST_INFO_NULL,
     };
     return unit_main("virtio-blk", tests);

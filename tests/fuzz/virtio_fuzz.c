@@ -19,7 +19,8 @@
 #include "tests/device/virtio_rig.h"
 
 #define HANG_SECONDS 30
-#define DISK ((u64)2 << 20)
+#define DISK_SMALL ((u64)64 << 10) /* so that its end is often met */
+#define DISK_LARGE ((u64)4 << 20) /* so that requests take several events */
 
 struct shared { /* between the child and who watches it */
     volatile u64 number, done;
@@ -142,11 +143,18 @@ static void request_head(struct fuzz *f, u64 at)
         b[i] = (u8)(one_in(f, 2) ? any(f, 4) : 0);
     if (one_in(f, 2)) {
         store_le(b, 4, types[any(f, sizeof types)]);
-        store_le(b + 8, 8, any(f, DISK / 512 + 4));
-        store_le(b + 16, 8, any(f, DISK / 512 + 4));
+        u64 sectors = f->r->disk.port.size / 512;
+        store_le(b + 8, 8, any(f, sectors + 4));
+        store_le(b + 16, 8, any(f, sectors + 4));
         store_le(b + 24, 4, any(f, 64));
     }
     rig_put(f->r, at, b, sizeof b);
+    if (one_in(f, 6)) { /* the network card's address tables: two counts with addresses after each */
+        u64 n = any(f, 70);
+        rig_ram_set(f->r, at, 2, 1);
+        rig_ram_set(f->r, at + 2, 4, n);
+        rig_ram_set(f->r, at + 6 + 6 * n, 4, any(f, 70));
+    }
 }
 
 static void chain(struct fuzz *f)
@@ -156,7 +164,7 @@ static void chain(struct fuzz *f)
     struct rig_queue *k = &r->q[q];
     if (!k->num)
         return;
-    bool indirect = one_in(f, 3), sane = !one_in(f, 3);
+    bool indirect = one_in(f, 3), sane = !one_in(f, 3), large = indirect && one_in(f, 4);
     u32 n = (u32)(1 + any(f, indirect ? 40 : k->num < 12 ? k->num : 12)), max = indirect ? n : k->num;
     u32 outs = (u32)any(f, n + 1), first = indirect ? 0 : (u32)any(f, max);
     u64 table = indirect ? RIG_RAM + 0x180000 + 16 * any(f, 4096) : k->desc, data = RIG_DATA + 0x1000 * any(f, 256);
@@ -165,6 +173,8 @@ static void chain(struct fuzz *f)
         bool write = i >= outs;
         u64 addr = i == 0 || one_in(f, 4) ? data : RIG_DATA + any(f, 0x100000);
         u32 len = (u32)(one_in(f, 3) ? 512 * (1 + any(f, 16)) : one_in(f, 2) ? 1 + any(f, 2000) : i == 0 ? 16 : 1);
+        if (large && i && i + 1 < n)
+            len = 65536;
         u16 flags = (u16)((write ? D_WRITE : 0) | (i + 1 < n ? D_NEXT : 0)), next = (u16)((first + i + 1) % max);
         if (!sane && one_in(f, 4))
             addr = value(f);
@@ -223,10 +233,11 @@ static void look(struct fuzz *f)
 static void lie(struct fuzz *f)
 {
     struct device *d = one_in(f, 4) ? f->r->slot : f->r->dev;
+    u64 rate = one_in(f, 2) ? 4 : 20; /* little enough that what is left still works */
     for (const struct state_field *s = d->cls->state; s->name; s++)
-        if (one_in(f, 8))
+        if (one_in(f, rate))
             for (u32 i = 0; i < s->count; i++) {
-                u64 v = value(f);
+                u64 v = one_in(f, 3) ? 0 : one_in(f, 2) ? any(f, 70) : value(f);
                 u8 le[8];
                 store_le(le, 8, v);
                 memcpy((u8 *)d->state + s->offset + (size_t)i * s->size, le, s->size);
@@ -241,8 +252,14 @@ static void act(struct fuzz *f)
     switch (any(f, 40)) {
     case 0: set_up(f); break;
     case 1: look(f); break;
-    case 2: if (one_in(f, 3)) lie(f); break;
-    case 3: if (one_in(f, 3)) device_reset(f->r->slot); break;
+    case 2:
+        if (one_in(f, 2))
+            lie(f);
+        break;
+    case 3:
+        if (one_in(f, 3))
+            device_reset(f->r->slot);
+        break;
     case 4: case 5: case 6: poke_register(f); break;
     case 7: case 8: poke_memory(f); break;
     case 9: case 10: case 11: from_outside(f); break;
@@ -265,7 +282,7 @@ static struct rig *bench(struct fuzz *f)
         &virtio_blk_class, &virtio_net_class, &virtio_rng_class, &virtio_serial_class,
     };
     const struct device_class *cls = kinds[any(f, ARRAY_LEN(kinds))];
-    struct rig *r = rig_new(cls, NULL, one_in(f, 2), DISK);
+    struct rig *r = rig_new(cls, NULL, one_in(f, 2), one_in(f, 2) ? DISK_SMALL : DISK_LARGE);
     r->disk.port.ops = &strict_disk;
     r->disk.port.read_only = one_in(f, 8);
     r->disk.fails = one_in(f, 16);

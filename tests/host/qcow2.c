@@ -315,7 +315,8 @@ static void test_snapshots_of_qemu(void)
 {
     run("rm -f d.qcow2; qemu-img create -q -f qcow2 d.qcow2 4M; qemu-io -c 'write -P 1 0 1M' d.qcow2 >/dev/null;"
         "qemu-img snapshot -c one d.qcow2; qemu-io -c 'write -P 2 512k 1M' d.qcow2 >/dev/null;"
-        "qemu-img snapshot -c two d.qcow2; qemu-io -c 'write -P 3 0 64k' d.qcow2 >/dev/null; qemu-img resize -q d.qcow2 5M");
+        "qemu-img snapshot -c two d.qcow2; qemu-io -c 'write -P 3 0 64k' d.qcow2 >/dev/null;"
+        "qemu-img resize -q d.qcow2 5M");
     struct block_port *b = open_image("d.qcow2", false);
     struct image_snapshot s;
     CU_ASSERT_EQUAL(image_snapshot_count(b), 2);
@@ -343,7 +344,8 @@ static void test_snapshots_of_qemu(void)
     free(x);
     free(y);
     /* Counts of one bit cannot hold a second reference: refused, and nothing has changed. */
-    run("rm -f e.qcow2; qemu-img create -q -f qcow2 -o refcount_bits=1 e.qcow2 1M; qemu-io -c 'write 0 1M' e.qcow2 >/dev/null");
+    run("rm -f e.qcow2; qemu-img create -q -f qcow2 -o refcount_bits=1 e.qcow2 1M;"
+        "qemu-io -c 'write 0 1M' e.qcow2 >/dev/null");
     b = open_image("e.qcow2", false);
     CU_ASSERT_FALSE(image_snapshot_create(b, "no", 0, 0, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "1 bits"));
@@ -501,7 +503,8 @@ static void test_refused(void)
     run("cp x.qcow2 y.qcow2");
     poke("y.qcow2", 4, 1, 4);
     refused("y.qcow2", "version 1");
-    run("qemu-img create -q -u -f qcow2 -b l2.qcow2 -F qcow2 l1.qcow2 1M; qemu-img create -q -u -f qcow2 -b l1.qcow2 -F qcow2 l2.qcow2 1M");
+    run("qemu-img create -q -u -f qcow2 -b l2.qcow2 -F qcow2 l1.qcow2 1M;"
+        "qemu-img create -q -u -f qcow2 -b l1.qcow2 -F qcow2 l2.qcow2 1M");
     refused("l1.qcow2", "loop");
     run("qemu-img create -q -u -f qcow2 -b nowhere.raw -F raw l3.qcow2 1M");
     refused("l3.qcow2", "nowhere.raw");

@@ -2,6 +2,7 @@
  *
  * This program defines pwrite, fdatasync and fallocate, so the library's calls come here and are recorded. A crash
  * is then any state the disk may be in: all writes before the last sync, and any subset of those after it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct record {
 static struct record records[200000];
 static unsigned n_records, epoch;
 static bool recording;
+static unsigned fail_one_in; /* writes fail, as on a full disk; 0: none */
+static u64 fail_seed = 9;
 
 static void record(off_t offset, size_t len, const void *data)
 {
@@ -41,6 +44,10 @@ static void record(off_t offset, size_t len, const void *data)
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
+    if (fail_one_in && rng_next(&fail_seed) % fail_one_in == 0) {
+        errno = ENOSPC;
+        return -1;
+    }
     record(offset, len, data);
     return syscall(SYS_pwrite64, fd, data, len, offset);
 }
@@ -197,6 +204,66 @@ static void test_shared(void) /* with clusters that a snapshot shares, compresse
                "start.qcow2", 7);
 }
 
+/* The host's disk is full now and then. What the guest was told is written is there; the image leaks at worst. */
+static void full_disk(const char *make, u64 seed)
+{
+    char path[128];
+    run("rm -f start.qcow2");
+    CU_ASSERT_EQUAL(run(make), 0);
+    snprintf(path, sizeof path, "%s/start.qcow2", dir);
+    struct block_port *b = image_open(path, NULL, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    u8 *model = xmalloc(DISK), *unsure = xcalloc(1, DISK), *now = xmalloc(DISK);
+    CU_ASSERT_TRUE(b->ops->read(b, 0, model, DISK, &err));
+    unsigned failures = 0;
+    for (int i = 0; i < 600; i++) {
+        u64 r = rng_next(&seed), at = rng_next(&seed) % DISK, len = rng_next(&seed) % ((r & 16) ? 60000 : 3000);
+        len = len < DISK - at ? len : DISK - at;
+        fail_one_in = i < 580 ? 15 : 0;
+        memset(now, (int)(r >> 20), len);
+        bool ok;
+        if (r % 8 == 0) {
+            ok = b->ops->flush(b, &err);
+            len = 0;
+        } else if (r % 8 == 1) {
+            memset(now, 0, len);
+            ok = b->ops->zero(b, at, len, &err);
+        } else {
+            ok = b->ops->write(b, at, now, len, &err);
+        }
+        failures += !ok;
+        memset(unsure + at, !ok, len);
+        memcpy(model + at, now, len);
+    }
+    CU_ASSERT_TRUE(failures > 10);
+    fail_one_in = 0;
+    CU_ASSERT_TRUE(image_close(b, &err));
+    int r = run("qemu-img check -q start.qcow2 >check.txt 2>&1");
+    if (r != 0 && r != 3)
+        run("head -3 check.txt");
+    CU_ASSERT(r == 0 || r == 3);
+    struct image_options o = { .read_only = true };
+    b = image_open(path, &o, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CU_ASSERT_TRUE(b->ops->read(b, 0, now, DISK, &err));
+    u64 lost = 0;
+    for (u64 k = 0; k < DISK; k++)
+        lost += now[k] != model[k] && !unsure[k];
+    CU_ASSERT_EQUAL(lost, 0);
+    image_close(b, NULL);
+    free(model);
+    free(unsure);
+    free(now);
+}
+
+static void test_full(void)
+{
+    full_disk("qemu-img create -q -f qcow2 start.qcow2 2M", 11);
+    full_disk("qemu-img create -q -f qcow2 -o cluster_size=512,refcount_bits=64 start.qcow2 2M", 12);
+    full_disk("qemu-img create -q -f qcow2 -o cluster_size=4K start.qcow2 2M && "
+              "qemu-io -c 'write -P 3 0 2M' start.qcow2 >/dev/null && qemu-img snapshot -c s start.qcow2", 13);
+}
+
 int main(void)
 {
     if (system("qemu-img --version >/dev/null 2>&1") != 0) {
@@ -210,6 +277,7 @@ int main(void)
         { "allocation", test_plain },
         { "growing tables", test_growth },
         { "copy on write", test_shared },
+        { "full disk", test_full },
         CU_TEST_INFO_NULL,
     };
     int r = unit_main("qcow2_crash", tests);
