@@ -78,14 +78,15 @@ static int u64_order(const void *a, const void *b)
 void stops_arm(struct stops *s, struct machine *m)
 {
     size_t n = s->n_internal, w = 0, k = 0;
+    const struct cpu_stops none = { 0 }, *also = s->also ? s->also : &none;
     for (const struct stop_point *p = s->list; p; p = p->next) {
         n += p->n_addrs;
         w++;
     }
     u64 *old_code = s->code;
     struct cpu_watch *old_watch = s->watch;
-    s->code = xmalloc((n + 1) * sizeof *s->code);
-    s->watch = xmalloc((w + 1) * sizeof *s->watch);
+    s->code = xmalloc((n + also->n_code + 1) * sizeof *s->code);
+    s->watch = xmalloc((w + also->n_watch + 1) * sizeof *s->watch);
     n = w = 0;
     for (const struct stop_point *p = s->list; p; p = p->next) {
         if (!p->enabled || p->pending_delete)
@@ -97,6 +98,10 @@ void stops_arm(struct stops *s, struct machine *m)
     }
     for (size_t i = 0; i < s->n_internal; i++)
         s->code[n++] = s->internal[i];
+    for (size_t i = 0; i < also->n_code; i++)
+        s->code[n++] = also->code[i];
+    for (size_t i = 0; i < also->n_watch; i++)
+        s->watch[w++] = also->watch[i];
     if (n)
         qsort(s->code, n, sizeof *s->code, u64_order);
     for (size_t i = 0; i < n; i++)
