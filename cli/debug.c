@@ -40,6 +40,10 @@ static void add_symbols(struct session *s, const struct blob *b)
 int debug_main(struct session *s)
 {
     struct debugger *d = s->debugger;
+    if (s->gdb) {
+        fprintf(stderr, "%s: -gdb: one machine cannot obey two debuggers; use `orrery run` with it\n", s->o->program);
+        return EXIT_USAGE;
+    }
     d->host.resume = resume;
     add_symbols(s, &s->mc.kernel);
     add_symbols(s, &s->mc.bios);

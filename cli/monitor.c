@@ -9,13 +9,17 @@
 struct monitor {
     struct session *s;
     struct host_char_line *line;
+    struct buf *out; /* instead of `line`: monitor_execute() */
     struct buf typed;
     bool tty_echo;
 };
 
 static void say(struct monitor *mon, const char *text)
 {
-    host_char_line_write(mon->line, text, strlen(text));
+    if (mon->out)
+        buf_put(mon->out, text, strlen(text));
+    else
+        host_char_line_write(mon->line, text, strlen(text));
 }
 
 static void prompt(struct monitor *mon)
@@ -110,9 +114,19 @@ static void execute(struct monitor *mon, const char *line)
     if (!*line)
         return;
     struct buf out = { 0 };
+    if (mon->out) {
+        debugger_capture(mon->s->debugger, line, mon->out);
+        return;
+    }
     debugger_capture(mon->s->debugger, line, &out);
     host_char_line_write(mon->line, out.data, out.len);
     buf_free(&out);
+}
+
+void monitor_execute(struct session *s, const char *line, struct buf *out)
+{
+    struct monitor mon = { .s = s, .out = out };
+    execute(&mon, line);
 }
 
 static void on_bytes(void *opaque, const u8 *bytes, size_t n)

@@ -1,5 +1,7 @@
 #include "cli/session.h"
 
+#include "cli/gdbserver.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -441,6 +443,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     if (!open_traces(s, e) || !session_log(s, e) || !open_monitor(s, e))
         return false;
     s->paused = o->start_stopped;
+    if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
+        return false;
     return !o->load || session_load(s, o->load, e);
 }
 
@@ -508,10 +512,11 @@ int session_run(struct session *s)
             break;
         }
         if (s->paused) {
-            host_loop_poll(s->loop, -1);
+            if (!gdb_server_paused(s))
+                host_loop_poll(s->loop, -1);
             continue;
         }
-        struct host_result r = host_run(s->loop, s->m, &run);
+        struct host_result r = gdb_server_run(s, &run);
         if (r.why == HOST_STOP_REQUEST) {
             if (r.request != HOST_ASKED)
                 host_loop_request(s->loop, r.request, r.signal);
@@ -528,6 +533,8 @@ int session_run(struct session *s)
                 continue;
             break;
         }
+        if (gdb_server_stopped(s, &r))
+            continue;
         if (r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH) { /* set from the monitor */
             s->paused = true;
             debugger_changed(s->debugger);
@@ -548,6 +555,7 @@ int session_run(struct session *s)
         status = session_status(s, r.machine);
         break;
     }
+    gdb_server_ended(s, status);
     return session_finish(s) ? status : 1;
 }
 
@@ -563,6 +571,7 @@ void session_close(struct session *s)
     if (s->log_file && s->log_file != stderr)
         fclose(s->log_file);
     monitor_free(s->monitor);
+    gdb_server_free(s->gdb);
     debugger_free(s->debugger);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)

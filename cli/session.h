@@ -77,6 +77,8 @@ bool session_semihost(struct session *s, struct cpu *c, int *status);
 
 /* monitor.c: the command line on -monitor and behind Ctrl-A c. */
 struct monitor *monitor_new(struct session *s, struct host_char *c, struct err *e);
+/* One line of it for somebody else (gdb's `monitor`); appends what it has to say. */
+void monitor_execute(struct session *s, const char *line, struct buf *out);
 void monitor_free(struct monitor *mon);
 
 int info_main(int argc, char **argv);

@@ -41,6 +41,7 @@ struct stops {
     /* Addresses for the run in progress (finish, next): armed as well, not listed. */
     u64 internal[STOP_MAX_PLACES];
     size_t n_internal;
+    const struct cpu_stops *also; /* of another owner (a gdb client), armed as well; NULL: none */
     u64 *code; /* what machine->stops points to */
     struct cpu_watch *watch;
 };

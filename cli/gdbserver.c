@@ -1,0 +1,465 @@
+#include "cli/gdbserver.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "debugger/commands.h"
+#include "debugger/debugger.h"
+#include "debugger/gdb.h"
+#include "host/net/loopback.h"
+
+#define ENOUGH_OUTPUT 0x40000     /* a client that does not read is not listened to */
+#define MOST_MONITOR_TEXT 0x400000
+
+struct gdb_server {
+    struct session *s;
+    int listen_fd, in_fd, out_fd; /* -1: none */
+    struct host_watch *accepting, *reading, *writing;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* of a Unix socket; ours to remove */
+    bool is_stdio;
+
+    struct gdb_stub *stub; /* NULL: no client */
+    struct buf out;
+    size_t out_at;
+    bool was_paused, resumed; /* before it came; it made the machine run */
+    bool leaving;
+
+    bool stepped;        /* the last run was a step that was done */
+    struct cpu *served;  /* the step came upon a semihosting call, which the session serves in its place */
+    bool over;           /* the machine has ended, and the client may look at it as long as it likes */
+    struct host_result end;
+};
+
+/* --- bytes ----------------------------------------------------------------------------------------------------- */
+
+static void drop(struct gdb_server *g);
+
+/* Writes what can be written now. False: the client is gone. */
+static bool flush_out(struct gdb_server *g)
+{
+    while (g->out_at < g->out.len) {
+        ssize_t n = g->is_stdio ? write(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at)
+                                : send(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+            return false;
+        if (n < 0)
+            break;
+        g->out_at += (size_t)n;
+    }
+    if (g->out_at == g->out.len)
+        g->out_at = g->out.len = 0;
+    host_watch_events(g->writing, g->out.len ? POLLOUT : 0);
+    host_watch_events(g->reading, g->out.len - g->out_at < ENOUGH_OUTPUT ? POLLIN : 0);
+    return true;
+}
+
+/* For last words: waits for a slow client, but not for a dead one. */
+static void flush_patiently(struct gdb_server *g)
+{
+    for (int tries = 0; tries < 10 && flush_out(g) && g->out.len; tries++)
+        poll(&(struct pollfd){ .fd = g->out_fd, .events = POLLOUT }, 1, 100);
+}
+
+static void put_bytes(void *opaque, const u8 *bytes, size_t n)
+{
+    struct gdb_server *g = opaque;
+    buf_put(&g->out, bytes, n);
+}
+
+static void after_input(struct gdb_server *g)
+{
+    if (g->leaving) {
+        flush_patiently(g);
+        drop(g);
+    } else if (!flush_out(g)) {
+        drop(g);
+    }
+}
+
+static void on_readable(void *opaque, short revents)
+{
+    struct gdb_server *g = opaque;
+    u8 bytes[4096];
+    ssize_t n = read(g->in_fd, bytes, sizeof bytes);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+        return;
+    if (n <= 0) {
+        drop(g);
+        return;
+    }
+    gdb_stub_input(g->stub, bytes, (size_t)n);
+    after_input(g);
+}
+
+static void on_writable(void *opaque, short revents)
+{
+    struct gdb_server *g = opaque;
+    if (!flush_out(g))
+        drop(g);
+}
+
+/* --- what the stub asks for ------------------------------------------------------------------------------------ */
+
+static void go(void *opaque)
+{
+    struct gdb_server *g = opaque;
+    g->resumed = true;
+    g->served = NULL;
+    g->s->paused = false;
+    debugger_changed(g->s->debugger);
+}
+
+static void pause_session(void *opaque)
+{
+    struct gdb_server *g = opaque;
+    g->s->paused = true;
+    host_loop_ask(g->s->loop);
+}
+
+static void arm(void *opaque, const struct cpu_stops *stops)
+{
+    struct gdb_server *g = opaque;
+    struct debugger *d = g->s->debugger;
+    d->stops.also = stops;
+    stops_arm(&d->stops, g->s->m);
+}
+
+/* These would run the machine while gdb believes that it stands. */
+static bool is_gdbs(const char *line)
+{
+    static bool (*const movers[])(struct debugger *, const char *, struct err *) = {
+        cmd_continue, cmd_step, cmd_next, cmd_stepi, cmd_nexti, cmd_finish, cmd_until, cmd_advance, cmd_run_until, cmd_jump,
+        cmd_source,
+    };
+    char word[64];
+    size_t n = 0;
+    struct err e;
+    line = skip_space(line);
+    while (n < sizeof word - 1 && (isalnum((u8)line[n]) || line[n] == '-' || line[n] == '_')) {
+        word[n] = line[n];
+        n++;
+    }
+    word[n] = 0;
+    if (!strcmp(word, "cont") || !strcmp(word, "c") || !strcmp(word, "stop"))
+        return true;
+    const struct command *c = n ? command_find(debugger_commands, word, "", &e) : NULL;
+    for (size_t i = 0; c && i < ARRAY_LEN(movers); i++)
+        if (c->run == movers[i])
+            return true;
+    return false;
+}
+
+static void run_monitor(void *opaque, struct cpu *c, const char *line, struct buf *out)
+{
+    struct gdb_server *g = opaque;
+    struct debugger *d = g->s->debugger;
+    if (!*skip_space(line))
+        return; /* it would do the last one again */
+    if (!d->collecting && is_gdbs(line)) {
+        buf_printf(out, "monitor %s: gdb steers the machine; use its own command.\n", line);
+        return;
+    }
+    debugger_changed(d);
+    debugger_select_cpu(d, c);
+    monitor_execute(g->s, line, out);
+    if (out->len > MOST_MONITOR_TEXT) {
+        out->len = MOST_MONITOR_TEXT;
+        buf_printf(out, "\n(the rest is left out)\n");
+    }
+}
+
+static void leave(void *opaque, enum gdb_leave how)
+{
+    struct gdb_server *g = opaque;
+    g->leaving = true;
+    g->resumed = true;
+    g->s->paused = false;
+    if (how == GDB_KILL)
+        host_loop_quit(g->s->loop);
+}
+
+/* --- clients --------------------------------------------------------------------------------------------------- */
+
+static void attach(struct gdb_server *g, int in_fd, int out_fd)
+{
+    struct gdb_stub_host host = { .opaque = g, .write = put_bytes, .go = go, .interrupt = pause_session, .arm = arm,
+                                  .monitor = run_monitor, .leave = leave };
+    g->in_fd = in_fd;
+    g->out_fd = out_fd;
+    g->out.len = g->out_at = 0;
+    g->leaving = g->resumed = false;
+    g->was_paused = g->s->paused;
+    if (!g->was_paused)
+        pause_session(g);
+    g->stub = gdb_stub_new(g->s->m, &host);
+    g->reading = host_watch_new(g->s->loop, in_fd, POLLIN, on_readable, g);
+    g->writing = host_watch_new(g->s->loop, out_fd, 0, on_writable, g);
+    host_watch_events(g->accepting, 0); /* the next one waits in the queue of the socket */
+}
+
+/* The client is gone, or not wanted any more. */
+static void drop(struct gdb_server *g)
+{
+    bool running = gdb_stub_running(g->stub);
+    host_watch_free(g->reading);
+    host_watch_free(g->writing);
+    g->reading = g->writing = NULL;
+    gdb_stub_free(g->stub);
+    g->stub = NULL;
+    if (!g->is_stdio)
+        close(g->in_fd);
+    g->in_fd = g->out_fd = -1;
+    g->served = NULL;
+    if (!running)
+        g->s->paused = g->was_paused && !g->resumed;
+    if (g->accepting)
+        host_watch_events(g->accepting, POLLIN);
+}
+
+static void on_client(void *opaque, short revents)
+{
+    struct gdb_server *g = opaque;
+    int fd = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* fails on Unix sockets, rightly */
+    attach(g, fd, fd);
+}
+
+/* --- opening --------------------------------------------------------------------------------------------------- */
+
+/* Takes ",NAME=VALUE..." off `dev`: what QEMU's users write there means what is done anyway. */
+static bool check_options(char *dev, struct err *e)
+{
+    static const char *const known[] = { "server", "server=on", "nowait", "wait=off", "nodelay", "nodelay=on", "nodelay=off",
+                                         "ipv4", "ipv4=on" };
+    char *comma = strchr(dev, ',');
+    if (!comma)
+        return true;
+    *comma = 0;
+    for (char *o = strtok(comma + 1, ","); o; o = strtok(NULL, ",")) {
+        bool ok = false;
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            ok |= !strcmp(o, known[i]);
+        if (!ok)
+            return err_set(e, "'%s' is not an option of it: gdb connects to it (server=on) and the machine does not wait "
+                              "(wait=off; -S makes it wait)", o);
+    }
+    return true;
+}
+
+static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name, struct err *e)
+{
+    g->listen_fd = fd;
+    if (bind(fd, a, len) < 0 || listen(fd, 1) < 0)
+        return err_set(e, "cannot listen on %s: %s%s", name, strerror(errno),
+                       errno == EADDRINUSE ? " (is another emulator running with this -gdb or -s?)" : "");
+    g->accepting = host_watch_new(g->s->loop, fd, POLLIN, on_client, g);
+    return true;
+}
+
+static void say_port(const char *host, int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    char port[16] = "?";
+    if (!getsockname(fd, (struct sockaddr *)&a, &len))
+        getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+    fprintf(stderr, "orrery: gdb can connect to %s:%s\n", host, port);
+}
+
+static bool open_tcp(struct gdb_server *g, char *where, struct err *e)
+{
+    char *port = strrchr(where, ':');
+    if (!port)
+        return err_set(e, "tcp:%s: it takes a port: tcp::1234", where);
+    *port++ = 0;
+    const char *host = *where ? where : "127.0.0.1";
+    if (*where == '[' && where[strlen(where) - 1] == ']') {
+        where[strlen(where) - 1] = 0;
+        host = where + 1;
+    }
+    char *end;
+    unsigned long n = strtoul(port, &end, 10);
+    if (!*port || *end || n > 65535)
+        return err_set(e, "'%s' is not a port: 0 to 65535", port);
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
+    int why = getaddrinfo(host, port, &hints, &list);
+    if (why)
+        return err_set(e, "cannot find %s port %s: %s", host, port, gai_strerror(why));
+    bool ok = err_set(e, "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
+                         "elsewhere)", host);
+    for (struct addrinfo *a = list; a; a = a->ai_next) {
+        if (!loopback_address(a->ai_addr))
+            continue;
+        char name[128];
+        snprintf(name, sizeof name, "%s port %s", host, port);
+        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0) {
+            err_set(e, "cannot make a socket: %s", strerror(errno));
+            continue;
+        }
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+        ok = listen_on(g, fd, a->ai_addr, a->ai_addrlen, name, e);
+        if (ok && !n)
+            say_port(host, fd);
+        break;
+    }
+    freeaddrinfo(list);
+    return ok;
+}
+
+static bool open_unix(struct gdb_server *g, const char *path, struct err *e)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    struct stat st;
+    if (!*path || strlen(path) >= sizeof a.sun_path)
+        return err_set(e, "the path of a Unix socket has 1 to %zu bytes: '%s'", sizeof a.sun_path - 1, path);
+    strcpy(a.sun_path, path);
+    if (!stat(path, &st) && S_ISSOCK(st.st_mode))
+        unlink(path); /* of somebody who ended without removing it */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_set(e, "cannot make a socket: %s", strerror(errno));
+    if (!listen_on(g, fd, (struct sockaddr *)&a, sizeof a, path, e))
+        return false;
+    strcpy(g->path, path);
+    return true;
+}
+
+static bool open_stdio(struct gdb_server *g, struct err *e)
+{
+    if (!host_loop_claim_stdin(g->s->loop, true))
+        return err_set(e, "standard input is used by a serial line or a monitor (-serial null -monitor none free it)");
+    g->is_stdio = true;
+    attach(g, STDIN_FILENO, STDOUT_FILENO);
+    return true;
+}
+
+struct gdb_server *gdb_server_new(struct session *s, const char *dev, struct err *e)
+{
+    struct gdb_server *g = xcalloc(1, sizeof *g);
+    g->s = s;
+    g->listen_fd = g->in_fd = g->out_fd = -1;
+    char *text = xstrdup(dev);
+    bool ok = check_options(text, e);
+    if (ok && !strncmp(text, "tcp:", 4))
+        ok = open_tcp(g, text + 4, e);
+    else if (ok && !strncmp(text, "unix:", 5))
+        ok = open_unix(g, text + 5, e);
+    else if (ok && !strcmp(text, "stdio"))
+        ok = open_stdio(g, e);
+    else if (ok)
+        ok = err_set(e, "'%s' is no place for gdb: tcp::PORT, unix:PATH or stdio", text);
+    free(text);
+    if (ok)
+        return g;
+    err_prefix(e, "-gdb %s", dev);
+    gdb_server_free(g);
+    return NULL;
+}
+
+void gdb_server_free(struct gdb_server *g)
+{
+    if (!g)
+        return;
+    if (g->stub)
+        drop(g);
+    host_watch_free(g->accepting);
+    if (g->listen_fd >= 0)
+        close(g->listen_fd);
+    if (*g->path)
+        unlink(g->path);
+    if (g->is_stdio)
+        host_loop_claim_stdin(g->s->loop, false);
+    buf_free(&g->out);
+    free(g);
+}
+
+/* --- the session's run loop ------------------------------------------------------------------------------------ */
+
+struct host_result gdb_server_run(struct session *s, const struct host_run_options *o)
+{
+    struct gdb_server *g = s->gdb;
+    if (g && g->over)
+        return g->end;
+    struct cpu *step = g && g->stub ? gdb_stub_step(g->stub) : NULL;
+    if (!step)
+        return host_run(s->loop, s->m, o);
+    struct host_result r = { .why = HOST_STOP_MACHINE, .machine = MACHINE_REACHED };
+    g->stepped = g->served == step;
+    g->served = NULL;
+    if (g->stepped)
+        return r;
+    r = host_step(s->loop, s->m, step, o);
+    if (r.why == HOST_STOP_MACHINE) {
+        g->stepped = r.machine == MACHINE_REACHED && s->m->last_ran == step;
+        g->served = r.machine == MACHINE_SEMIHOST ? s->m->stop.cpu : NULL;
+    }
+    return r;
+}
+
+static bool tell(struct session *s, enum machine_stop why)
+{
+    s->paused = true;
+    gdb_stub_stopped(s->gdb->stub, why);
+    after_input(s->gdb);
+    return true;
+}
+
+bool gdb_server_stopped(struct session *s, const struct host_result *r)
+{
+    struct gdb_server *g = s->gdb;
+    if (!g || !g->stub || r->why != HOST_STOP_MACHINE || !gdb_stub_running(g->stub))
+        return false;
+    switch (r->machine) {
+    case MACHINE_BREAK:
+    case MACHINE_WATCH: return tell(s, r->machine);
+    case MACHINE_REACHED:
+        if (!g->stepped)
+            return false; /* the end that --stop-at named */
+        return gdb_stub_step_again(g->stub) || tell(s, MACHINE_REACHED);
+    case MACHINE_PANIC:
+        if (g->over)
+            return false; /* seen, and told to go on */
+        g->over = true;
+        g->end = *r;
+        gdb_stub_say(g->stub, "The guest cannot go on: ");
+        gdb_stub_say(g->stub, s->m->stop.text);
+        gdb_stub_say(g->stub, "\n");
+        return tell(s, MACHINE_PANIC);
+    default: return false;
+    }
+}
+
+bool gdb_server_paused(struct session *s)
+{
+    return s->gdb && s->gdb->stub && gdb_stub_running(s->gdb->stub) && tell(s, MACHINE_REACHED);
+}
+
+void gdb_server_ended(struct session *s, int status)
+{
+    struct gdb_server *g = s->gdb;
+    if (!g || !g->stub || !gdb_stub_running(g->stub))
+        return;
+    if (status == EXIT_PANIC)
+        gdb_stub_exited(g->stub, 6, true); /* SIGABRT */
+    else if (status > 128 && status < 192) /* a signal to us */
+        gdb_stub_exited(g->stub, status - 128, true);
+    else
+        gdb_stub_exited(g->stub, status, false);
+    flush_patiently(g);
+}
