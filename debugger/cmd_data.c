@@ -167,7 +167,7 @@ static bool type_of_text(struct debugger *d, const char *args, struct type **t, 
         env.read_only = true;
         if (!expr_value(&env, args, &v, e)) {
             /* "struct nod" fails as a type: say that, not the expression's complaint. */
-            if (!strncmp(args, "struct ", 7) || !strncmp(args, "union ", 6) || !strncmp(args, "enum ", 5))
+            if (!strncmp(args, "struct", 6) || !strncmp(args, "union", 5) || !strncmp(args, "enum", 4))
                 expr_parse_type(&env, args, e);
             return false;
         }
@@ -421,6 +421,7 @@ static bool show_display(struct debugger *d, struct display_item *i, struct err 
     struct slash_format f;
     const char *format = i->format;
     take_format(&format, &f, NULL);
+    struct expr_env env = debugger_env(d);
     debug_printf(d, "%d: ", i->number);
     if (f.letter == 'i' || f.letter == 's' || f.size) {
         char *line = xprintf("%s %s", i->format, i->text);
@@ -431,7 +432,6 @@ static bool show_display(struct debugger *d, struct display_item *i, struct err 
         free(line);
         return ok;
     }
-    struct expr_env env = debugger_env(d);
     struct value v;
     env.read_only = true;
     if (!expr_value(&env, i->text, &v, e))
@@ -449,9 +449,13 @@ static bool show_display(struct debugger *d, struct display_item *i, struct err 
 void show_displays(struct debugger *d)
 {
     struct err e;
-    for (struct display_item *i = d->displays; i; i = i->next)
-        if (i->enabled && !show_display(d, i, &e))
+    for (struct display_item *i = d->displays; i; i = i->next) {
+        struct expr_env env = debugger_env(d);
+        struct expr *x = i->enabled ? expr_compile(&env, i->text, NULL) : NULL;
+        if (x && !show_display(d, i, &e)) /* names that mean nothing here are shown again where they do */
             debug_printf(d, "%s = <%s>\n", i->text, e.text);
+        expr_free(x);
+    }
 }
 
 HANDLER(cmd_display)
@@ -476,7 +480,11 @@ HANDLER(cmd_display)
     i->text = xstrdup(at);
     i->number = d->last_display + 1;
     i->enabled = true;
-    if (!show_display(d, i, e)) { /* what cannot be shown now is a mistake */
+    struct expr_env env = debugger_env(d);
+    struct expr *x = expr_compile(&env, at, e);
+    bool ok = x && show_display(d, i, e);
+    expr_free(x);
+    if (!ok) { /* what cannot be shown now is a mistake */
         free(i->format);
         free(i->text);
         free(i);

@@ -16,19 +16,17 @@ static void register_line(struct debugger *d, const struct cpu_reg *r, u64 v, bo
     bool is_float = !strcmp(r->group, "float"), other = !is_float && strcmp(r->group, "general");
     if (cpu_addr_mask(d->cpu) == UINT32_MAX && !is_float && r->bits <= 32)
         v &= UINT32_MAX;
+    char where[256];
+    symbols_format(d->syms, v, where, sizeof where);
     buf_printf(&out, "%-14s 0x%-16llx ", r->name, (unsigned long long)v);
     if (is_float)
         buf_printf(&out, "%.9g", r->bits >= 64 ? float_from_bits(v, 8) : float_from_bits(v, 4));
     else if (r->fields)
         fields_format(r->fields, v, all_fields, &out);
-    else if (other || !strcmp(r->name, "pc"))
-        ;
-    else
+    else if (v && where[0])
+        buf_printf(&out, "<%s>", where);
+    else if (!other && strcmp(r->name, "pc"))
         buf_printf(&out, "%lld", (long long)(cpu_addr_mask(d->cpu) == UINT32_MAX ? sign_extend(v, 32) : (i64)v));
-    char where[256];
-    symbols_format(d->syms, v, where, sizeof where);
-    if (!is_float && !r->fields && v && where[0])
-        buf_printf(&out, " <%s>", where);
     buf_printf(&out, "\n");
     debug_write(d, &out);
     buf_free(&out);

@@ -104,16 +104,18 @@ static bool offer_after_dot(struct debugger *d, struct words *w, const char *lin
     int depth = 0;
     while (from) {
         char c = line[from - 1];
-        if (c == ']' || c == ')')
+        if (c == ']' || c == ')') {
             depth++;
-        else if ((c == '[' || c == '(') && depth-- == 0)
+        } else if (c == '[' || c == '(') {
+            if (!depth--)
+                break;
+        } else if (!depth && !isalnum((u8)c) && !strchr("_$.>-", c)) {
             break;
-        else if (!depth && !isalnum((u8)c) && !strchr("_$.>-", c))
+        } else if (!depth && c == '-' && line[from] != '>') {
             break;
-        else if (!depth && c == '-' && line[from] != '>')
+        } else if (!depth && c == '>' && (from < 2 || line[from - 2] != '-')) {
             break;
-        else if (!depth && c == '>' && (from < 2 || line[from - 2] != '-'))
-            break;
+        }
         from--;
     }
     char *text = xmalloc(end - from + 1);

@@ -73,11 +73,13 @@ static void number(struct parser *p)
         p->at = end;
         return;
     }
-    bool is_unsigned = false;
-    while (*end && strchr("uUlL", *end))
-        is_unsigned |= *end == 'u' || *end == 'U', end++;
-    bool wide = p->number > INT32_MAX;
-    if (wide && (s[0] == '0' || is_unsigned) && p->number <= UINT32_MAX)
+    bool is_unsigned = false, is_long = false;
+    for (; *end && strchr("uUlL", *end); end++) {
+        is_unsigned |= *end == 'u' || *end == 'U';
+        is_long |= *end == 'l' || *end == 'L';
+    }
+    bool wide = is_long || p->number > INT32_MAX;
+    if (wide && !is_long && (s[0] == '0' || is_unsigned) && p->number <= UINT32_MAX)
         p->number_type = type_builtin(p->env->syms, TYPE_INT, 4, false, "unsigned int");
     else if (wide)
         p->number_type = type_builtin(p->env->syms, TYPE_INT, 8, !(is_unsigned || p->number > INT64_MAX),

@@ -163,6 +163,10 @@ static bool run_deref(const struct expr_env *env, const struct value *v, u64 ind
     u64 addr;
     if (!is_pointer(env, v, &to)) {
         struct type *t = type_strip(env->syms, v->type);
+        if (t->kind == TYPE_FUNCTION && !index) {
+            *out = *v;
+            return true;
+        }
         if (t->kind != TYPE_INT || index)
             return err_set(e, "Attempt to take contents of a non-pointer value.");
         to = type_builtin(env->syms, TYPE_INT, word(env), true, "long"); /* *0x80000000, as gdb does */
@@ -317,11 +321,21 @@ static bool compare(enum node_kind op, u64 x, u64 y, bool is_signed, bool *out)
     }
 }
 
-static bool run_binary(const struct node *n, const struct expr_env *env, enum node_kind op, const struct value *a,
-                       const struct value *b, struct value *out, struct err *e)
+/* A function's name is its address (C11 6.3.2.1). */
+static struct value decayed(const struct expr_env *env, const struct value *v)
+{
+    if (type_strip(env->syms, v->type)->kind != TYPE_FUNCTION || v->where != VALUE_MEMORY)
+        return *v;
+    return value_typed(type_pointer(env->syms, v->type, word(env)), v->addr);
+}
+
+static bool run_binary(const struct node *n, const struct expr_env *env, enum node_kind op, const struct value *left,
+                       const struct value *right, struct value *out, struct err *e)
 {
     struct symbols *s = env->syms;
     struct type *to_a = NULL, *to_b = NULL;
+    struct value decayed_a = decayed(env, left), decayed_b = decayed(env, right);
+    const struct value *a = &decayed_a, *b = &decayed_b;
     u64 x, y, r;
     bool truth;
     if (value_is_float(s, a) || value_is_float(s, b))

@@ -123,8 +123,8 @@ static void add_inlined(struct debugger *d, Dwarf_Die *scope, const char *name, 
             return;
         if (tag == DW_TAG_inlined_subroutine) {
             const char *n = dwarf_diename(&child);
-            Dwarf_Addr low;
-            bool has = !dwarf_entrypc(&child, &low);
+            Dwarf_Addr low, base, high;
+            bool has = !dwarf_entrypc(&child, &low) || dwarf_ranges(&child, 0, &base, &low, &high) > 0;
             if (n && !strcmp(n, name) && has && out->n < ARRAY_LEN(out->addrs))
                 out->addrs[out->n++] = (low + f->bias) & f->mask;
         }

@@ -374,17 +374,41 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
     finish_run(d);
 }
 
+/* An inlined call has no return address: step over lines until the pc is out of it. */
+static void leave_inlined(struct debugger *d, struct stop_report *r)
+{
+    Dwarf_Die die = { 0 };
+    struct symfile *f = NULL;
+    if (!frame_function(d->syms, debugger_frame(d, d->selected), &die, &f) || !f)
+        return;
+    for (unsigned n = 0; n < 100000; n++) {
+        run_line(d, STEP_OVER, r);
+        if (r->reason != REASON_STEPPED || dwarf_haspc(&die, (debugger_pc(d) & f->mask) - f->bias) <= 0)
+            break;
+    }
+    r->new_frame = true;
+}
+
 bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
 {
     unsigned level = d->selected;
     const struct frame *f = debugger_frame(d, level), *up;
     if (!f)
         return err_set(e, "there is no frame");
+    up = debugger_frame(d, level + 1);
+    f = debugger_frame(d, level); /* the list may have moved */
+    if (up && !level && up->inlined > f->inlined) {
+        debug_printf(d, "Run till exit from ");
+        show_frame(d, f, true, false);
+        leave_inlined(d, r);
+        return true;
+    }
     while ((up = debugger_frame(d, level + 1)) && up->inlined > 0 && !strcmp(up->how, "inlined"))
         level++; /* an inlined call returns to nowhere: the real function does */
     if (!up)
         return err_set(e, "\"finish\" not meaningful in the outermost frame (%s).",
                        d->frames_end ? d->frames_end : "no caller is known");
+    f = debugger_frame(d, d->selected);
     u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dwarf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,12 +247,13 @@ void report_stop(struct debugger *d, struct stop_report *r)
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
-    if (d->machine->n_cpus > 1 && p && !silent)
-        debug_printf(d, "\n[Switching to hart %u]", d->cpu->index);
+    char hart[32];
+    snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
         if (!silent)
-            debug_printf(d, "\n%s %d, ", p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number);
+            debug_printf(d, "\n%s%s %d, ", d->machine->n_cpus > 1 ? hart : "",
+                         p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number);
         break;
     case REASON_WATCHPOINT:
         if (!silent)

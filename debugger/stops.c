@@ -75,12 +75,6 @@ static int u64_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A 32-bit hart keeps its program counter sign-extended; armed addresses have to look the same. */
-static u64 as_pc(const struct machine *m, u64 addr)
-{
-    return m->n_cpus && cpu_addr_mask(m->cpus[0]) == UINT32_MAX ? (u64)sign_extend(addr, 32) : addr;
-}
-
 void stops_arm(struct stops *s, struct machine *m)
 {
     size_t n = s->n_internal, w = 0, k = 0;
@@ -98,12 +92,12 @@ void stops_arm(struct stops *s, struct machine *m)
         if (!p->enabled || p->pending_delete)
             continue;
         for (size_t i = 0; i < p->n_addrs; i++)
-            s->code[n++] = as_pc(m, p->addrs[i]);
+            s->code[n++] = p->addrs[i];
         if (p->kind == STOP_WATCH)
-            s->watch[w++] = (struct cpu_watch){ .addr = as_pc(m, p->addr), .len = p->len, .access = p->access };
+            s->watch[w++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = p->access };
     }
     for (size_t i = 0; i < s->n_internal; i++)
-        s->code[n++] = as_pc(m, s->internal[i]);
+        s->code[n++] = s->internal[i];
     for (size_t i = 0; i < also->n_code; i++)
         s->code[n++] = also->code[i];
     for (size_t i = 0; i < also->n_watch; i++)

@@ -137,11 +137,11 @@ struct type *type_of(struct symbols *s, struct symfile *f, Dwarf_Die *die)
 
 struct type *type_target(struct symbols *s, struct type *t)
 {
-    if (t->resolved)
+    if (!t->file && !t->target) /* a built-in function returns nothing */
+        return type_builtin(s, TYPE_VOID, 0, false, "void");
+    if (t->resolved || !t->file)
         return t->target;
     t->resolved = true;
-    if (!t->file)
-        return t->target;
     bool last = true;
     if (t->kind == TYPE_ARRAY) {
         struct type dummy = { 0 };

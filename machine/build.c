@@ -219,7 +219,7 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
     if (!finish_device(m, d, e))
         return false;
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        if (p->cls->bank_ram && p->cls->bank_ram(d, b))
+        if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
             list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->base[b] && !device_map(d, b, m->mem, p->base[b] + k * p->stride, e))

@@ -239,8 +239,11 @@ static bool load_drive(struct loading *l, const char *id, struct reader *in, str
 {
     for (unsigned i = 0; i < l->m->config->n_drives; i++) {
         struct block_port *d = l->m->config->drives[i];
-        if (!d || strcmp(d->id, id) || !d->ops->changes_load || l->n_drives == MACHINE_MAX_DRIVES)
+        if (!d || strcmp(d->id, id) || !d->ops->changes_load || !d->ops->changes_save || l->n_drives == MACHINE_MAX_DRIVES)
             continue;
+        for (unsigned k = 0; k < l->n_drives; k++)
+            if (l->drive[k].port == d)
+                return err_set(e, "it stands there twice");
         l->drive[l->n_drives].port = d;
         l->drive[l->n_drives++].in = *in;
         return true;
@@ -312,14 +315,9 @@ static void copy_state(const struct state_field *fields, void *to, const void *f
         memcpy((u8 *)to + f->offset, (const u8 *)from + f->offset, (size_t)f->size * f->count);
 }
 
-static bool put_in_place(struct loading *l, struct err *e)
+static void put_in_place(struct loading *l)
 {
     struct machine *m = l->m;
-    for (unsigned i = 0; i < l->n_drives; i++) {
-        struct block_port *d = l->drive[i].port;
-        if (!d->ops->changes_load(d, &l->drive[i].in, e))
-            return err_prefix(e, "drive %s", d->id);
-    }
     for (unsigned i = 0; i < l->n_rams; i++)
         load_ram(l->ram[i].r, l->ram[i].raw, l->ram[i].len);
     for (unsigned i = 0; i < l->n_devices; i++)
@@ -341,16 +339,34 @@ static bool put_in_place(struct loading *l, struct err *e)
             l->device[i].d->cls->loaded(l->device[i].d);
     for (unsigned i = 0; i < m->n_cpus; i++)
         m->cpus[i]->ops->state_loaded(m->cpus[i]);
-    return true;
 }
 
-/* The timers are checked by loading them into place; the old ones come back when they do not fit. */
-static bool load_clock(struct loading *l, struct err *e)
+/* Timers and disks are checked by loading them into place; the old ones come back when one does not fit. */
+static bool load_drives(struct loading *l, struct err *e)
+{
+    struct buf old[MACHINE_MAX_DRIVES] = { { 0 } };
+    bool ok = true;
+    unsigned n = 0;
+    for (; ok && n < l->n_drives; n++) {
+        struct block_port *d = l->drive[n].port;
+        d->ops->changes_save(d, &old[n]);
+        ok = d->ops->changes_load(d, &l->drive[n].in, e) || err_prefix(e, "drive %s", d->id);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct reader back = { .data = old[i].data, .len = old[i].len };
+        if (!ok)
+            l->drive[i].port->ops->changes_load(l->drive[i].port, &back, NULL);
+        buf_free(&old[i]);
+    }
+    return ok;
+}
+
+static bool load_clock_and_drives(struct loading *l, struct err *e)
 {
     struct clock *c = &l->m->clock;
     struct buf old = { 0 };
     clock_save(c, &old);
-    bool ok = clock_load(c, &l->clock, e);
+    bool ok = clock_load(c, &l->clock, e) && load_drives(l, e);
     if (!ok) {
         struct reader back = { .data = old.data, .len = old.len };
         clock_load(c, &back, NULL);
@@ -375,7 +391,9 @@ bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
     n = 0;
     for (struct ram *r = m->rams; r; r = r->next)
         l->ram[n++].r = r;
-    bool ok = understand(l, data, size, e) && load_clock(l, e) && put_in_place(l, e);
+    bool ok = understand(l, data, size, e) && load_clock_and_drives(l, e);
+    if (ok)
+        put_in_place(l);
     for (unsigned i = 0; i < m->n_cpus; i++)
         free(l->cpu[i].state);
     for (unsigned i = 0; i < l->n_devices; i++)

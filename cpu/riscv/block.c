@@ -128,14 +128,23 @@ struct builder {
     struct rv_insn slot[RV_BLOCK_SLOTS];
     struct rv_side side[RV_BLOCK_SLOTS];
     unsigned slots, n;
+    unsigned op[RV_BLOCK_SLOTS]; /* RV_OP_COUNT: a pseudo slot */
     bool fp_on, fp_dirty, ended;
 };
+
+static void start(struct builder *b, struct hart *h)
+{
+    b->h = h;
+    b->slots = b->n = 0;
+    b->fp_on = b->fp_dirty = b->ended = false;
+}
 
 static struct rv_insn *add(struct builder *b, rv_handler *fn, unsigned offset)
 {
     struct rv_insn *s = &b->slot[b->slots];
     memset(s, 0, sizeof *s);
     s->fn = fn;
+    b->op[b->slots] = RV_OP_COUNT;
     b->side[b->slots++] = (struct rv_side){ (u16)offset, (u16)b->n };
     return s;
 }
@@ -186,6 +195,7 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
         }
     }
     struct rv_insn *s = add(b, e->handlers[d.op], offset);
+    b->op[b->slots - 1] = d.op;
     s->rd = d.rd || (insn->flags & F_FW) ? d.rd : 32;
     s->rs1 = d.rs1;
     s->rs2 = d.rs2;
@@ -239,6 +249,14 @@ static void add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
     }
 }
 
+/* Neighbours that belong together: only in blocks that run whole. */
+static void fuse(struct builder *b)
+{
+    for (unsigned k = 0; k + 1 < b->slots; k++)
+        if (b->op[k] != RV_OP_COUNT && b->op[k + 1] != RV_OP_COUNT && rv_pair(b->h->engine, &b->slot[k], b->op[k], b->op[k + 1]))
+            k++;
+}
+
 static bool crosses(const struct rv_page *p, unsigned offset)
 {
     return offset == PAGE_SIZE - 2 && rv_insn_length((u32)load_le(p->host + offset, 2)) == 4;
@@ -256,7 +274,8 @@ static void add_straddling(struct builder *b, unsigned offset, u32 bits)
 struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset)
 {
     struct riscv_engine *e = h->engine;
-    struct builder b = { .h = h, .slots = 0 };
+    struct builder b;
+    start(&b, h);
     u32 bits = 0;
     if (crosses(p, offset)) {
         if (!rv_fetch_bits(h, h->pc, &bits))
@@ -264,6 +283,7 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
         add_straddling(&b, offset, bits);
     } else {
         add_run(&b, p->host, offset, RV_BLOCK_MAX);
+        fuse(&b);
     }
     struct rv_block *out = finish(&b, code_alloc(e, block_bytes(b.slots)), p->host, offset);
     struct rv_block **head = bucket(p, offset);
@@ -278,7 +298,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
 
 struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max)
 {
-    struct builder b = { .h = h, .slots = 0 };
+    struct builder b;
+    start(&b, h);
     u32 bits = 0;
     if (crosses(p, offset)) {
         if (!rv_fetch_bits(h, h->pc, &bits))
@@ -291,7 +312,8 @@ struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offse
 
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits)
 {
-    struct builder b = { .h = h, .slots = 0 };
+    struct builder b;
+    start(&b, h);
     add_insn(&b, bits, offset);
     if (!b.ended)
         add_links(&b, offset + rv_insn_length(bits), false);

@@ -122,6 +122,7 @@ struct riscv_engine {
     struct rv_decoder *decoder;
     struct rv_ctx *ctx; /* CTX_COUNT of them */
     rv_handler *const *handlers;
+    u8 first_of[RV_OP_COUNT], second_of[RV_OP_COUNT]; /* pairs.c: place in its tables plus 1 */
 
     /* The run in progress: now = end_now - budget, retired = end_retired - budget (exact budget). */
     u64 end_now, end_retired;
@@ -281,6 +282,9 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
 struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max);
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
 void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
+
+void rv_pairs_init(struct riscv_engine *e);
+bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, unsigned b);
 
 /* Pseudo slots. */
 rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_illegal, rv_h_straddle, rv_h_nowhere;

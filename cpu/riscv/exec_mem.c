@@ -11,10 +11,12 @@
 #define XLEN 64
 #define SLOW 0
 #include "cpu/riscv/interp.h"
+#include "cpu/riscv/sem_load.def"
 #include "cpu/riscv/sem_mem.def"
 #undef SLOW
 #define SLOW 1
 #include "cpu/riscv/interp.h"
+#include "cpu/riscv/sem_load.def"
 #include "cpu/riscv/sem_mem.def"
 #undef XLEN
 #undef SLOW
@@ -22,10 +24,12 @@
 #define XLEN 32
 #define SLOW 0
 #include "cpu/riscv/interp.h"
+#include "cpu/riscv/sem_load.def"
 #include "cpu/riscv/sem_mem.def"
 #undef SLOW
 #define SLOW 1
 #include "cpu/riscv/interp.h"
+#include "cpu/riscv/sem_load.def"
 #include "cpu/riscv/sem_mem.def"
 
 /* LR and SC (14.2): the reservation is the physical address and ends with any SC or the quantum. */

@@ -218,6 +218,7 @@ struct cpu *riscv_new(struct arena *a, const struct riscv_config *config, unsign
     eng->arena = a;
     eng->decoder = rv_decoder_new(a, config);
     eng->handlers = config->xlen == 32 ? rv32_handlers : rv64_handlers;
+    rv_pairs_init(eng);
     eng->misaligned = riscv_has(h, RV_C) ? 0 : 2;
     eng->ctx = xcalloc(CTX_COUNT, sizeof *eng->ctx);
     arena_defer(a, free, eng->ctx);

@@ -2,13 +2,16 @@
  *   XLEN  32 or 64
  *   SLOW  1: the text becomes name##_slow, whose accesses go through functions and may do anything;
  *         0: it becomes the handler, which gives up for name##_slow before it has changed anything;
- *         2: it becomes the handler and never gives up
+ *         2: it becomes the handler and never gives up;
+ *         3, 4: it becomes the first or second half of a fused pair (pairs.c)
  * The JIT reads the same files with words of its own. */
 #undef NAME
 #undef NAME_
 #undef NAME2
 #undef NAME3
 #undef SLOWNAME
+#undef RS1
+#undef WR
 #undef SEM
 #undef SEMFAST
 #undef DONE
@@ -51,6 +54,20 @@
 #define LINK_PC SX(vpage + i->link)
 #define PC_REL SX(vpage + (u64)(i64)i->imm)
 
+#if SLOW == 4
+#define RS1 forwarded
+#else
+#define RS1 h->x[i->rs1]
+#endif
+#if SLOW == 3
+#define WR(v)                    \
+    h->x[i->rd] = (v);           \
+    *result = (v);               \
+    return true
+#else
+#define WR(v) h->x[i->rd] = (v)
+#endif
+
 #if SLOW == 1
 #define SEM(name, ...)                                                   \
     RV_COLD static i64 SLOWNAME(name)(RV_ARGS)                           \
@@ -79,6 +96,30 @@
         RV_CHAIN(i + 1, vpage);                                          \
     }
 #else
+#if SLOW == 3 /* false: nothing was done */
+#define SEM(name, ...)                                                                             \
+    __attribute__((always_inline, unused)) static inline bool NAME(name##_first)(RV_ARGS, V *result) \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+        return false;                                                                              \
+    }
+#define FALLBACK(c)      \
+    if (UNLIKELY(!(c)))  \
+    return false
+#elif SLOW == 4
+#define SEM(name, ...)                                                                             \
+    __attribute__((always_inline, unused)) static inline i64 NAME(name##_second)(RV_ARGS, V forwarded) \
+    {                                                                                              \
+        rv_handler *const slow = NAME(name);                                                       \
+        (void)slow;                                                                                \
+        (void)forwarded;                                                                           \
+        __VA_ARGS__;                                                                               \
+        RV_CHAIN(i + 1, vpage);                                                                    \
+    }
+#define FALLBACK(c)      \
+    if (UNLIKELY(!(c)))  \
+    return slow(RV_PASS)
+#else
 #define SEM(name, ...)                                                   \
     RV_COLD static i64 SLOWNAME(name)(RV_ARGS);                          \
     i64 NAME(name)(RV_ARGS)                                              \
@@ -92,6 +133,7 @@
 #define FALLBACK(c)                                                      \
     if (UNLIKELY(!(c)))                                                  \
     RV_TAIL slow(RV_PASS)
+#endif
 #define TLB_HIT(v, type, addr, tag)                                                              \
     const u64 v##_va = ADDR(addr);                                                               \
     const struct rv_tlb *v##_tlb = &ctx->tlb[v##_va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];          \
@@ -120,10 +162,8 @@
 #ifndef RV_INTERP_ONCE
 #define RV_INTERP_ONCE
 typedef u64 V;
-#define RS1 h->x[i->rs1]
 #define RS2 h->x[i->rs2]
 #define IMM ((u64)(i64)i->imm)
-#define WR(v) h->x[i->rd] = (v)
 #define AND(a, b) ((a) & (b))
 #define OR(a, b) ((a) | (b))
 #define XOR(a, b) ((a) ^ (b))

@@ -64,7 +64,7 @@ static struct ram *ram_of(const struct device *d)
 
 static struct ram *bank_ram(const struct device *d, unsigned bank)
 {
-    return ram_of(d);
+    return bank ? NULL : ram_of(d);
 }
 
 static void set_mode(struct device *d, enum mode m)

@@ -363,12 +363,14 @@ static void stepping(void)
     CU_ASSERT(says(&r, "vCont;t", "T05thread:01;"));
     /* An interrupt that is pending is taken by a step: nothing is masked. */
     struct cpu *c = r.m->cpus[0];
+    CU_ASSERT(says(&r, "M80000100,4:6f000000", "OK"));                  /* j . */
     CU_ASSERT(says(&r, "P345=0800000000000000", "OK"));                 /* mie.MSIE: 65 + 0x304 */
     CU_ASSERT(says(&r, "P346=0001008000000000", "OK"));                 /* mtvec 0x80000100 */
     CU_ASSERT(says(&r, "P341=0800000000000000", "OK"));                 /* mstatus.MIE */
     c->ops->set_irq(c, 3, true);
     CU_ASSERT(says(&r, "s", "T05thread:01;"));
     CU_ASSERT_EQUAL(reg(&r, "mcause"), (u64)1 << 63 | 3);
+    CU_ASSERT_EQUAL(pc_of(&r, 0), CODE + 0x100);
     rig_close(&r);
 }
 

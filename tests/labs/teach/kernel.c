@@ -5,7 +5,7 @@ typedef unsigned char u8;
 
 #define UART ((volatile u8 *)0x10000000)          /* 16550 */
 #define FINISHER ((volatile unsigned *)0x100000)  /* test finisher: 0x5555 ends with success */
-#define SLICE 20000                               /* of the 10 MHz timer: 2 ms */
+#define SLICE 2000                                /* of the 10 MHz timer: 0.2 ms */
 
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
 enum { SYS_WRITE, SYS_EXIT, SYS_TIME };
