@@ -49,6 +49,8 @@ static inline void rig_arm(void *opaque, const struct cpu_stops *stops)
 static inline void rig_monitor(void *opaque, struct cpu *c, const char *line, struct buf *out)
 {
     struct rig *r = opaque;
+    if (gdb_monitor_runs(line) || r->d->collecting || !line[strspn(line, " \t")])
+        return;
     debugger_select_cpu(r->d, c);
     debugger_capture(r->d, line, out);
 }
