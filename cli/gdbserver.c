@@ -1,6 +1,5 @@
 #include "cli/gdbserver.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "debugger/commands.h"
 #include "debugger/debugger.h"
 #include "debugger/gdb.h"
 #include "host/net/loopback.h"
@@ -137,36 +135,24 @@ static void arm(void *opaque, const struct cpu_stops *stops)
     stops_arm(&d->stops, g->s->m);
 }
 
-/* These would run the machine while gdb believes that it stands. */
+/* The monitor's own words for it, and the debugger's. */
 static bool is_gdbs(const char *line)
 {
-    static bool (*const movers[])(struct debugger *, const char *, struct err *) = {
-        cmd_continue, cmd_step, cmd_next, cmd_stepi, cmd_nexti, cmd_finish, cmd_until, cmd_advance, cmd_run_until, cmd_jump,
-        cmd_source,
-    };
-    char word[64];
-    size_t n = 0;
-    struct err e;
-    line = skip_space(line);
-    while (n < sizeof word - 1 && (isalnum((u8)line[n]) || line[n] == '-' || line[n] == '_')) {
-        word[n] = line[n];
-        n++;
-    }
-    word[n] = 0;
-    if (!strcmp(word, "cont") || !strcmp(word, "c") || !strcmp(word, "stop"))
-        return true;
-    const struct command *c = n ? command_find(debugger_commands, word, "", &e) : NULL;
-    for (size_t i = 0; c && i < ARRAY_LEN(movers); i++)
-        if (c->run == movers[i])
+    static const char *const words[] = { "cont", "c", "stop" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]);
+        if (!strncmp(line, words[i], n) && (!line[n] || line[n] == ' '))
             return true;
-    return false;
+    }
+    return gdb_monitor_runs(line);
 }
 
 static void run_monitor(void *opaque, struct cpu *c, const char *line, struct buf *out)
 {
     struct gdb_server *g = opaque;
     struct debugger *d = g->s->debugger;
-    if (!*skip_space(line))
+    line += strspn(line, " \t");
+    if (!*line)
         return; /* it would do the last one again */
     if (!d->collecting && is_gdbs(line)) {
         buf_printf(out, "monitor %s: gdb steers the machine; use its own command.\n", line);

@@ -303,6 +303,7 @@ static void q_thread_info(struct gdb_stub *s, struct gdb_text t)
 /* No memory map: gdb would take it for virtual addresses, too, and refuse a kernel's. */
 static void q_Supported(struct gdb_stub *s, struct gdb_text t)
 {
+    gdb_take(&t, ":");
     while (t.at < t.end) {
         if (gdb_take(&t, "swbreak+"))
             s->wants_swbreak = true;

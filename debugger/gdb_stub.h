@@ -13,7 +13,7 @@ enum gdb_point_kind { GDB_SOFTWARE, GDB_HARDWARE, GDB_WATCH, GDB_READ_WATCH, GDB
 
 struct gdb_point {
     enum gdb_point_kind kind;
-    u64 addr, len; /* addr as the hart's program counter would show it: sign-extended on 32 bits */
+    u64 addr, len; /* addr as the hart's program counter would show it */
 };
 
 struct gdb_stub {
