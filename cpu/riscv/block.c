@@ -26,7 +26,8 @@ void rv_listen(struct riscv_engine *e, struct ram *ram)
         if (l->ram == ram)
             return;
     struct rv_listener *l = ARENA_NEW(e->arena, struct rv_listener);
-    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners, .ram = ram };
+    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners,
+                               .ram = ram };
     e->listeners = l;
     ram_listen(ram, &l->l);
 }
