@@ -354,7 +354,7 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
             struct rv_jump *j = &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
             *j = (struct rv_jump){ pc, ctx->gen, b->slot };
             if ((i64)b->head.n > budget)
-                b = rv_block_once(h, page, offset, (unsigned)budget);
+                b = rv_block_part(h, b, (unsigned)budget);
         }
     }
     if (!b)

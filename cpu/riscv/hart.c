@@ -8,7 +8,8 @@
 
 enum { REGS_X = 0, REGS_PC = 32, REGS_F = 33, REGS_CSR = 65 };
 
-static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number, const char *doc)
+static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number,
+                    const char *doc)
 {
     *r = (struct cpu_reg){ .name = name, .group = group, .bits = (u16)bits, .number = number, .doc = doc };
 }
@@ -26,7 +27,8 @@ static const struct cpu_reg *make_regs(struct hart *h)
     add_reg(&r[n++], "pc", "general", h->config.xlen, 32, "address of the next instruction");
     if (riscv_has(h, RV_F))
         for (unsigned k = 0; k < 32; k++)
-            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k, arena_printf(e->arena, "f%u", k));
+            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k,
+                    arena_printf(e->arena, "f%u", k));
     e->first_csr = n;
     for (size_t k = 0; k < n_csr; k++)
         r[n++] = csr[k];
