@@ -29,6 +29,18 @@ static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
     }
 }
 
+/* Looks outside where a plain run would, so that stepping does not move anybody's input. */
+static enum machine_stop step(void *opaque, struct machine *m, struct cpu *c)
+{
+    struct session *s = opaque;
+    struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
+    struct host_result r = host_step(s->loop, m, c, &run);
+    if (r.why == HOST_STOP_MACHINE)
+        return r.machine;
+    s->debugger->interrupted = r.why == HOST_STOP_REQUEST;
+    return r.why == HOST_STOP_REQUEST ? MACHINE_REACHED : MACHINE_IDLE;
+}
+
 /* Symbols of what was loaded, when it is ELF. */
 static void add_symbols(struct session *s, const struct blob *b)
 {
@@ -45,6 +57,7 @@ int debug_main(struct session *s)
         return EXIT_USAGE;
     }
     d->host.resume = resume;
+    d->host.step = step;
     add_symbols(s, &s->mc.kernel);
     add_symbols(s, &s->mc.bios);
     for (unsigned i = 0; i < s->mc.n_loaders; i++)

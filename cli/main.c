@@ -64,6 +64,7 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
     if (b && b->xlen && usage_status == EXIT_USAGE)
         o.xlen = b->xlen; /* on our own face the board decides */
     o.snapshot = o.snapshot || o.record;
+    o.debugging = face == FACE_DEBUG;
     struct session *s = xcalloc(1, sizeof *s);
     struct err e = { "" };
     s->want_hashes = o.record != NULL;

@@ -50,7 +50,7 @@ struct options {
     bool state_hash;
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     enum pace pace;
-    bool batch;
+    bool batch, debugging; /* the terminal is shared with the debugger's command line */
     struct {
         const char *text;
         bool file;

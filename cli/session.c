@@ -181,7 +181,10 @@ static bool open_chars(struct session *s, struct err *e)
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
     bool implied = !n && !o->nodefaults && (o->nographic || !o->display_none);
-    if (implied && !o->monitor) {
+    if (implied && o->debugging) { /* Ctrl-C is the debugger's */
+        serials[0] = "stdio";
+        n = 1;
+    } else if (implied && !o->monitor) {
         serials[0] = "mon:stdio";
         n = 1;
     } else if (implied) {

@@ -133,6 +133,10 @@ void machine_advance(struct machine *m, u64 when)
 
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n)
 {
+    if (m->replayer)
+        return; /* the recording is the only one who types */
+    /* A replay delivers after the timers of a position; here the machine may have stopped before they fired. */
+    clock_fire(&m->clock);
     if (m->recorder)
         recorder_input(m->recorder, m->clock.now, ch->name, bytes, n);
     ch->deliver(ch->opaque, bytes, n);
