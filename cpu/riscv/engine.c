@@ -259,8 +259,9 @@ i64 rv_h_stop(RV_ARGS)
     }
     if (s && lo < s->n_code && s->code[lo] == pc) {
         u64 now = h->engine->end_now - (u64)budget_before(i, budget);
-        if (now != h->cpu.skip_stop_at) {
+        if (now != h->cpu.skip_stop_at || pc != h->cpu.skip_stop_pc) {
             h->cpu.skip_stop_at = now;
+            h->cpu.skip_stop_pc = pc;
             h->cpu.hit = (struct cpu_hit){ .addr = pc, .access = CPU_EXEC };
             h->engine->reason = RV_STOP;
             h->engine->stop = CPU_BREAK;
