@@ -132,7 +132,10 @@ static void set_irq(struct cpu *c, u32 line, bool level)
 {
     struct hart *h = hart_of(c);
     u64 bit = (u64)1 << (line & 63);
-    h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
+    if (line == 1) /* SSIP is set by an edge (ACLINT's SSWI) and cleared by software: not a level (Privileged, 10.1.3) */
+        h->mip_soft |= level ? bit : 0;
+    else
+        h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
     h->engine->look = h->engine->leave = true;
 }
 
