@@ -1,4 +1,5 @@
 /* `orrery debug`: the debugger in front of a machine. -ex and -x commands first, then the terminal unless --batch. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,8 +8,7 @@
 #include "debugger/debugger.h"
 #include "host/file/file.h"
 
-/* The debugger runs the machine through the host loop, so that console, disks and network live while it runs. */
-static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
+enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
     struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME, .until = until };
@@ -23,8 +23,10 @@ static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
         if (r.why == HOST_STOP_STUCK)
             return MACHINE_IDLE;
         s->debugger->interrupted = 1;
-        if (r.request == HOST_QUIT)
+        if (r.request == HOST_QUIT || (r.request == HOST_SIGNAL && r.signal != SIGINT))
             s->debugger->quit = true;
+        if (!s->o->debug && r.request != HOST_ASKED) /* the monitor's: session_run() ends */
+            host_loop_request(s->loop, r.request, r.signal);
         return MACHINE_REACHED;
     }
 }
@@ -37,18 +39,21 @@ static void add_symbols(struct session *s, const struct blob *b)
         fprintf(stderr, "%s: warning: %s\n", s->o->program, e.text);
 }
 
-int debug_main(struct session *s)
+void session_symbols(struct session *s)
 {
-    struct debugger *d = s->debugger;
-    if (s->gdb) {
-        fprintf(stderr, "%s: -gdb: one machine cannot obey two debuggers; use `orrery run` with it\n", s->o->program);
-        return EXIT_USAGE;
-    }
-    d->host.resume = resume;
+    if (s->has_symbols)
+        return;
+    s->has_symbols = true;
     add_symbols(s, &s->mc.kernel);
     add_symbols(s, &s->mc.bios);
     for (unsigned i = 0; i < s->mc.n_loaders; i++)
         add_symbols(s, &s->mc.loaders[i].file);
+}
+
+int debug_main(struct session *s)
+{
+    struct debugger *d = s->debugger;
+    session_symbols(s);
     bool ok = true;
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++)
         ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;

@@ -65,7 +65,8 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
                        int argc, char **argv)
 {
     struct arena *arena = arena_new();
-    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status };
+    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status,
+                         .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
     if (parsed != OPTIONS_RUN)

@@ -117,8 +117,11 @@ static int replay(const char *path, int argc, char **argv, const struct buf *fil
         goto out;
     }
     o.snapshot = true;
+    o.start_stopped = false;
+    o.gdb = NULL;
+    o.debug = o.n_commands || o.batch;
     o.rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
-    s->want_hashes = true;
+    s->want_hashes = s->replay = true;
     if (!session_open(s, &o, &e) || !same_images(s, config, &e) || !replayer_new(s->m, file->data, file->len, &e))
         goto close;
     status = o.n_commands || o.batch ? debug_main(s) : session_run(s);
