@@ -1,4 +1,6 @@
 /* Boards: those that exist are sound; tables with mistakes are refused, and so are machines nobody can build. */
+#include <malloc.h>
+
 #include "iodev/char/ns16550a.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/misc/bare-console.h"
@@ -248,6 +250,33 @@ static void endings(void)
     }
 }
 
+static size_t heap_used(void)
+{
+    struct mallinfo2 i = mallinfo2();
+    return i.uordblks + i.hblkhd;
+}
+
+/* A guest that does nothing but reset takes no memory from the host with each. */
+static void resets_cost_nothing(void)
+{
+    struct guest w = { 0 };
+    g_li(&w, T0, VIRT_TEST);
+    g_li(&w, T1, 0x7777);
+    g_sw(&w, T1, 0, T0);
+    struct guest_machine g;
+    guest_config(&g, 1);
+    g.config.no_reboot = false;
+    g.config.board_props = "aclint=on";
+    g.config.kernel = (struct blob){ "reset", (const u8 *)w.w, w.n * 4 };
+    struct machine *m = guest_start(&g);
+    machine_run(m, 1000, true);
+    size_t before = heap_used();
+    machine_run(m, 20000, true);
+    size_t after = heap_used();
+    CU_ASSERT(after <= before + 16384);
+    guest_end(&g);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -257,6 +286,7 @@ int main(void)
         { "every size of machine", every_size_of_machine },
         { "two machines in one process", two_at_once },
         { "endings", endings },
+        { "resets cost no memory", resets_cost_nothing },
         CU_TEST_INFO_NULL,
     };
     return unit_main("board", tests);
