@@ -89,6 +89,9 @@ static bool load_pass(const struct state_field *fields, void *base, struct reade
         const u8 *p = reader_bytes(in, (size_t)f->size * f->count);
         if (!p)
             return err_set(e, "field '%s' is cut short", name);
+        for (u32 i = 0; f->boolean && i < f->count; i++)
+            if (p[i] > 1)
+                return err_set(e, "field '%s' is neither true nor false", name);
         for (u32 i = 0; store && i < f->count; i++)
             host_set((u8 *)base + f->offset + (size_t)i * f->size, f->size, load_le(p + (size_t)i * f->size, f->size));
     }
