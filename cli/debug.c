@@ -7,17 +7,31 @@
 #include "debugger/debugger.h"
 #include "host/file/file.h"
 
+/* --stop-at and --max-instructions end a session of the debugger as they end a run. */
+static void end_at_limit(struct session *s, u64 limit)
+{
+    bool pass = limit == s->o->stop_at;
+    fprintf(stderr, "%s: --%s %llu reached\n", s->o->program, pass ? "stop-at" : "max-instructions", (unsigned long long)limit);
+    s->debugger->quit = true;
+    s->debugger->dead = true;
+    s->debugger->exit_code = pass ? EXIT_PASS : EXIT_LIMIT;
+}
+
 /* The debugger runs the machine through the host loop, so that console, disks and network live while it runs. */
 static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
-    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME, .until = until };
+    u64 limit = s->o->stop_at < s->o->max_instructions ? s->o->stop_at : s->o->max_instructions;
+    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
+                                    .until = until < limit ? until : limit };
     for (;;) {
         struct host_result r = host_run(s->loop, m, &run);
         if (r.why == HOST_STOP_MACHINE) {
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
+            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit)
+                end_at_limit(s, limit);
             return r.machine;
         }
         if (r.why == HOST_STOP_STUCK)

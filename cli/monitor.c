@@ -39,8 +39,8 @@ static void do_stop(struct monitor *mon, const char *arg)
 
 static void do_cont(struct monitor *mon, const char *arg)
 {
-    for (unsigned i = 0; i < mon->s->m->n_cpus; i++)
-        mon->s->m->cpus[i]->skip_stop_at = machine_position(mon->s->m);
+    if (mon->s->paused && mon->s->debugger->cpu)
+        cpu_skip_stop(mon->s->debugger->cpu);
     mon->s->paused = false;
 }
 

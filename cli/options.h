@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "iodev/device.h"
+#include "machine/board.h"
 
 #define MAX_OF_EACH 16
 
@@ -62,6 +63,8 @@ enum options_result { OPTIONS_RUN, OPTIONS_DONE /* printed what was asked: exit 
 
 /* argv[0] is the program's name for messages, the options follow. What does not begin with '-' is the kernel. */
 enum options_result options_parse(struct options *o, int argc, char **argv);
+
+const struct board *options_board(const char *name); /* NULL: there is none */
 
 void options_help(const char *program, bool ours);
 void options_version(const char *program);

@@ -325,7 +325,11 @@ static bool open_loaders(struct session *s, struct err *e)
             return false;
         if (prop(l, "data") && (!c->has_addr || (len != 1 && len != 2 && len != 4 && len != 8)))
             return err_set(e, "-device %s: data= needs addr= and data-len=1, 2, 4 or 8", l->text);
+        if (!prop(l, "data") && !prop(l, "file") && cpu == UINT64_MAX)
+            return err_set(e, "-device %s: it needs file=FILE, or addr= with data= and data-len=", l->text);
         c->data_len = prop(l, "data") ? (unsigned)len : 0;
+        if (c->data_len && prop_on(l, "data-be"))
+            c->data = __builtin_bswap64(c->data) >> (64 - 8 * c->data_len);
         c->cpu_num = cpu == UINT64_MAX ? -1 : (int)cpu;
         if (prop(l, "file") && !load_blob(s, "loader", prop(l, "file"), &c->file, e))
             return err_prefix(e, "-device loader");
