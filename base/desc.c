@@ -68,7 +68,8 @@ static const struct state_field *find(const struct state_field *fields, const ch
 }
 
 /* One pass over the stored fields; writes into base only when `store`. `seen` has a byte for each field, or is NULL. */
-static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, u8 *seen, struct err *e)
+static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, u8 *seen,
+                      struct err *e)
 {
     u32 want = how_many(fields), n = (u32)reader_le(in, 4);
     if (in->bad || n != want)
