@@ -114,8 +114,13 @@ static void what_does_not_fit(void)
     };
     refused(wider, &example, "'flag'");
     static const struct state_field longer[] = {
-        STATE(struct dev, a), STATE(struct dev, b), STATE(struct dev, c), { "list", offsetof(struct dev, list), 2, 4, false },
-        STATE_ARRAY(struct dev, bytes), STATE(struct dev, flag), STATE_END,
+        STATE(struct dev, a),
+        STATE(struct dev, b),
+        STATE(struct dev, c),
+        { "list", offsetof(struct dev, list), 2, 4, false },
+        STATE_ARRAY(struct dev, bytes),
+        STATE(struct dev, flag),
+        STATE_END,
     };
     refused(longer, &example, "'list'");
     static const struct state_field twice[] = {
