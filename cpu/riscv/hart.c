@@ -118,6 +118,7 @@ static const char *privilege_name(const struct cpu *c)
 static void reset(struct cpu *c, u64 pc)
 {
     struct hart *h = hart_of(c);
+    EVENT(c->bus, c->clock->now, c->name, &riscv_event_reset, { .u = pc });
     memset(h->x, 0, sizeof h->x);
     memset(h->f, 0, sizeof h->f);
     h->frm = h->fflags = 0;
