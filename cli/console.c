@@ -168,14 +168,16 @@ static void leave_prompt(const struct prompt_mode *p)
 static void run_terminal(struct debugger *d)
 {
     char *path = history_path();
+    struct prompt_mode mode;
     rl_readline_name = "orrery";
     rl_attempted_completion_function = complete;
+    enter_prompt(&mode); /* libedit does not edit when it finds a terminal without echo at its first call */
     using_history();
     stifle_history(HISTORY_LINES);
     if (path)
         read_history(path);
+    leave_prompt(&mode);
     while (!d->quit) {
-        struct prompt_mode mode;
         fflush(stdout);
         enter_prompt(&mode);
         completing = d;

@@ -8,27 +8,58 @@
 #include "debugger/debugger.h"
 #include "host/file/file.h"
 
+/* --stop-at and --max-instructions end a session of the debugger as they end a run. */
+static void end_at_limit(struct session *s, u64 limit)
+{
+    bool pass = limit == s->o->stop_at;
+    fprintf(stderr, "%s: --%s %llu reached\n", s->o->program, pass ? "stop-at" : "max-instructions", (unsigned long long)limit);
+    s->debugger->quit = true;
+    s->debugger->dead = true;
+    s->debugger->exit_code = pass ? EXIT_PASS : EXIT_LIMIT;
+}
+
+/* A person, or a signal, wants the machine to stop. */
+static enum machine_stop interrupted(struct session *s, const struct host_result *r)
+{
+    s->debugger->interrupted = 1;
+    if (r->request == HOST_QUIT || (r->request == HOST_SIGNAL && r->signal != SIGINT))
+        s->debugger->quit = true;
+    if (!s->o->debugging && r->request != HOST_ASKED) /* the debugger is the monitor's: session_run() ends */
+        host_loop_request(s->loop, r->request, r->signal);
+    return MACHINE_REACHED;
+}
+
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
-    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME, .until = until };
+    u64 limit = s->o->stop_at < s->o->max_instructions ? s->o->stop_at : s->o->max_instructions;
+    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
+                                    .until = until < limit ? until : limit };
     for (;;) {
         struct host_result r = host_run(s->loop, m, &run);
         if (r.why == HOST_STOP_MACHINE) {
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
+            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit && s->o->debugging)
+                end_at_limit(s, limit);
             return r.machine;
         }
         if (r.why == HOST_STOP_STUCK)
             return MACHINE_IDLE;
-        s->debugger->interrupted = 1;
-        if (r.request == HOST_QUIT || (r.request == HOST_SIGNAL && r.signal != SIGINT))
-            s->debugger->quit = true;
-        if (!s->o->debug && r.request != HOST_ASKED) /* the monitor's: session_run() ends */
-            host_loop_request(s->loop, r.request, r.signal);
-        return MACHINE_REACHED;
+        return interrupted(s, &r);
     }
+}
+
+/* Looks outside where a plain run would, so that stepping does not move anybody's input. */
+enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
+{
+    struct session *s = opaque;
+    struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
+    struct host_result r = host_step(s->loop, m, c, &run);
+    if (r.why == HOST_STOP_MACHINE)
+        return r.machine;
+    return r.why == HOST_STOP_REQUEST ? interrupted(s, &r) : MACHINE_IDLE;
 }
 
 /* Symbols of what was loaded, when it is ELF. */

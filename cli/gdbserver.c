@@ -1,6 +1,5 @@
 #include "cli/gdbserver.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "debugger/commands.h"
 #include "debugger/debugger.h"
 #include "debugger/gdb.h"
 #include "host/net/loopback.h"
@@ -50,7 +48,8 @@ static bool flush_out(struct gdb_server *g)
 {
     while (g->out_at < g->out.len) {
         ssize_t n = g->is_stdio ? write(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at)
-                                : send(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+                                : send(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at,
+                                       MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
@@ -137,36 +136,24 @@ static void arm(void *opaque, const struct cpu_stops *stops)
     stops_arm(&d->stops, g->s->m);
 }
 
-/* These would run the machine while gdb believes that it stands. */
+/* The monitor's own words for it, and the debugger's. */
 static bool is_gdbs(const char *line)
 {
-    static bool (*const movers[])(struct debugger *, const char *, struct err *) = {
-        cmd_continue, cmd_step, cmd_next, cmd_stepi, cmd_nexti, cmd_finish, cmd_until, cmd_advance, cmd_run_until, cmd_jump,
-        cmd_source,
-    };
-    char word[64];
-    size_t n = 0;
-    struct err e;
-    line = skip_space(line);
-    while (n < sizeof word - 1 && (isalnum((u8)line[n]) || line[n] == '-' || line[n] == '_')) {
-        word[n] = line[n];
-        n++;
-    }
-    word[n] = 0;
-    if (!strcmp(word, "cont") || !strcmp(word, "c") || !strcmp(word, "stop"))
-        return true;
-    const struct command *c = n ? command_find(debugger_commands, word, "", &e) : NULL;
-    for (size_t i = 0; c && i < ARRAY_LEN(movers); i++)
-        if (c->run == movers[i])
+    static const char *const words[] = { "cont", "c", "stop" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]);
+        if (!strncmp(line, words[i], n) && (!line[n] || line[n] == ' '))
             return true;
-    return false;
+    }
+    return gdb_monitor_runs(line);
 }
 
 static void run_monitor(void *opaque, struct cpu *c, const char *line, struct buf *out)
 {
     struct gdb_server *g = opaque;
     struct debugger *d = g->s->debugger;
-    if (!*skip_space(line))
+    line += strspn(line, " \t");
+    if (!*line)
         return; /* it would do the last one again */
     if (!d->collecting && is_gdbs(line)) {
         buf_printf(out, "monitor %s: gdb steers the machine; use its own command.\n", line);
@@ -244,7 +231,8 @@ static void on_client(void *opaque, short revents)
 /* Takes ",NAME=VALUE..." off `dev`: what QEMU's users write there means what is done anyway. */
 static bool check_options(char *dev, struct err *e)
 {
-    static const char *const known[] = { "server", "server=on", "nowait", "wait=off", "nodelay", "nodelay=on", "nodelay=off",
+    static const char *const known[] = { "server", "server=on", "nowait", "wait=off", "nodelay", "nodelay=on",
+                                         "nodelay=off",
                                          "ipv4", "ipv4=on" };
     char *comma = strchr(dev, ',');
     if (!comma)
@@ -255,13 +243,15 @@ static bool check_options(char *dev, struct err *e)
         for (size_t i = 0; i < ARRAY_LEN(known); i++)
             ok |= !strcmp(o, known[i]);
         if (!ok)
-            return err_set(e, "'%s' is not an option of it: gdb connects to it (server=on) and the machine does not wait "
+            return err_set(e,
+                           "'%s' is not an option of it: gdb connects to it (server=on) and the machine does not wait "
                               "(wait=off; -S makes it wait)", o);
     }
     return true;
 }
 
-static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name, struct err *e)
+static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name,
+                      struct err *e)
 {
     g->listen_fd = fd;
     if (bind(fd, a, len) < 0 || listen(fd, 1) < 0)
@@ -300,7 +290,8 @@ static bool open_tcp(struct gdb_server *g, char *where, struct err *e)
     int why = getaddrinfo(host, port, &hints, &list);
     if (why)
         return err_set(e, "cannot find %s port %s: %s", host, port, gai_strerror(why));
-    bool ok = err_set(e, "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
+    bool ok = err_set(e,
+                      "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
                          "elsewhere)", host);
     for (struct addrinfo *a = list; a; a = a->ai_next) {
         if (!loopback_address(a->ai_addr))

@@ -48,8 +48,8 @@ static void do_stop(struct monitor *mon, const char *arg)
 
 static void do_cont(struct monitor *mon, const char *arg)
 {
-    for (unsigned i = 0; i < mon->s->m->n_cpus; i++)
-        mon->s->m->cpus[i]->skip_stop_at = machine_position(mon->s->m);
+    if (mon->s->paused && mon->s->debugger->cpu)
+        cpu_skip_stop(mon->s->debugger->cpu);
     mon->s->paused = false;
 }
 
@@ -205,7 +205,8 @@ void monitor_execute(struct session *s, const char *line, struct buf *out)
 {
     struct monitor mon = { .s = s, .out = out };
     struct debugger_host host = s->debugger->host;
-    s->debugger->host.resume = NULL; /* called from within the host loop, which is not entered twice */
+    s->debugger->host.resume = NULL;
+    s->debugger->host.step = NULL; /* called from within the host loop, which is not entered twice */
     execute(&mon, line);
     s->debugger->host = host;
 }

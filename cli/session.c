@@ -200,7 +200,10 @@ static bool open_chars(struct session *s, struct err *e)
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
     bool implied = !n && !o->nodefaults && (o->nographic || !o->display_none);
-    if (implied && (!o->monitor || o->debug)) {
+    if (implied && o->debugging) { /* Ctrl-C is the debugger's */
+        serials[0] = "stdio";
+        n = 1;
+    } else if (implied && !o->monitor) {
         serials[0] = "mon:stdio";
         n = 1;
     } else if (implied) {
@@ -210,7 +213,7 @@ static bool open_chars(struct session *s, struct err *e)
     for (unsigned i = 0; i < n; i++) {
         if (!strcmp(serials[i], "none"))
             continue;
-        if (o->debug && !strcmp(serials[i], "mon:stdio"))
+        if (o->debugging && !strcmp(serials[i], "mon:stdio"))
             serials[i] = "stdio"; /* Ctrl-C leads to the debugger, which is the monitor */
         char id[16];
         snprintf(id, sizeof id, "serial%u", i);
@@ -232,9 +235,9 @@ static bool open_monitor(struct session *s, struct err *e)
 {
     const char *spec = s->o->monitor;
     struct host_char *c = NULL;
-    if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debug && !strcmp(spec, "stdio"))))
+    if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debugging && !strcmp(spec, "stdio"))))
         return true;
-    if (s->o->debug && spec)
+    if (s->o->debugging && spec)
         return err_set(e, "-monitor %s: 'orrery debug' is the monitor; leave it out", spec);
     if (spec) {
         c = open_char(s, spec, "monitor", e);
@@ -477,9 +480,9 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
-    if (o->debug && o->gdb)
+    if (o->debugging && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
-    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
+    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debugging;
     for (unsigned i = 0; i < o->n_drives && !program; i++)
         program = prop(&o->drives[i], "if") && !strcmp(prop(&o->drives[i], "if"), "pflash");
     if (!program && !s->mc.bios.size)
@@ -514,7 +517,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.every = o->hash_every;
     s->m->hashes.next = o->hash_every;
     s->m->hashes.report = report_hash;
-    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume, .read_file = debugger_read_file,
+    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume, .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load };
     s->debugger = debugger_new(s->m, &host);
     if (!session_log(s, e) || !open_traces(s, e) || !open_monitor(s, e))
@@ -523,7 +526,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !s->gdb && !s->monitor && !o->debug)
+    if (s->paused && !s->gdb && !s->monitor && !o->debugging)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;

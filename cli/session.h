@@ -104,6 +104,7 @@ bool session_commit(struct session *s, struct err *e);
 void session_symbols(struct session *s);
 /* For the debugger: runs the machine through the host loop, so that console, disks and network live while it runs. */
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until);
+enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c);
 
 int info_main(int argc, char **argv);
 int debug_main(struct session *s);

@@ -227,7 +227,8 @@ static bool x_strings(struct debugger *d, bool physical, u64 *addr, u64 count, s
         u8 c;
         unsigned n = 0;
         symbols_format(d->syms, *addr, where, sizeof where);
-        buf_printf(&out, "0x%llx%s%s%s:\t\"", (unsigned long long)*addr, where[0] ? " <" : "", where, where[0] ? ">" : "");
+        buf_printf(&out, "0x%llx%s%s%s:\t\"", (unsigned long long)*addr, where[0] ? " <" : "", where,
+                   where[0] ? ">" : "");
         bool ok;
         while ((ok = read_bytes(d, physical, *addr, &c, 1) == 1) && c && n++ < 200) {
             buf_printf(&out, c >= 32 && c < 127 ? "%c" : "\\%03o", c);
@@ -388,7 +389,8 @@ HANDLER(cmd_disassemble)
         size_t len;
         if (source && symbols_line_at(d->syms, low, &p) && p.line != last_line) {
             const char *text = symbols_source_line(d->syms, p.file, p.line, &len);
-            buf_printf(&out, "%s:%d:%s%.*s\n", base_name(p.file), p.line, text ? "\t" : "", text ? (int)len : 0, text ? text : "");
+            buf_printf(&out, "%s:%d:%s%.*s\n", base_name(p.file), p.line, text ? "\t" : "", text ? (int)len : 0,
+                       text ? text : "");
             last_line = p.line;
         }
         struct buf insn = { 0 };
@@ -521,7 +523,8 @@ HANDLER(info_display)
     if (!d->displays)
         debug_printf(d, "There are no auto-display expressions now.\n");
     for (const struct display_item *i = d->displays; i; i = i->next)
-        debug_printf(d, "%d:   %c  %s%s%s\n", i->number, i->enabled ? 'y' : 'n', i->format, i->format[0] ? " " : "", i->text);
+        debug_printf(d, "%d:   %c  %s%s%s\n", i->number, i->enabled ? 'y' : 'n', i->format, i->format[0] ? " " : "",
+                     i->text);
     return true;
 }
 

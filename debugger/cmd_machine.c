@@ -168,7 +168,8 @@ HANDLER(cmd_csr)
         return named_registers(d, name, e);
     if (!d->cpu->ops->reg_get(d->cpu, r, &v))
         return err_set(e, "%s cannot be read", r->name);
-    debug_printf(d, "%s (0x%x) = 0x%llx%s%s\n", r->name, r->number, (unsigned long long)v, r->doc ? "  " : "", r->doc ? r->doc : "");
+    debug_printf(d, "%s (0x%x) = 0x%llx%s%s\n", r->name, r->number, (unsigned long long)v, r->doc ? "  " : "",
+                 r->doc ? r->doc : "");
     for (const struct reg_field *f = r->fields; f && f->name; f++) {
         unsigned high = f->low + f->width - 1u;
         debug_printf(d, "  [%2u:%2u] %-10s 0x%-8llx %s\n", high, f->low, f->name,
@@ -214,8 +215,8 @@ static struct device *find_device(struct debugger *d, const char *path, struct e
     return NULL;
 }
 
-static void device_register(struct debugger *d, const struct device *dev, unsigned bank, const struct reg_desc *r, u32 i,
-                            bool docs)
+static void device_register(struct debugger *d, const struct device *dev, unsigned bank, const struct reg_desc *r,
+                            u32 i, bool docs)
 {
     struct buf out = { 0 };
     u64 offset = r->offset + (u64)i * (r->stride ? r->stride : r->width);
@@ -241,7 +242,8 @@ static void device_register(struct debugger *d, const struct device *dev, unsign
     }
     buf_printf(&out, "\n");
     if (docs && r->doc)
-        buf_printf(&out, "    %s%s%s%s\n", r->doc, r->section ? " (" : "", r->section ? r->section : "", r->section ? ")" : "");
+        buf_printf(&out, "    %s%s%s%s\n", r->doc, r->section ? " (" : "", r->section ? r->section : "",
+                   r->section ? ")" : "");
     for (const struct reg_field *f = docs ? r->fields : NULL; f && f->name; f++)
         buf_printf(&out, "    [%2u:%2u] %-12s 0x%-8llx %s\n", f->low + f->width - 1, f->low, f->name,
                    (unsigned long long)bits_get(v, f->low, f->width), f->doc ? f->doc : "");
@@ -282,7 +284,8 @@ HANDLER(info_device)
             for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
                 for (r = dev->cls->banks[b] ? dev->cls->banks[b]->regs : NULL; r && r->name; r++)
                     suggest(name, r->name, &best, &score);
-            return err_set(e, "%s has no register %s.%s%s", dev->path, name, best ? " The nearest is " : "", best ? best : "");
+            return err_set(e, "%s has no register %s.%s%s", dev->path, name, best ? " The nearest is " : "",
+                           best ? best : "");
         }
         device_register(d, dev, bank, r, index, true);
         return true;
@@ -324,7 +327,8 @@ HANDLER(info_mtree)
     for (u32 i = 0; i < s->n; i++) {
         const struct region *r = s->regions[i];
         debug_printf(d, "  %016llx-%016llx %-4s %s\n", (unsigned long long)r->base,
-                     (unsigned long long)(r->base + r->size - 1), !r->ram ? "io" : r->ram->rom ? "rom" : r->ops ? "romd" : "ram",
+                     (unsigned long long)(r->base + r->size - 1),
+                     !r->ram ? "io" : r->ram->rom ? "rom" : r->ops ? "romd" : "ram",
                      r->name ? r->name : r->ram ? r->ram->name : "?");
     }
     return true;
@@ -360,8 +364,10 @@ HANDLER(info_cpus)
         u64 pc = c->ops->get_pc(c) & cpu_addr_mask(c);
         struct source_pos p;
         symbols_format(d->syms, pc, where, sizeof where);
-        debug_printf(d, "%c %u  %s (%s, %s)  0x%016llx %s%s%s", c == d->cpu ? '*' : ' ', i, c->name, c->ops->privilege_name(c),
-                     c->idle ? "waits" : "runs", (unsigned long long)pc, where[0] ? "<" : "", where, where[0] ? ">" : "");
+        debug_printf(d, "%c %u  %s (%s, %s)  0x%016llx %s%s%s", c == d->cpu ? '*' : ' ', i, c->name,
+                     c->ops->privilege_name(c),
+                     c->idle ? "waits" : "runs", (unsigned long long)pc, where[0] ? "<" : "", where,
+                     where[0] ? ">" : "");
         if (symbols_line_at(d->syms, pc, &p))
             debug_printf(d, " at %s:%d", base_name(p.file), p.line);
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
@@ -406,7 +412,8 @@ HANDLER(cmd_walk)
                  access == CPU_EXEC ? "execute" : access == CPU_WRITE ? "write" : "read",
                  d->cpu->ops->privilege_name(d->cpu), w.mode);
     for (unsigned i = 0; i < w.n_levels; i++)
-        debug_printf(d, "  level %u: PTE at 0x%llx = 0x%llx  %s\n", w.level[i].level, (unsigned long long)w.level[i].pte_addr,
+        debug_printf(d, "  level %u: PTE at 0x%llx = 0x%llx  %s\n", w.level[i].level,
+                     (unsigned long long)w.level[i].pte_addr,
                      (unsigned long long)w.level[i].pte, w.level[i].text);
     if (!w.ok) {
         debug_printf(d, "  %s: %s\n", w.fault ? w.fault : "fault", w.why);
@@ -465,7 +472,8 @@ HANDLER(info_mem)
         i = (i & ~(size - 1)) + size;
     }
     if (length)
-        debug_printf(d, "%016llx-%016llx -> %012llx %s\n", (unsigned long long)start, (unsigned long long)(start + length - 1),
+        debug_printf(d, "%016llx-%016llx -> %012llx %s\n", (unsigned long long)start,
+                     (unsigned long long)(start + length - 1),
                      (unsigned long long)last_pa, flags);
     else if (!shown)
         debug_printf(d, "No page is mapped (%s).\n", w.mode);

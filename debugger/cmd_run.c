@@ -228,7 +228,7 @@ HANDLER(cmd_source)
     bool ok = true;
     int number = 0;
     char *s = xstrdup(buf_cstr(&text)), *line = s;
-    while (line && ok && !d->quit) {
+    while (line && ok && !d->quit && !d->interrupted) {
         char *end = strchr(line, '\n');
         if (end)
             *end = 0;

@@ -174,7 +174,8 @@ HANDLER(info_frame)
             if (!(up->saved >> r & 1))
                 continue;
             for (const struct cpu_reg *reg = d->cpu->ops->regs(d->cpu); reg->name; reg++)
-                if (reg->number == r % 32 && !strcmp(reg->group, r < 32 ? "general" : "float") && strcmp(reg->name, "pc")) {
+                if (reg->number == r % 32 && !strcmp(reg->group, r < 32 ? "general" : "float") &&
+                    strcmp(reg->name, "pc")) {
                     buf_printf(&out, " %s at 0x%llx,", reg->name, (unsigned long long)up->saved_at[r]);
                     break;
                 }
@@ -191,7 +192,8 @@ static bool names(struct debugger *d, int tag, const char *none, struct err *e)
     const struct frame *f = debugger_frame(d, d->selected);
     struct symfile *file;
     if (!f || !symbols_cu_at(d->syms, f->lookup_pc, &(Dwarf_Die){ 0 }, &file))
-        return err_set(e, "No symbol table info available for 0x%llx.", (unsigned long long)(f ? f->pc : debugger_pc(d)));
+        return err_set(e, "No symbol table info available for 0x%llx.",
+                       (unsigned long long)(f ? f->pc : debugger_pc(d)));
     if (!print_names(d, f, tag, ""))
         debug_printf(d, "%s\n", none);
     return true;
@@ -373,12 +375,14 @@ HANDLER(info_line)
         struct source_pos pos;
         char low[256], high[256];
         if (!symbols_line_at(d->syms, p.addrs[i], &pos)) {
-            debug_printf(d, "No line number information available for address 0x%llx\n", (unsigned long long)p.addrs[i]);
+            debug_printf(d, "No line number information available for address 0x%llx\n",
+                         (unsigned long long)p.addrs[i]);
             continue;
         }
         symbols_format(d->syms, pos.low, low, sizeof low);
         symbols_format(d->syms, pos.high, high, sizeof high);
-        debug_printf(d, "Line %d of \"%s\" starts at address 0x%llx <%s> and ends at 0x%llx <%s>.\n", pos.line, pos.file,
+        debug_printf(d, "Line %d of \"%s\" starts at address 0x%llx <%s> and ends at 0x%llx <%s>.\n", pos.line,
+                     pos.file,
                      (unsigned long long)pos.low, low, (unsigned long long)pos.high, high);
         d->x_addr = pos.low;
     }

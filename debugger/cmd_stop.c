@@ -125,13 +125,15 @@ static bool add_watch(struct debugger *d, const char *args, u8 access, bool chan
     struct expr *condition = NULL;
     u64 len = ok ? type_size(d->syms, v.type) : 0;
     if (ok && (v.where != VALUE_MEMORY || v.unavailable))
-        ok = err_set(e, "Cannot watch \"%s\": it is %s. Watch something in memory, as *(int *)0x80001000 or a variable.",
+        ok = err_set(e,
+                     "Cannot watch \"%s\": it is %s. Watch something in memory, as *(int *)0x80001000 or a variable.",
                      parts.place,
                      v.unavailable                 ? v.unavailable
                      : v.where == VALUE_REGISTER ? "in a register"
                                                  : "a plain value");
     if (ok && !len)
-        ok = err_set(e, "Cannot watch \"%s\": its size is not known; cast it, as *(int *)&%s", parts.place, parts.place);
+        ok = err_set(e, "Cannot watch \"%s\": its size is not known; cast it, as *(int *)&%s", parts.place,
+                     parts.place);
     if (ok && parts.condition)
         ok = (condition = compile_at(d, debugger_pc(d), parts.condition, e)) != NULL;
     if (!ok) {

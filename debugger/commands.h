@@ -59,7 +59,8 @@ bool take_format(const char **args, struct slash_format *f, struct err *e);
 /* The handlers, by the file they are in. */
 #define HANDLER(name) bool name(struct debugger *d, const char *args, struct err *e)
 /* cmd_run.c */
-HANDLER(cmd_continue); HANDLER(cmd_step); HANDLER(cmd_next); HANDLER(cmd_stepi); HANDLER(cmd_nexti); HANDLER(cmd_finish);
+HANDLER(cmd_continue); HANDLER(cmd_step); HANDLER(cmd_next); HANDLER(cmd_stepi); HANDLER(cmd_nexti);
+HANDLER(cmd_finish);
 HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
 HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_help);
 HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
@@ -68,7 +69,8 @@ HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch)
 HANDLER(cmd_delete); HANDLER(cmd_clear); HANDLER(cmd_enable); HANDLER(cmd_disable); HANDLER(cmd_condition);
 HANDLER(cmd_ignore); HANDLER(cmd_commands); HANDLER(info_breakpoints);
 /* cmd_stack.c */
-HANDLER(cmd_backtrace); HANDLER(cmd_frame); HANDLER(cmd_up); HANDLER(cmd_down); HANDLER(info_frame); HANDLER(info_locals);
+HANDLER(cmd_backtrace); HANDLER(cmd_frame); HANDLER(cmd_up); HANDLER(cmd_down); HANDLER(info_frame);
+HANDLER(info_locals);
 HANDLER(info_args); HANDLER(cmd_list); HANDLER(info_source); HANDLER(info_line); HANDLER(info_symbol);
 HANDLER(info_address); HANDLER(info_functions); HANDLER(info_sources); HANDLER(info_files);
 /* cmd_data.c */

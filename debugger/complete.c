@@ -97,7 +97,8 @@ static bool offer_member(void *opaque, const struct member *m)
 /* `node->ne`: the members of what stands before the dot or arrow. True: that was it. */
 static bool offer_after_dot(struct debugger *d, struct words *w, const char *line, size_t start)
 {
-    size_t op = start >= 2 && line[start - 1] == '>' && line[start - 2] == '-' ? 2 : start && line[start - 1] == '.' ? 1 : 0;
+    size_t op = start >= 2 && line[start - 1] == '>' && line[start - 2] == '-'
+        ? 2 : start && line[start - 1] == '.' ? 1 : 0;
     if (!op)
         return false;
     size_t end = start - op, from = end;
@@ -146,7 +147,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void fill(struct debugger *d, struct words *w, const struct command *c, const char *line, size_t start, bool *files)
+static void fill(struct debugger *d, struct words *w, const struct command *c, const char *line, size_t start,
+                 bool *files)
 {
     switch (c->arg) {
     case ARG_COMMAND: offer_table(w, debugger_commands); break;

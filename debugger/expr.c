@@ -280,7 +280,8 @@ static bool starts_type(struct parser *p)
     /* A variable of that name in an inner scope hides it. */
     unsigned n = p->env->frame ? frame_scopes(p->env->syms, p->env->frame, scopes, &f) : 0;
     Dwarf_Die v;
-    return !(n > 1 && symbols_variable(p->env->syms, scopes, n - 1, p->text, &v, &f) && dwarf_tag(&v) != DW_TAG_enumerator);
+    return !(n > 1 && symbols_variable(p->env->syms, scopes, n - 1, p->text, &v, &f) &&
+             dwarf_tag(&v) != DW_TAG_enumerator);
 }
 
 static struct type *tagged(struct parser *p)
@@ -521,7 +522,8 @@ static struct node *unary_inner(struct parser *p)
     static const struct {
         const char *text;
         enum node_kind kind;
-    } ops[] = { { "-", NODE_NEG }, { "!", NODE_NOT }, { "~", NODE_INVERT }, { "*", NODE_DEREF }, { "&", NODE_ADDRESS } };
+    } ops[] = { { "-", NODE_NEG }, { "!", NODE_NOT }, { "~", NODE_INVERT }, { "*", NODE_DEREF }, { "&",
+        NODE_ADDRESS } };
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)
         if (eat(p, ops[i].text)) {
             struct node *a = unary(p);

@@ -200,7 +200,8 @@ static bool consider(void *opaque, const struct member *m)
     return true;
 }
 
-static bool run_member(const struct node *n, const struct expr_env *env, struct value *v, struct value *out, struct err *e)
+static bool run_member(const struct node *n, const struct expr_env *env, struct value *v, struct value *out,
+                       struct err *e)
 {
     struct type *to;
     struct value inner;
@@ -236,7 +237,8 @@ static bool run_address(const struct expr_env *env, const struct value *v, struc
     return true;
 }
 
-static bool run_cast(const struct expr_env *env, const struct value *v, struct type *to, struct value *out, struct err *e)
+static bool run_cast(const struct expr_env *env, const struct value *v, struct type *to, struct value *out,
+                     struct err *e)
 {
     struct type *t = type_strip(env->syms, to);
     u64 raw;
@@ -509,7 +511,8 @@ static bool run_symbol(const struct node *n, const struct expr_env *env, struct 
     return true;
 }
 
-static bool run_at(const struct expr_env *env, const struct value *a, const struct value *b, struct value *out, struct err *e)
+static bool run_at(const struct expr_env *env, const struct value *a, const struct value *b, struct value *out,
+                   struct err *e)
 {
     u64 count;
     if (!value_u64(env, b, &count, e))

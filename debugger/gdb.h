@@ -45,4 +45,7 @@ void gdb_stub_exited(struct gdb_stub *s, int status, bool killed);
 /* Text on gdb's console; it can be shown only while running. */
 void gdb_stub_say(struct gdb_stub *s, const char *text);
 
+/* Whether this line of the debugger's commands would run the machine: not for gdb's `monitor`. */
+bool gdb_monitor_runs(const char *line);
+
 #endif

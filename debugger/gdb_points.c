@@ -10,7 +10,7 @@
 
 static u64 as_pc(const struct gdb_stub *s, u64 addr)
 {
-    return s->xlen == 32 ? (u64)sign_extend(addr, 32) : addr;
+    return s->xlen == 32 ? (u32)addr : addr;
 }
 
 static struct gdb_point *find(struct gdb_stub *s, enum gdb_point_kind kind, u64 addr, u64 len)
@@ -40,8 +40,9 @@ void gdb_point_packet(struct gdb_stub *s, struct gdb_text t, bool insert)
         gdb_error(s, GDB_EINVAL, "a watchpoint has at least one byte");
         return;
     }
-    if (kind >= GDB_WATCH && len - 1 > UINT64_MAX - addr)
-        len = UINT64_MAX - addr; /* to the end of the address space */
+    u64 last = as_pc(s, UINT64_MAX);
+    if (kind >= GDB_WATCH && len - 1 > last - addr)
+        len = last - addr + (addr != 0); /* to the end of the address space */
     struct gdb_point *p = find(s, (enum gdb_point_kind)kind, addr, len);
     if (!insert) {
         if (p)
@@ -142,10 +143,11 @@ static void report_watch(struct gdb_stub *s, struct buf *out)
     u64 addr = as_pc(s, s->hit.addr), last = addr + (s->hit.size ? s->hit.size - 1u : 0u);
     for (size_t i = 0; i < s->n_points; i++) {
         const struct gdb_point *p = &s->points[i];
-        if (p->kind < GDB_WATCH || !(access_of(p->kind) & s->hit.access) || last < p->addr || addr > p->addr + p->len - 1)
+        if (p->kind < GDB_WATCH || !(access_of(p->kind) & s->hit.access) || last < p->addr ||
+            addr > p->addr + p->len - 1)
             continue;
         u64 where = addr > p->addr ? addr : p->addr;
-        buf_printf(out, "%s:%llx;", watch_names[p->kind], (unsigned long long)(s->xlen == 32 ? (u32)where : where));
+        buf_printf(out, "%s:%llx;", watch_names[p->kind], (unsigned long long)where);
         return;
     }
 }

@@ -13,7 +13,7 @@ enum gdb_point_kind { GDB_SOFTWARE, GDB_HARDWARE, GDB_WATCH, GDB_READ_WATCH, GDB
 
 struct gdb_point {
     enum gdb_point_kind kind;
-    u64 addr, len; /* addr as the hart's program counter would show it: sign-extended on 32 bits */
+    u64 addr, len; /* addr as the hart's program counter would show it */
 };
 
 struct gdb_stub {
@@ -42,7 +42,6 @@ struct gdb_stub {
     u64 range_low, range_high; /* stepping goes on in here; empty: one step */
     enum machine_stop why;     /* of the last stop */
     struct cpu_hit hit;        /* when it was a watchpoint */
-    u64 pc_at_stop[MACHINE_MAX_CPUS];
     bool physical; /* m and M take physical addresses */
 
     struct gdb_point points[GDB_POINTS];

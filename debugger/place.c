@@ -153,7 +153,8 @@ static bool resolve_function(struct debugger *d, const char *file, const char *n
         return true;
     }
     if (!d->syms->files)
-        return err_set(e, "Function \"%s\" not defined: no symbols are loaded (`symbol-file FILE` does it; addresses are"
+        return err_set(e,
+                       "Function \"%s\" not defined: no symbols are loaded (`symbol-file FILE` does it; addresses are"
                           " written *0x80000000).", name);
     struct nearest near = { .typed = name };
     symbols_each(d->syms, consider_symbol, &near);

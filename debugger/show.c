@@ -73,7 +73,8 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
         show_args(d, f, &die, file);
     debug_printf(d, ")");
     if (has_line)
-        debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF), line);
+        debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF),
+                     line);
     debug_printf(d, "\n");
 }
 
@@ -165,7 +166,8 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     struct value old = { .type = p->type, .where = VALUE_BYTES };
     struct value now = { .type = p->type, .where = VALUE_MEMORY, .addr = p->addr };
     memcpy(old.bytes, r->before, sizeof r->before);
-    buf_printf(&out, "\n%s %d: %s\n\n", read ? "Hardware read watchpoint" : both ? "Hardware access (read/write) watchpoint"
+    buf_printf(&out, "\n%s %d: %s\n\n",
+               read ? "Hardware read watchpoint" : both ? "Hardware access (read/write) watchpoint"
                                                                                 : "Hardware watchpoint",
                p->number, p->spec);
     if (memcmp(r->before, p->old, sizeof r->before)) {
@@ -295,7 +297,8 @@ void report_stop(struct debugger *d, struct stop_report *r)
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
 {
     static const char *const watch_names[4] = { "hw watchpoint", "read watchpoint", "hw watchpoint", "acc watchpoint" };
-    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number, p->kind == STOP_BREAK ? "breakpoint" : watch_names[p->access & 3],
+    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number,
+               p->kind == STOP_BREAK ? "breakpoint" : watch_names[p->access & 3],
                p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
     if (p->kind == STOP_WATCH) {
         buf_printf(out, "%-18s %s\n", "", p->spec);

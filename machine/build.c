@@ -51,8 +51,7 @@ static void append(struct arena *a, struct prop_value **list, const char *name, 
 const char *machine_board_prop(const struct machine *m, const char *name)
 {
     const char *text = NULL;
-    struct arena *a = m->arena;
-    for (struct prop_value *v = props_parse(a, m->config->board_props, NULL); v; v = v->next)
+    for (const struct prop_value *v = m->props; v; v = v->next)
         if (!strcmp(v->name, name))
             text = v->text;
     for (const struct prop_desc *p = m->board->props; !text && p && p->name; p++)
@@ -75,10 +74,10 @@ static bool part_wanted(const struct machine *m, const struct board_part *p)
 static bool check_board_props(struct machine *m, struct err *e)
 {
     const char *text = m->config->board_props;
-    struct prop_value *v = props_parse(m->arena, text, e);
-    if (text && *text && !v)
+    m->props = props_parse(m->arena, text, e);
+    if (text && *text && !m->props)
         return false;
-    for (; v; v = v->next) {
+    for (const struct prop_value *v = m->props; v; v = v->next) {
         const char *best = NULL;
         unsigned score = 0;
         const struct prop_desc *p = m->board->props;

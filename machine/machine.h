@@ -93,6 +93,7 @@ struct machine {
     struct arena *arena;
     const struct board *board;
     const struct machine_config *config; /* outlives the machine */
+    struct prop_value *props;            /* config->board_props, parsed */
     struct clock clock;
     struct event_bus bus;
     struct space *mem;
@@ -137,7 +138,7 @@ enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
 /* While idle: moves the clock to `when`, at most to the next timer. */
 void machine_advance(struct machine *m, u64 when);
 
-/* The one door. n must be at most the channel's room now. */
+/* The one door. n must be at most the channel's room now. Shut while a recording is replayed. */
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n);
 struct input_channel *machine_channel(struct machine *m, const char *name);
 size_t input_room(const struct input_channel *ch);

@@ -155,7 +155,7 @@ struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, st
         if (!next_chunk(&scan, &kind, &chunk))
             break; /* cut off: what is there is replayed */
         u64 position = reader_le(&chunk, 8);
-        if (chunk.bad || !strchr("IHE", kind) || position < last) {
+        if (chunk.bad || !kind || !strchr("IHE", kind) || position < last) {
             err_set(e, "the recording is damaged at byte %zu", scan.pos);
             return NULL;
         }

@@ -108,8 +108,7 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
 {
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        m->cpus[i]->skip_stop_at = m->clock.now;
+    cpu_skip_stop(cpu);
     m->last_ran = NULL;
     for (;;) {
         bool idle = true;
@@ -133,6 +132,10 @@ void machine_advance(struct machine *m, u64 when)
 
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n)
 {
+    if (m->replayer)
+        return; /* the recording is the only one who types */
+    /* A replay delivers after the timers of a position; here the machine may have stopped before they fired. */
+    clock_fire(&m->clock);
     if (m->recorder)
         recorder_input(m->recorder, m->clock.now, ch->name, bytes, n);
     ch->deliver(ch->opaque, bytes, n);

@@ -1,8 +1,9 @@
 /* Handlers of floating-point arithmetic.
  *
  * Soft float defines the results. The fast reading uses the host's double and float where that provably gives the
- * same bits and no flag is lost: rounding to nearest even, the inexact flag already set (it is sticky), and a
- * result that is finite and not tiny, so that no other flag can have been raised. Everything else falls back. */
+ * same bits and no flag is lost: rounding to nearest even; a result that is finite and not tiny, so that neither
+ * overflow, underflow nor invalid can have been raised; and either the inexact flag already set (it is sticky) or the
+ * rounding error shown to be zero. Everything else falls back. */
 #include <math.h>
 #include <float.h>
 #include <string.h>
@@ -53,6 +54,37 @@ static void raise_flags(struct hart *h, unsigned flags)
 #define CLASS32(a) ((u64)1 << f32_classify(a))
 #define CLASS64(a) ((u64)1 << f64_classify(a))
 #define CLASS16(a) ((u64)1 << f16_classify(a))
+
+/* Is z = x + y without error? Knuth's two-sum, which is exact for finite values rounded to nearest. */
+static inline bool exact_add64(double x, double y, double z)
+{
+    double v = z - x;
+    return (x - (z - v)) + (y - v) == 0;
+}
+static inline bool exact_add32(float x, float y, float z)
+{
+    float v = z - x;
+    return (x - (z - v)) + (y - v) == 0;
+}
+/* Is z = x * y without error? The error is representable when the product is not near the bottom of the range. */
+static inline bool exact_mul64(double x, double y, double z)
+{
+    return (fabs(z) > 0x1p-900 && fma(x, y, -z) == 0) || (z == 0 && (x == 0 || y == 0));
+}
+static inline bool exact_mul32(float x, float y, float z) /* the product of floats fits a double */
+{
+    return (double)x * (double)y == (double)z;
+}
+static inline bool exact_fma64(double x, double y, double c, double z)
+{
+    double p = x * y;
+    return exact_mul64(x, y, p) && exact_add64(p, c, p + c);
+}
+static inline bool exact_fma32(float x, float y, float c, float z)
+{
+    double p = (double)x * (double)y, s = p + (double)c;
+    return exact_add64(p, c, s) && s == (double)z;
+}
 
 static inline bool less_or_equal(enum sf_relation r) { return r == SF_LESS || r == SF_EQUAL; }
 

@@ -13,36 +13,46 @@
 
 /* float */
 #define ADD32_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const float r##_x = s_of(a), r##_y = s_of(b), \
                 r##_z = r##_x + r##_y; /* exact when tiny; finite only when both are */ \
     FALLBACK(fabsf(r##_z) <= FLT_MAX); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_add32(r##_x, r##_y, r##_z)); \
     const V r = of_s(r##_z)
 #define SUB32_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const float r##_x = s_of(a), r##_y = s_of(b), \
                 r##_z = r##_x - r##_y; /* exact when tiny; finite only when both are */ \
     FALLBACK(fabsf(r##_z) <= FLT_MAX); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_add32(r##_x, -r##_y, r##_z)); \
     const V r = of_s(r##_z)
 #define MUL32_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const float r##_x = s_of(a), r##_y = s_of(b), \
                 r##_z = r##_x * r##_y; \
     FALLBACK(fabsf(r##_z) <= FLT_MAX && (fabsf(r##_z) > FLT_MIN || r##_x == 0 || r##_y == 0)); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul32(r##_x, r##_y, r##_z)); \
     const V r = of_s(r##_z)
 #define DIV32_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const float r##_x = s_of(a), r##_y = s_of(b), \
                 r##_z = r##_x / r##_y; \
     FALLBACK(fabsf(r##_z) <= FLT_MAX && (fabsf(r##_z) > FLT_MIN || r##_x == 0)); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul32(r##_z, r##_y, r##_x)); \
     const V r = of_s(r##_z)
 #define SQRT32_(r, a, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const float r##_x = s_of(a); \
     FALLBACK(r##_x >= 0 && r##_x <= FLT_MAX); \
-    const V r = of_s(__builtin_sqrtf(r##_x))
+    const float r##_z = __builtin_sqrtf(r##_x); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul32(r##_z, r##_z, r##_x)); \
+    const V r = of_s(r##_z)
 #define FMA32_(r, a, b, c, rm) \
-    NEVER(r, a, b, c, rm)
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
+    const float r##_z = fmaf(s_of(a), s_of(b), s_of(c)); /* rounds once, by the C standard */ \
+    FALLBACK(fabsf(r##_z) <= FLT_MAX && fabsf(r##_z) > FLT_MIN); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_fma32(s_of(a), s_of(b), s_of(c), r##_z)); \
+    const V r = of_s(r##_z)
 #define MIN32_(r, a, b) \
     const float r##_x = s_of(a), r##_y = s_of(b); \
     FALLBACK(r##_x < r##_y || r##_y < r##_x); /* zeroes differ by sign */ \
@@ -98,36 +108,46 @@
 
 /* double */
 #define ADD64_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const double r##_x = d_of(a), r##_y = d_of(b), \
                 r##_z = r##_x + r##_y; /* exact when tiny; finite only when both are */ \
     FALLBACK(fabs(r##_z) <= DBL_MAX); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_add64(r##_x, r##_y, r##_z)); \
     const V r = of_d(r##_z)
 #define SUB64_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const double r##_x = d_of(a), r##_y = d_of(b), \
                 r##_z = r##_x - r##_y; /* exact when tiny; finite only when both are */ \
     FALLBACK(fabs(r##_z) <= DBL_MAX); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_add64(r##_x, -r##_y, r##_z)); \
     const V r = of_d(r##_z)
 #define MUL64_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const double r##_x = d_of(a), r##_y = d_of(b), \
                 r##_z = r##_x * r##_y; \
     FALLBACK(fabs(r##_z) <= DBL_MAX && (fabs(r##_z) > DBL_MIN || r##_x == 0 || r##_y == 0)); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul64(r##_x, r##_y, r##_z)); \
     const V r = of_d(r##_z)
 #define DIV64_(r, a, b, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const double r##_x = d_of(a), r##_y = d_of(b), \
                 r##_z = r##_x / r##_y; \
     FALLBACK(fabs(r##_z) <= DBL_MAX && (fabs(r##_z) > DBL_MIN || r##_x == 0)); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul64(r##_z, r##_y, r##_x)); \
     const V r = of_d(r##_z)
 #define SQRT64_(r, a, rm) \
-    IN_MODE(rm, SF_NEAREST_EVEN); \
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
     const double r##_x = d_of(a); \
     FALLBACK(r##_x >= 0 && r##_x <= DBL_MAX); \
-    const V r = of_d(__builtin_sqrt(r##_x))
+    const double r##_z = __builtin_sqrt(r##_x); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_mul64(r##_z, r##_z, r##_x)); \
+    const V r = of_d(r##_z)
 #define FMA64_(r, a, b, c, rm) \
-    NEVER(r, a, b, c, rm)
+    FALLBACK((rm) == SF_NEAREST_EVEN); \
+    const double r##_z = fma(d_of(a), d_of(b), d_of(c)); /* rounds once, by the C standard */ \
+    FALLBACK(fabs(r##_z) <= DBL_MAX && fabs(r##_z) > DBL_MIN); \
+    FALLBACK((h->fflags & SF_INEXACT) || exact_fma64(d_of(a), d_of(b), d_of(c), r##_z)); \
+    const V r = of_d(r##_z)
 #define MIN64_(r, a, b) \
     const double r##_x = d_of(a), r##_y = d_of(b); \
     FALLBACK(r##_x < r##_y || r##_y < r##_x); /* zeroes differ by sign */ \

@@ -8,7 +8,8 @@
 
 enum { REGS_X = 0, REGS_PC = 32, REGS_F = 33, REGS_CSR = 65 };
 
-static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number, const char *doc)
+static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number,
+                    const char *doc)
 {
     *r = (struct cpu_reg){ .name = name, .group = group, .bits = (u16)bits, .number = number, .doc = doc };
 }
@@ -26,7 +27,8 @@ static const struct cpu_reg *make_regs(struct hart *h)
     add_reg(&r[n++], "pc", "general", h->config.xlen, 32, "address of the next instruction");
     if (riscv_has(h, RV_F))
         for (unsigned k = 0; k < 32; k++)
-            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k, arena_printf(e->arena, "f%u", k));
+            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k,
+                    arena_printf(e->arena, "f%u", k));
     e->first_csr = n;
     for (size_t k = 0; k < n_csr; k++)
         r[n++] = csr[k];
@@ -131,7 +133,10 @@ static void set_irq(struct cpu *c, u32 line, bool level)
 {
     struct hart *h = hart_of(c);
     u64 bit = (u64)1 << (line & 63);
-    h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
+    if (line == 1) /* SSIP is set by an edge (ACLINT's SSWI) and cleared by software: not a level (Privileged, 10.1.3) */
+        h->mip_soft |= level ? bit : 0;
+    else
+        h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
     h->engine->look = h->engine->leave = true;
 }
 

@@ -253,7 +253,8 @@ static void test_frame_pointer(void)
 /* The same run to the end, with stops and without, is the same machine. */
 static void test_same_state(void)
 {
-    static const char *const busy[] = { "b recurse", "c", "n", "s", "si 7", "watch counter", "c", "c", "finish", "delete", "c" };
+    static const char *const busy[] = { "b recurse", "c", "n", "s", "si 7", "watch counter", "c", "c", "finish",
+                                       "delete", "c" };
     char quiet[64], stopped[64];
     CU_ASSERT_TRUE_FATAL(guest_compile(&g, 64, "-O1") && guest_start(&g, 64, 2));
     say(&g, "c");
@@ -318,7 +319,8 @@ static void test_garbage(void)
     char line[80], deep[5000];
     CU_ASSERT_TRUE_FATAL(guest_compile(&g, 64, "-O0") && guest_start(&g, 64, 1));
     for (unsigned i = 0; i < 4000; i++) {
-        static const char *const heads[] = { "p ", "x/", "b ", "info ", "list ", "ptype ", "watch ", "display ", "printf \"%", "" };
+        static const char *const heads[] = { "p ", "x/", "b ", "info ", "list ", "ptype ", "watch ", "display ",
+                                            "printf \"%", "" };
         size_t n = 0;
         for (const char *h = heads[i % ARRAY_LEN(heads)]; *h; h++)
             line[n++] = *h;
@@ -346,6 +348,8 @@ static void test_garbage(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(say(&g, deep), "nested more than"));
     say(&g, "delete");
     CU_ASSERT_PTR_NOT_NULL(strstr(say(&g, "p 2+2"), "= 4"));
+    g.d->interrupted = 1; /* as after Ctrl-C: what is typed next is not cut short */
+    CU_ASSERT_PTR_NOT_NULL(strstr(say(&g, "bt"), "#0"));
     guest_end(&g);
 }
 

@@ -121,9 +121,11 @@ static void test_not_elf(void)
 static void ask_everything(struct guest *h)
 {
     static const char *const lines[] = {
-        "bt", "info locals", "info args", "info frame", "p nodes", "p *nodes[0].next", "ptype struct node", "ptype nodes",
+        "bt", "info locals", "info args", "info frame", "p nodes", "p *nodes[0].next", "ptype struct node",
+        "ptype nodes",
         "whatis main", "p table", "p matrix", "info line recurse", "b guest.c:54", "b inlined", "info symbol main",
-        "list main", "disas main", "info source", "p sizeof(struct node)", "p here", "p &nodes[1].at", "p nodes[0].byte",
+        "list main", "disas main", "info source", "p sizeof(struct node)", "p here", "p &nodes[1].at",
+        "p nodes[0].byte",
         "info functions", "delete",
     };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
