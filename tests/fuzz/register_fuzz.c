@@ -107,8 +107,9 @@ static u64 one_run(u64 number)
     struct char_port chr = { .write = char_write, .id = "c" }, serial = { .write = char_write, .id = "s" };
     struct prop_value drive = { "drive", "d", NULL }, netdev = { "netdev", "n", NULL }, chardev = { "chardev", "c", NULL };
     struct prop_value modern = { "virtio-mmio.force-legacy", number & 1 ? "off" : "on", NULL };
+    static const u8 park[] = { 0x73, 0x00, 0x50, 0x10, 0x6f, 0xf0, 0xdf, 0xff }; /* wfi; j . - 4 */
     struct machine_config c = { .board = "virt", .board_props = number & 2 ? "aclint=on" : "", .xlen = 64, .cpus = 2, .seed = number,
-                                .ram_size = RAM_BYTES, .serial = { &serial }, .globals = &modern,
+                                .ram_size = RAM_BYTES, .kernel = { "park", park, sizeof park }, .serial = { &serial }, .globals = &modern,
                                 .drives = { &disk->port }, .n_drives = 1, .nets = { &net }, .n_nets = 1,
                                 .chars = { &chr }, .n_chars = 1, .n_devices = 4 };
     c.device[0].cls = &virtio_blk_class;
