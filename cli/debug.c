@@ -24,11 +24,12 @@ static enum machine_stop interrupted(struct session *s, const struct host_result
     s->debugger->interrupted = 1;
     if (r->request == HOST_QUIT || (r->request == HOST_SIGNAL && r->signal != SIGINT))
         s->debugger->quit = true;
-    if (!s->o->debugging && r->request != HOST_ASKED) /* the debugger is the monitor's: session_run() ends */
+    if (!s->o->debug && r->request != HOST_ASKED) /* the debugger is the monitor's: session_run() ends */
         host_loop_request(s->loop, r->request, r->signal);
     return MACHINE_REACHED;
 }
 
+/* Through the host loop, so that console, disks and network live while the machine runs. */
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
@@ -41,7 +42,7 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
-            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit && s->o->debugging)
+            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit && s->o->debug)
                 end_at_limit(s, limit);
             return r.machine;
         }

@@ -65,7 +65,8 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
                        int argc, char **argv)
 {
     struct arena *arena = arena_new();
-    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status };
+    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status,
+                         .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
     if (parsed != OPTIONS_RUN)
@@ -77,7 +78,6 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
     if (usage_status == EXIT_USAGE)
         o.xlen = choose_xlen(&o);
     o.snapshot = o.snapshot || o.record;
-    o.debugging = face == FACE_DEBUG;
     struct session *s = xcalloc(1, sizeof *s);
     struct err e = { "" };
     s->want_hashes = o.record != NULL;

@@ -134,7 +134,7 @@ static int replay(const char *path, int argc, char **argv, const struct buf *fil
     o.snapshot = true;
     o.start_stopped = false;
     o.gdb = NULL;
-    o.debugging = o.n_commands || o.batch;
+    o.debug = o.n_commands || o.batch;
     o.rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
     s->want_hashes = s->replay = true;
     if (!session_open(s, &o, &e) || !same_images(s, config, &e) || !replayer_new(s->m, file->data, file->len, &e))

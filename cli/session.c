@@ -200,10 +200,7 @@ static bool open_chars(struct session *s, struct err *e)
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
     bool implied = !n && !o->nodefaults && (o->nographic || !o->display_none);
-    if (implied && o->debugging) { /* Ctrl-C is the debugger's */
-        serials[0] = "stdio";
-        n = 1;
-    } else if (implied && !o->monitor) {
+    if (implied && (!o->monitor || o->debug)) {
         serials[0] = "mon:stdio";
         n = 1;
     } else if (implied) {
@@ -213,7 +210,7 @@ static bool open_chars(struct session *s, struct err *e)
     for (unsigned i = 0; i < n; i++) {
         if (!strcmp(serials[i], "none"))
             continue;
-        if (o->debugging && !strcmp(serials[i], "mon:stdio"))
+        if (o->debug && !strcmp(serials[i], "mon:stdio"))
             serials[i] = "stdio"; /* Ctrl-C leads to the debugger, which is the monitor */
         char id[16];
         snprintf(id, sizeof id, "serial%u", i);
@@ -235,9 +232,9 @@ static bool open_monitor(struct session *s, struct err *e)
 {
     const char *spec = s->o->monitor;
     struct host_char *c = NULL;
-    if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debugging && !strcmp(spec, "stdio"))))
+    if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debug && !strcmp(spec, "stdio"))))
         return true;
-    if (s->o->debugging && spec)
+    if (s->o->debug && spec)
         return err_set(e, "-monitor %s: 'orrery debug' is the monitor; leave it out", spec);
     if (spec) {
         c = open_char(s, spec, "monitor", e);
@@ -480,9 +477,9 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
-    if (o->debugging && o->gdb)
+    if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
-    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debugging;
+    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
     for (unsigned i = 0; i < o->n_drives && !program; i++)
         program = prop(&o->drives[i], "if") && !strcmp(prop(&o->drives[i], "if"), "pflash");
     if (!program && !s->mc.bios.size)
@@ -526,7 +523,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !s->gdb && !s->monitor && !o->debugging)
+    if (s->paused && !s->gdb && !s->monitor && !o->debug)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;

@@ -84,8 +84,8 @@ static bool check_board_props(struct machine *m, struct err *e)
         for (; p && p->name && strcmp(p->name, v->name); p++)
             suggest(v->name, p->name, &best, &score);
         if (!p || !p->name)
-            return err_set(e, "machine '%s' has no property '%s'%s%s%s", m->board->name, v->name, best ? " (did you mean '" : "",
-                           best ? best : "", best ? "'?)" : "");
+            return err_set(e, "machine '%s' has no property '%s'%s%s%s", m->board->name, v->name,
+                           best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
     }
     return true;
 }
@@ -155,11 +155,14 @@ static bool resolve_ports(struct machine *m, struct device *d, struct err *e)
         if (!id)
             continue;
         if (p->kind == PROP_DRIVE && !(d->drive = find_port((void *const *)c->drives, c->n_drives, block_id, id)))
-            return err_set(e, "device '%s': there is no drive '%s'; define it with -drive id=%s,file=...", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no drive '%s'; define it with -drive id=%s,file=...", d->cls->name,
+                           id, id);
         if (p->kind == PROP_NETDEV && !(d->net = find_port((void *const *)c->nets, c->n_nets, net_id, id)))
-            return err_set(e, "device '%s': there is no netdev '%s'; define it with -netdev user,id=%s", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no netdev '%s'; define it with -netdev user,id=%s", d->cls->name,
+                           id, id);
         if (p->kind == PROP_CHARDEV && !(d->chr = find_port((void *const *)c->chars, c->n_chars, char_id, id)))
-            return err_set(e, "device '%s': there is no chardev '%s'; define it with -chardev stdio,id=%s", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no chardev '%s'; define it with -chardev stdio,id=%s",
+                           d->cls->name, id, id);
     }
     return true;
 }
@@ -243,7 +246,8 @@ static struct device *virtio_slot(struct machine *m, const struct device_class *
             return err_set(e, "bus '%s' already holds a %s", bus, d->child->cls->name), NULL;
     }
     if (!found)
-        err_set(e, bus ? "device '%s': there is no bus '%s'" : "device '%s': no virtio slot is left on this machine", cls->name, bus);
+        err_set(e, bus ? "device '%s': there is no bus '%s'" : "device '%s': no virtio slot is left on this machine",
+                cls->name, bus);
     return found;
 }
 

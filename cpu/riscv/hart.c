@@ -180,9 +180,9 @@ static void describe(const struct cpu *c, struct buf *out)
 #define H(member) STATE(struct hart, member)
 #define HA(member) STATE_ARRAY(struct hart, member)
 static const struct state_field state[] = {
-    { "retired", offsetof(struct hart, cpu.retired), 8, 1 },
-    { "idle", offsetof(struct hart, cpu.idle), sizeof(bool), 1 },
-    { "x", offsetof(struct hart, x), 8, 32 }, /* x[32] is a sink, not state */
+    { "retired", offsetof(struct hart, cpu.retired), 8, 1, false },
+    { "idle", offsetof(struct hart, cpu.idle), sizeof(bool), 1, true },
+    { "x", offsetof(struct hart, x), 8, 32, false }, /* x[32] is a sink, not state */
     HA(f), H(pc), H(priv), H(frm), H(fflags), H(lr_valid), H(lr_addr),
     H(mstatus), H(mie), H(mip_soft), H(mip_wires),
     H(medeleg), H(mideleg), H(mtvec), H(mepc), H(mcause), H(mtval), H(mscratch), H(mcounteren), H(mcountinhibit),

@@ -27,7 +27,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
 
-say() { printf '== %s\n' "$*"; }
+started=$(date +%s)
+say() { printf '== %s (%d s)\n' "$*" $(($(date +%s) - started)); }
 ok() { checked=$((checked + 1)); printf 'ok: %s\n' "$*"; }
 bad() { checked=$((checked + 1)); failed=$((failed + 1)); printf 'FAILED: %s\n' "$*"; }
 check() { # WHAT COMMAND...: the command succeeds
@@ -45,7 +46,7 @@ need() { # PROGRAM PACKAGE
   command -v "$1" >/dev/null 2>&1 || skip "$1 is not installed (Debian package $2)"
 }
 finish() {
-  echo "$name: $checked checked, $failed failed"
+  echo "$name: $checked checked, $failed failed, $(($(date +%s) - started)) s"
   [ "$failed" = 0 ] && [ "$checked" -gt 0 ] && { rm -rf "$work"; exit 0; }
   exit 1
 }

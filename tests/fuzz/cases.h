@@ -98,15 +98,15 @@ static inline int cases_main(const char *name, int argc, char **argv, void (*run
         } else if (now - moved > CASE_HANGS_AFTER) {
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
-            fprintf(stderr, "%s: hangs in case %llu; repeat it with: %s 60 %llu 1\n", name, (unsigned long long)sh->number,
-                    argv[0], (unsigned long long)sh->number);
+            fprintf(stderr, "%s: hangs in case %llu; repeat it with: %s 60 %llu 1\n", name,
+                    (unsigned long long)sh->number, argv[0], (unsigned long long)sh->number);
             return 1;
         }
         usleep(10000);
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-        fprintf(stderr, "%s: failed in case %llu; repeat it with: %s 60 %llu 1\n", name, (unsigned long long)sh->number, argv[0],
-                (unsigned long long)sh->number);
+        fprintf(stderr, "%s: failed in case %llu; repeat it with: %s 60 %llu 1\n", name, (unsigned long long)sh->number,
+                argv[0], (unsigned long long)sh->number);
         return 1;
     }
     printf("%s: %llu cases from %llu on, %.1f s\n", name, (unsigned long long)sh->done, (unsigned long long)seed,

@@ -1,30 +1,33 @@
-/* Command lines nobody would type: options in any order with values of others, cut, doubled, far too long, of any bytes.
- * The parser answers run, done or bad; it touches nothing outside. */
+/* Command lines nobody would type: options in any order with values of others, cut, doubled, far too long, of any
+ * bytes. The parser answers run, done or bad; it touches nothing outside. */
 #include "cli/options.h"
 #include "tests/fuzz/cases.h"
 
 static const char *const words[] = {
-    "-machine", "-M", "-cpu", "-smp", "-m", "-bios", "-kernel", "-initrd", "-append", "-dtb", "-drive", "-device", "-netdev",
-    "-chardev", "-object", "-serial", "-monitor", "-global", "-nographic", "-display", "-nodefaults", "-snapshot", "-S", "-s",
-    "-gdb", "-no-reboot", "-no-shutdown", "-semihosting", "-semihosting-config", "-d", "-D", "-pidfile", "-rtc", "-icount",
-    "-accel", "-record", "-load", "-save", "-trace", "-state-hash", "-hash-every", "-stop-at", "-max-instructions", "-ex",
-    "-x", "-batch", "-quantum", "-seed", "-timing", "-pace", "-net", "-nic", "-vga", "-usb", "-hda", "-disk", "-help", "-h",
-    "-version", "--help", "-k", "-name", "-uuid", "-boot", "-qmp", "-mon", "-audiodev", "-fsdev", "-loadvm", "--", "-", "---",
-    "--cpu=rv64", "--m=128M", "--kernel=", "kernel.elf", "", "-singlestep", "-no-acpi", "-enable-kvm", "-parallel", "-daemonize",
+    "-machine", "-M", "-cpu", "-smp", "-m", "-bios", "-kernel", "-initrd", "-append", "-dtb", "-drive", "-device",
+    "-netdev", "-chardev", "-object", "-serial", "-monitor", "-global", "-nographic", "-display", "-nodefaults",
+    "-snapshot", "-S", "-s", "-gdb", "-no-reboot", "-no-shutdown", "-semihosting", "-semihosting-config", "-d", "-D",
+    "-pidfile", "-rtc", "-icount", "-accel", "-record", "-load", "-save", "-trace", "-state-hash", "-hash-every",
+    "-stop-at", "-max-instructions", "-ex", "-x", "-batch", "-quantum", "-seed", "-timing", "-pace", "-net", "-nic",
+    "-vga", "-usb", "-hda", "-disk", "-help", "-h", "-version", "--help", "-k", "-name", "-uuid", "-boot", "-qmp",
+    "-mon", "-audiodev", "-fsdev", "-loadvm", "--", "-", "---", "--cpu=rv64", "--m=128M", "--kernel=", "kernel.elf",
+    "", "-singlestep", "-no-acpi", "-enable-kvm", "-parallel", "-daemonize",
 };
 static const char *const values[] = {
-    "virt", "virt,aclint=on", "bare-rv32", "virt,dumpdtb=x.dtb", "virt,quantum=100", "virt,,", ",", "=", "a=b,c", "a=b,c=d,e=",
-    "rv64", "rv64,zba=off,sv48=on", "rv32,pmp=64", "max", "sifive-u54", "rv64,", "rv64,=", "4", "4,cores=2,threads=2", "cpus=3",
-    "sockets=99999999999999999999", "0", "-1", "128M", "2G", "16E", "99999999999999999999T", "0x10", "1e9", "512k", "size=1G,slots=2",
-    "file=a.qcow2,if=virtio,id=hd0", "if=pflash,unit=1,format=raw,file=b", "file=a,,b", "virtio-blk-device,drive=hd0",
+    "virt", "virt,aclint=on", "bare-rv32", "virt,dumpdtb=x.dtb", "virt,quantum=100", "virt,,", ",", "=", "a=b,c",
+    "a=b,c=d,e=", "rv64", "rv64,zba=off,sv48=on", "rv32,pmp=64", "max", "sifive-u54", "rv64,", "rv64,=", "4",
+    "4,cores=2,threads=2", "cpus=3", "sockets=99999999999999999999", "0", "-1", "128M", "2G", "16E",
+    "99999999999999999999T", "0x10", "1e9", "512k", "size=1G,slots=2", "file=a.qcow2,if=virtio,id=hd0",
+    "if=pflash,unit=1,format=raw,file=b", "file=a,,b", "virtio-blk-device,drive=hd0",
     "virtio-net-device,netdev=n0,mac=52:54:00:12:34:56", "loader,file=x,addr=0x80000000,cpu-num=0,force-raw=on",
-    "loader,addr=1,data=2,data-len=99", "user,id=n0,hostfwd=tcp::2222-:22", "stdio", "mon:stdio", "none", "null", "pty",
-    "file:x", "tcp::1234,server,nowait", "unix:/x,server=on", "telnet:localhost:1,server", "stdio,id=c0,mux=on,signal=off",
-    "rng-random,id=r0", "virtio-mmio.force-legacy=false", "virtio-mmio", ".=", "a.b", "base=2026-01-01T00:00:00,clock=vm",
-    "base=utc", "base=localtime", "base=9999999999999-13-45", "base=", "shift=auto", "help", "?", "in_asm,int,cpu",
-    "instructions:x", "spike:t.log", "cycles:y", "nothing:z", ":", "enable=on,target=native,arg=a", "interp", "tcg,thread=multi",
-    "kvm", "picorv32", "ibex", "realtime", "none", "real", "%s%n%s%n%d", "\xff\xfe", "console=ttyS0 root=/dev/vda", "18446744073709551615",
-    "18446744073709551616", "=,=,=,=,", "driver=virtio-rng-device,bus=virtio-mmio-bus.0", "once,twice,once", "id=", "on", "off",
+    "loader,addr=1,data=2,data-len=99", "user,id=n0,hostfwd=tcp::2222-:22", "stdio", "mon:stdio", "none", "null",
+    "pty", "file:x", "tcp::1234,server,nowait", "unix:/x,server=on", "telnet:localhost:1,server",
+    "stdio,id=c0,mux=on,signal=off", "rng-random,id=r0", "virtio-mmio.force-legacy=false", "virtio-mmio", ".=", "a.b",
+    "base=2026-01-01T00:00:00,clock=vm", "base=utc", "base=localtime", "base=9999999999999-13-45", "base=",
+    "shift=auto", "help", "?", "in_asm,int,cpu", "instructions:x", "spike:t.log", "cycles:y", "nothing:z", ":",
+    "enable=on,target=native,arg=a", "interp", "tcg,thread=multi", "kvm", "picorv32", "ibex", "realtime", "none",
+    "real", "%s%n%s%n%d", "\xff\xfe", "console=ttyS0 root=/dev/vda", "18446744073709551615", "18446744073709551616",
+    "=,=,=,=,", "driver=virtio-rng-device,bus=virtio-mmio-bus.0", "once,twice,once", "id=", "on", "off",
 };
 
 static char *copy_of(const char *s)
@@ -77,7 +80,8 @@ static void run_case(u64 number)
                 argv[i] = one_in(&rng, 4) ? word(&rng) : copy_of(values[any(&rng, ARRAY_LEN(values))]);
             }
         }
-        struct options o = { .arena = arena_new(), .program = "orrery", .xlen = one_in(&rng, 2) ? 32 : 64, .usage_status = 2 };
+        struct options o = { .arena = arena_new(), .program = "orrery", .xlen = one_in(&rng, 2) ? 32 : 64,
+                             .usage_status = 2 };
         switch (options_parse(&o, argc, argv)) {
         case OPTIONS_RUN:
             if (!o.machine || !o.machine_props || o.cpus < 1 || o.cpus > 8 || (o.xlen != 32 && o.xlen != 64))

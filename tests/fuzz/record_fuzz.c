@@ -1,4 +1,5 @@
-/* Recordings, changed: the replay ends, says why, or goes on without what was damaged; it never tears the machine apart. */
+/* Recordings, changed: the replay ends, says why, or goes on without what was damaged; it never tears the machine
+ * apart. */
 #include "machine/record.h"
 #include "tests/fuzz/cases.h"
 #include "tests/machine/guest.h"

@@ -1,6 +1,6 @@
-/* Snapshots of a real machine, changed: in single bytes, in numbers, in chunks left out, doubled, exchanged, cut. Whatever
- * machine_load() says, the machine goes on: unchanged when it refused, and otherwise until it has run on for a while; and
- * afterwards the good snapshot brings it back. */
+/* Snapshots of a real machine, changed: in single bytes, in numbers, in chunks left out, doubled, exchanged, cut.
+ * Whatever machine_load() says, the machine goes on: unchanged when it refused, and otherwise until it has run on for a
+ * while; and afterwards the good snapshot brings it back. */
 #include "tests/fuzz/cases.h"
 #include "tests/machine/guest.h"
 
