@@ -514,7 +514,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.every = o->hash_every;
     s->m->hashes.next = o->hash_every;
     s->m->hashes.report = report_hash;
-    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume, .step = session_step, .read_file = debugger_read_file,
+    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
+                                  .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load };
     s->debugger = debugger_new(s->m, &host);
     if (!session_log(s, e) || !open_traces(s, e) || !open_monitor(s, e))
