@@ -225,19 +225,19 @@ bool monitor_serve(struct monitor *mon)
     return true;
 }
 
-void monitor_stopped(struct monitor *mon)
+bool monitor_stopped(struct monitor *mon, enum machine_stop why)
 {
     struct debugger *d = mon->s->debugger;
     struct buf out = { 0 };
     struct buf *outer = d->capture;
     d->capture = &out;
-    say(mon, "\n");
-    debugger_changed(d);
-    debugger_show_position(d);
+    bool stop = run_stopped(d, why);
     d->capture = outer;
     write_bytes(mon, out.data, out.len);
     buf_free(&out);
-    prompt(mon);
+    if (stop)
+        prompt(mon);
+    return stop;
 }
 
 static void on_bytes(void *opaque, const u8 *bytes, size_t n)

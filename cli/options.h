@@ -22,6 +22,7 @@ struct options {
     const char *program;  /* argv[0]'s last part */
     unsigned xlen;
     int usage_status;     /* exit status for usage errors: 1 as QEMU's, 2 on our own face */
+    bool debug;           /* the debugger has the terminal while the machine is stopped */
 
     const char *machine;  /* board name */
     const char *machine_props; /* the rest of -machine; "" if none */
