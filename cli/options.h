@@ -22,7 +22,6 @@ struct options {
     const char *program;  /* argv[0]'s last part */
     unsigned xlen;
     int usage_status;     /* exit status for usage errors: 1 as QEMU's, 2 on our own face */
-    bool debug;           /* the debugger has the terminal while the machine is stopped */
 
     const char *machine;  /* board name */
     const char *machine_props; /* the rest of -machine; "" if none */
@@ -53,6 +52,7 @@ struct options {
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     enum pace pace;
     bool batch;
+    bool debug; /* the debugger has the terminal while the machine is stopped */
     struct {
         const char *text;
         bool file;
