@@ -9,7 +9,7 @@
 #include "machine/machine.h"
 #include "trace/trace.h"
 
-/* Exit statuses that stay (docs/cli.md). */
+/* Exit statuses that stay (docs/user/command-line.md). */
 enum { EXIT_PASS = 0, EXIT_USAGE = 2, EXIT_PANIC = 3, EXIT_LIMIT = 4, EXIT_DIVERGED = 6 };
 
 struct session_image {
