@@ -615,6 +615,8 @@ int session_run(struct session *s)
         if (r.machine == MACHINE_SEMIHOST) {
             if (!session_semihost(s, s->m->stop.cpu, &status))
                 continue;
+            if (s->m->replayer && replayer_stopped(s->m->replayer, s->m, MACHINE_SEMIHOST) == MACHINE_DIVERGED)
+                status = session_status(s, MACHINE_DIVERGED);
             break;
         }
         if (gdb_server_stopped(s, &r))
