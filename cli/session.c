@@ -585,14 +585,11 @@ int session_run(struct session *s)
     struct host_run_options run = { .pacing = o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = o->stop_at < o->max_instructions ? o->stop_at : o->max_instructions };
     int status = EXIT_PASS;
-    bool quit = false;
     for (;;) {
         int signal = 0;
         enum host_request request = host_loop_take_request(s->loop, &signal);
-        if (request == HOST_QUIT) {
-            quit = true;
+        if (request == HOST_QUIT)
             break;
-        }
         if (request == HOST_SIGNAL) {
             status = 128 + signal;
             break;
@@ -619,6 +616,8 @@ int session_run(struct session *s)
         if (r.machine == MACHINE_SEMIHOST) {
             if (!session_semihost(s, s->m->stop.cpu, &status))
                 continue;
+            if (s->m->replayer && replayer_stopped(s->m->replayer, s->m, MACHINE_SEMIHOST) == MACHINE_DIVERGED)
+                status = session_status(s, MACHINE_DIVERGED);
             break;
         }
         if (gdb_server_stopped(s, &r))
@@ -641,10 +640,6 @@ int session_run(struct session *s)
         status = session_status(s, r.machine);
         break;
     }
-    /* Ctrl-A x and signals end a replay anywhere; a guest must end where it did. */
-    bool ended = status < 128 && !quit;
-    if (ended && machine_position(s->m) < run.until && replayer_guest_ended(s->m) == MACHINE_DIVERGED)
-        status = session_status(s, MACHINE_DIVERGED);
     gdb_server_ended(s, status);
     return session_finish(s) ? status : 1;
 }
