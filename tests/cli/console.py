@@ -74,7 +74,11 @@ t.send('quit\r'); t.end(0)
 t = Term('run', *E, '-serial', 'null', '-monitor', 'stdio')
 t.want('(orrery) '); t.send('system_powerdown\r'); t.end(0)
 t = Term('run', '-bios', 'none', TEACH, '-no-shutdown', '-serial', 'null', '-monitor', 'stdio')
-t.want('(orrery) '); time.sleep(1)
+t.want('(orrery) ')
+for i in range(int(20 * SLOW)):
+    if 'paused' in t.say('info status'):
+        break
+    time.sleep(0.25)
 has('-no-shutdown', t.say('info status'), 'paused')
 t.send('quit\r'); t.end(0)
 
