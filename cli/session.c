@@ -585,11 +585,14 @@ int session_run(struct session *s)
     struct host_run_options run = { .pacing = o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = o->stop_at < o->max_instructions ? o->stop_at : o->max_instructions };
     int status = EXIT_PASS;
+    bool quit = false;
     for (;;) {
         int signal = 0;
         enum host_request request = host_loop_take_request(s->loop, &signal);
-        if (request == HOST_QUIT)
+        if (request == HOST_QUIT) {
+            quit = true;
             break;
+        }
         if (request == HOST_SIGNAL) {
             status = 128 + signal;
             break;
@@ -638,6 +641,10 @@ int session_run(struct session *s)
         status = session_status(s, r.machine);
         break;
     }
+    /* Ctrl-A x and signals end a replay anywhere; a guest must end where it did. */
+    bool ended = status < 128 && !quit;
+    if (ended && machine_position(s->m) < run.until && replayer_guest_ended(s->m) == MACHINE_DIVERGED)
+        status = session_status(s, MACHINE_DIVERGED);
     gdb_server_ended(s, status);
     return session_finish(s) ? status : 1;
 }

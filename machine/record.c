@@ -274,3 +274,17 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
     load_next(r);
     return MACHINE_REACHED;
 }
+
+enum machine_stop replayer_guest_ended(struct machine *m)
+{
+    struct replayer *r = m->replayer;
+    if (!r || !r->kind)
+        return MACHINE_REACHED;
+    if (r->kind == 'E' && r->position == m->clock.now)
+        return replayer_step(r, m) == MACHINE_DIVERGED ? MACHINE_DIVERGED : MACHINE_REACHED;
+    snprintf(m->stop.text, sizeof m->stop.text,
+             "the replay differs from the recording at position %" PRIu64 ": the guest ended there, and the recording goes on to %" PRIu64
+             " (equal up to %" PRIu64 ")",
+             m->clock.now, r->end == CLOCK_NEVER ? r->position : r->end, r->last_equal);
+    return MACHINE_DIVERGED;
+}

@@ -28,6 +28,9 @@ char *recording_config(const u8 *data, size_t size, struct err *e);
 struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, struct err *e);
 u64 replayer_next(const struct replayer *r);
 enum machine_stop replayer_step(struct replayer *r, struct machine *m); /* what is due now */
+/* The guest ended itself: was that the recording's end, and in the same state? MACHINE_DIVERGED (stop.text says how),
+ * or MACHINE_REACHED, also when nothing is replayed. */
+enum machine_stop replayer_guest_ended(struct machine *m);
 u64 replayer_end(const struct replayer *r); /* position of the end; CLOCK_NEVER when the recording was cut off */
 
 #endif
