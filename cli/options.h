@@ -53,7 +53,6 @@ struct options {
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     enum pace pace;
     bool batch;
-    bool debug; /* the debugger has the terminal while the machine is stopped */
     struct {
         const char *text;
         bool file;
