@@ -116,7 +116,7 @@ static bool boot(struct machine *m, struct err *e)
     struct buf dtb = { 0 };
     bool ok = make_device_tree(m, &b, &dtb, e) && riscv_boot_finish(&b, dtb.data, dtb.len, e);
     /* A guest may reset as often as it likes: nothing new is kept each time. */
-    if (m->dtb.size != dtb.len || memcmp(m->dtb.data, dtb.data, dtb.len))
+    if (ok && (m->dtb.size != dtb.len || memcmp(m->dtb.data, dtb.data, dtb.len)))
         m->dtb = (struct blob){ "device tree", arena_memdup(m->arena, dtb.data, dtb.len), dtb.len };
     buf_free(&dtb);
     for (unsigned i = 0; ok && i < m->n_cpus; i++)
