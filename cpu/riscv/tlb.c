@@ -354,7 +354,7 @@ bool rv_cbo(RV_ARGS, u64 va, bool zero)
     u64 old = load_le(w.host, 8);
     memset(w.host, 0, RISCV_CBO_BLOCK);
     stored(h, ctx, block, RISCV_CBO_BLOCK, &w);
-    seen(h, block, w.pa, 64, CPU_WRITE, old, 0);
+    seen(h, block, w.pa, RISCV_CBO_BLOCK, CPU_WRITE, old, 0);
     return true;
 }
 
