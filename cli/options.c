@@ -9,6 +9,7 @@
 #include "base/suggest.h"
 #include "cpu/riscv/riscv.h"
 #include "cpu/timing/timing.h"
+#include "jit/jit.h"
 #include "machine/board.h"
 #include "machine/build.h"
 #include "trace/trace.h"
@@ -197,13 +198,41 @@ static enum options_result on_quantum(struct options *o, const char *arg, struct
 static enum options_result on_accel(struct options *o, const char *arg, struct err *e)
 {
     if (is_query(arg)) {
-        printf("Accelerators supported:\ninterp\n");
+        printf("Accelerators supported:\ninterp (default)\njit[,tier=1][,threshold=N]  host code for blocks entered N times (default %u); not yet the default\n",
+               JIT_THRESHOLD);
         return OPTIONS_DONE;
     }
     size_t n = strcspn(arg, ",");
-    if ((n == 6 && !strncmp(arg, "interp", 6)) || (n == 3 && !strncmp(arg, "tcg", 3)))
+    if ((n == 6 && !strncmp(arg, "interp", 6)) || (n == 3 && !strncmp(arg, "tcg", 3))) {
+        o->jit = false;
         return OPTIONS_RUN;
-    return err_set(e, "'%.*s' is not supported; the interpreter is '-accel interp'", (int)n, arg), OPTIONS_BAD;
+    }
+    if (n != 3 || strncmp(arg, "jit", 3))
+        return err_set(e, "'%.*s' is not supported; there are '-accel interp' and '-accel jit'", (int)n, arg), OPTIONS_BAD;
+    o->jit = true;
+    for (struct prop_value *p = arg[n] ? props_parse(o->arena, arg + n + 1, e) : NULL; p; p = p->next) {
+        u64 v;
+        if (!strcmp(p->name, "tier") || !strcmp(p->name, "threshold")) {
+            if (!parse_number(p->text, &v, e))
+                return OPTIONS_BAD;
+            if (*p->name == 't' && p->name[1] == 'i' && v != 1)
+                return err_set(e, "tier=%s is not there; tier=1 compiles blocks", p->text), OPTIONS_BAD;
+            if (p->name[1] == 'h' && !v)
+                return err_set(e, "threshold takes a number above 0"), OPTIONS_BAD;
+            if (p->name[1] == 'h')
+                o->jit_threshold = v;
+        } else {
+            return err_set(e, "-accel jit has tier= and threshold=, not '%s'", p->name), OPTIONS_BAD;
+        }
+    }
+    return OPTIONS_RUN;
+}
+
+static enum options_result on_code_cache(struct options *o, const char *arg, struct err *e)
+{
+    if (!parse_size(arg, (u64)1 << 20, &o->code_cache, e))
+        return OPTIONS_BAD;
+    return OK_IF(o->code_cache <= (u64)1 << 30 || err_set(e, "a code cache has at most 1G"));
 }
 
 static enum options_result on_display(struct options *o, const char *arg, struct err *e)
@@ -563,7 +592,8 @@ static const struct option_row {
     { "rtc", NULL, "base=utc|localtime|DATE", on_rtc, "date at the start (default: 2026-01-01, the same in every run)" },
     { "semihosting", NULL, NULL, on_semihosting, "serve semihosting calls" },
     { "semihosting-config", NULL, "enable=on[,...]", on_semihosting, NULL },
-    { "accel", NULL, "interp", on_accel, "how instructions are executed; '?' lists" },
+    { "accel", NULL, "interp|jit[,...]", on_accel, "how instructions are executed; '?' lists" },
+    { "code-cache", NULL, "SIZE", on_code_cache, "host memory for the JIT's code, all harts together (default 16M)" },
     { "pidfile", NULL, "FILE", on_pidfile, "write the process number there" },
     { "name", NULL, "TEXT", on_ignored, NULL },
     { "k", NULL, "LAYOUT", on_ignored, NULL },

@@ -69,6 +69,8 @@ void rv_blocks_flush(struct riscv_engine *e)
     e->code_used = 0;
     e->want = NULL;
     rv_jumps_flush(e); /* the fetch entries too: they are of the same generation */
+    if (e->tier)
+        e->tier->flushed(e->tier);
     e->count.flushes++;
 }
 
@@ -282,6 +284,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
             return NULL;
         add_straddling(&b, offset, bits);
     } else {
+        if (e->tier)
+            add(&b, rv_h_hot, offset);
         add_run(&b, p->host, offset, RV_BLOCK_MAX);
         fuse(&b);
     }
