@@ -27,7 +27,8 @@ struct arena {
 
 static void out_of_memory(size_t bytes)
 {
-    fprintf(stderr, "orrery: the host has no %zu bytes of memory left; close other programs or give the guest less with -m\n",
+    fprintf(stderr,
+            "orrery: the host has no %zu bytes of memory left; close other programs or give the guest less with -m\n",
             bytes);
     exit(1);
 }

@@ -145,7 +145,8 @@ bool clock_load(struct clock *c, struct reader *in, struct err *e)
     for (const struct timer *t = c->timers; t; t = t->next)
         known++;
     if (n != known)
-        return err_set(e, "it holds %llu timers where this machine has %llu", (unsigned long long)n, (unsigned long long)known);
+        return err_set(e, "it holds %llu timers where this machine has %llu", (unsigned long long)n,
+                       (unsigned long long)known);
     while (n-- && !in->bad) {
         char owner[128], name[64];
         reader_str(in, owner, sizeof owner);

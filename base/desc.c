@@ -68,7 +68,8 @@ static const struct state_field *find(const struct state_field *fields, const ch
 }
 
 /* One pass over the stored fields; writes into base only when `store`. `seen` has a byte for each field, or is NULL. */
-static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, u8 *seen, struct err *e)
+static bool load_pass(const struct state_field *fields, void *base, struct reader *in, bool store, u8 *seen,
+                      struct err *e)
 {
     u32 want = how_many(fields), n = (u32)reader_le(in, 4);
     if (in->bad || n != want)
@@ -89,6 +90,9 @@ static bool load_pass(const struct state_field *fields, void *base, struct reade
         const u8 *p = reader_bytes(in, (size_t)f->size * f->count);
         if (!p)
             return err_set(e, "field '%s' is cut short", name);
+        for (u32 i = 0; f->boolean && i < f->count; i++)
+            if (p[i] > 1)
+                return err_set(e, "field '%s' is neither true nor false", name);
         for (u32 i = 0; store && i < f->count; i++)
             host_set((u8 *)base + f->offset + (size_t)i * f->size, f->size, load_le(p + (size_t)i * f->size, f->size));
     }

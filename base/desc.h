@@ -24,15 +24,19 @@ struct state_field {
     u32 offset; /* in the struct, bytes */
     u8 size;    /* of one element: 1, 2, 4 or 8 bytes */
     u32 count;  /* elements */
+    bool boolean; /* holds 0 or 1: a C bool with another value is undefined behaviour, so it is never loaded */
 };
 
-#define STATE(type, member) { #member, offsetof(type, member), sizeof(((type *)0)->member), 1 }
+#define STATE_IS_BOOL(x) _Generic((x), bool: true, default: false)
+#define STATE(type, member) \
+    { #member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_IS_BOOL(((type *)0)->member) }
 #define STATE_ARRAY(type, member)                                                       \
     {                                                                                   \
         #member, offsetof(type, member), sizeof(((type *)0)->member[0]),                \
-            sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])                \
+            sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]),               \
+            STATE_IS_BOOL(((type *)0)->member[0])                                       \
     }
-#define STATE_END { NULL, 0, 0, 0 }
+#define STATE_END { NULL, 0, 0, 0, false }
 
 /* Appends every field of the struct at `base`: name, size, count, data. */
 void state_save(const struct state_field *fields, const void *base, struct buf *out);

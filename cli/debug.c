@@ -1,4 +1,5 @@
 /* `orrery debug`: the debugger in front of a machine. -ex and -x commands first, then the terminal unless --batch. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,26 +8,54 @@
 #include "debugger/debugger.h"
 #include "host/file/file.h"
 
-/* The debugger runs the machine through the host loop, so that console, disks and network live while it runs. */
-static enum machine_stop resume(void *opaque, struct machine *m, u64 until)
+/* --stop-at and --max-instructions end a session of the debugger as they end a run. */
+static void end_at_limit(struct session *s, u64 limit)
+{
+    bool pass = limit == s->o->stop_at;
+    fprintf(stderr, "%s: --%s %llu reached\n", s->o->program, pass ? "stop-at" : "max-instructions", (unsigned long long)limit);
+    s->debugger->quit = true;
+    s->debugger->dead = true;
+    s->debugger->exit_code = pass ? EXIT_PASS : EXIT_LIMIT;
+}
+
+/* Through the host loop, so that console, disks and network live while the machine runs. */
+enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
-    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME, .until = until };
+    u64 limit = s->o->stop_at < s->o->max_instructions ? s->o->stop_at : s->o->max_instructions;
+    struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
+                                    .until = until < limit ? until : limit };
     for (;;) {
         struct host_result r = host_run(s->loop, m, &run);
         if (r.why == HOST_STOP_MACHINE) {
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
+            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit)
+                end_at_limit(s, limit);
             return r.machine;
         }
         if (r.why == HOST_STOP_STUCK)
             return MACHINE_IDLE;
         s->debugger->interrupted = 1;
-        if (r.request == HOST_QUIT)
+        if (r.request == HOST_QUIT || (r.request == HOST_SIGNAL && r.signal != SIGINT))
             s->debugger->quit = true;
+        if (!s->o->debug && r.request != HOST_ASKED) /* the monitor's: session_run() ends */
+            host_loop_request(s->loop, r.request, r.signal);
         return MACHINE_REACHED;
     }
+}
+
+/* Looks outside where a plain run would, so that stepping does not move anybody's input. */
+enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
+{
+    struct session *s = opaque;
+    struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
+    struct host_result r = host_step(s->loop, m, c, &run);
+    if (r.why == HOST_STOP_MACHINE)
+        return r.machine;
+    s->debugger->interrupted = r.why == HOST_STOP_REQUEST;
+    return r.why == HOST_STOP_REQUEST ? MACHINE_REACHED : MACHINE_IDLE;
 }
 
 /* Symbols of what was loaded, when it is ELF. */
@@ -37,18 +66,21 @@ static void add_symbols(struct session *s, const struct blob *b)
         fprintf(stderr, "%s: warning: %s\n", s->o->program, e.text);
 }
 
-int debug_main(struct session *s)
+void session_symbols(struct session *s)
 {
-    struct debugger *d = s->debugger;
-    if (s->gdb) {
-        fprintf(stderr, "%s: -gdb: one machine cannot obey two debuggers; use `orrery run` with it\n", s->o->program);
-        return EXIT_USAGE;
-    }
-    d->host.resume = resume;
+    if (s->has_symbols)
+        return;
+    s->has_symbols = true;
     add_symbols(s, &s->mc.kernel);
     add_symbols(s, &s->mc.bios);
     for (unsigned i = 0; i < s->mc.n_loaders; i++)
         add_symbols(s, &s->mc.loaders[i].file);
+}
+
+int debug_main(struct session *s)
+{
+    struct debugger *d = s->debugger;
+    session_symbols(s);
     bool ok = true;
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++)
         ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;

@@ -48,7 +48,8 @@ static bool flush_out(struct gdb_server *g)
 {
     while (g->out_at < g->out.len) {
         ssize_t n = g->is_stdio ? write(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at)
-                                : send(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+                                : send(g->out_fd, g->out.data + g->out_at, g->out.len - g->out_at,
+                                       MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
@@ -230,7 +231,8 @@ static void on_client(void *opaque, short revents)
 /* Takes ",NAME=VALUE..." off `dev`: what QEMU's users write there means what is done anyway. */
 static bool check_options(char *dev, struct err *e)
 {
-    static const char *const known[] = { "server", "server=on", "nowait", "wait=off", "nodelay", "nodelay=on", "nodelay=off",
+    static const char *const known[] = { "server", "server=on", "nowait", "wait=off", "nodelay", "nodelay=on",
+                                         "nodelay=off",
                                          "ipv4", "ipv4=on" };
     char *comma = strchr(dev, ',');
     if (!comma)
@@ -241,13 +243,15 @@ static bool check_options(char *dev, struct err *e)
         for (size_t i = 0; i < ARRAY_LEN(known); i++)
             ok |= !strcmp(o, known[i]);
         if (!ok)
-            return err_set(e, "'%s' is not an option of it: gdb connects to it (server=on) and the machine does not wait "
+            return err_set(e,
+                           "'%s' is not an option of it: gdb connects to it (server=on) and the machine does not wait "
                               "(wait=off; -S makes it wait)", o);
     }
     return true;
 }
 
-static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name, struct err *e)
+static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name,
+                      struct err *e)
 {
     g->listen_fd = fd;
     if (bind(fd, a, len) < 0 || listen(fd, 1) < 0)
@@ -286,7 +290,8 @@ static bool open_tcp(struct gdb_server *g, char *where, struct err *e)
     int why = getaddrinfo(host, port, &hints, &list);
     if (why)
         return err_set(e, "cannot find %s port %s: %s", host, port, gai_strerror(why));
-    bool ok = err_set(e, "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
+    bool ok = err_set(e,
+                      "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
                          "elsewhere)", host);
     for (struct addrinfo *a = list; a; a = a->ai_next) {
         if (!loopback_address(a->ai_addr))

@@ -7,7 +7,7 @@
 
 static void hear(void *opaque, const struct event *ev)
 {
-    FILE *f = opaque;
+    FILE *f = ((struct session_log *)opaque)->file;
     fprintf(f, "%" PRIu64 " %s %s", ev->when, ev->source, ev->type->name);
     for (unsigned i = 0; i < EVENT_MAX_FIELDS && ev->type->field[i].kind; i++) {
         const char *name = ev->type->field[i].name;
@@ -20,6 +20,40 @@ static void hear(void *opaque, const struct event *ev)
     fputc('\n', f);
 }
 
+/* cpu.trap, by the text of its cause. */
+static void hear_cause(void *opaque, const struct event *ev, const char *end)
+{
+    const char *cause = ev->value[0].s;
+    size_t n = strlen(cause), m = strlen(end);
+    if (n >= m && !strcmp(cause + n - m, end))
+        hear(opaque, ev);
+}
+
+static void hear_access_fault(void *opaque, const struct event *ev) { hear_cause(opaque, ev, "access fault"); }
+static void hear_illegal(void *opaque, const struct event *ev) { hear_cause(opaque, ev, "illegal instruction"); }
+
+/* The registers as they were. */
+static void hear_reset(void *opaque, const struct event *ev)
+{
+    struct session_log *log = opaque;
+    struct machine *m = log->s->m;
+    hear(log, ev);
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        struct cpu *c = m->cpus[i];
+        unsigned column = 0;
+        for (const struct cpu_reg *r = strcmp(c->name, ev->source) ? NULL : c->ops->regs(c); r && r->name; r++) {
+            u64 v;
+            if (strcmp(r->group, "general") || !c->ops->reg_get(c, r, &v))
+                continue;
+            fprintf(log->file, "%s%-4s %0*" PRIx64, column % 4 ? "  " : "    ", r->name, r->bits / 4, v);
+            if (!(++column % 4))
+                fputc('\n', log->file);
+        }
+        if (column % 4)
+            fputc('\n', log->file);
+    }
+}
+
 static bool has_item(const char *items, const char *name)
 {
     size_t n = strlen(name);
@@ -29,18 +63,57 @@ static bool has_item(const char *items, const char *name)
     return false;
 }
 
+static const struct {
+    const char *item, *event; /* events: hear says which of them */
+    void (*hear)(void *opaque, const struct event *ev);
+    const char *trace;        /* or a trace */
+} items[] = {
+    { "int", "cpu.trap", hear, NULL },
+    { "guest_errors", "cpu.trap", hear_access_fault, NULL },
+    { "guest_errors", "virtio.error", hear, NULL },
+    { "unimp", "cpu.trap", hear_illegal, NULL },
+    { "cpu_reset", "cpu.reset", hear_reset, NULL },
+    { "exec", NULL, NULL, "exec" }, /* the last one is written first */
+    { "in_asm", NULL, NULL, "in_asm" },
+};
+
+static void sink(void *opaque, const void *bytes, size_t n)
+{
+    fwrite(bytes, 1, n, ((struct session_log *)opaque)->file);
+}
+
 bool session_log(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
+    struct session_log *log = &s->log;
+    unsigned n_traces = 0;
     if (!o->log_items)
         return true;
-    FILE *f = o->log_file ? fopen(o->log_file, "w") : stderr;
-    if (!f)
+    log->s = s;
+    log->file = o->log_file ? fopen(o->log_file, "w") : stderr;
+    if (!log->file)
         return err_set(e, "-D %s: it cannot be written: %m", o->log_file);
-    s->log_file = f;
-    if (has_item(o->log_items, "int")) {
-        s->log = (struct event_listener){ .prefix = "cpu.trap", .hear = hear, .opaque = f };
-        event_listen(&s->m->bus, &s->log);
+    for (unsigned i = 0; i < ARRAY_LEN(items); i++) {
+        if (!has_item(o->log_items, items[i].item))
+            continue;
+        if (items[i].trace) {
+            struct trace *t = &log->trace[n_traces++];
+            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink, .opaque = log,
+                                 .next = s->hub.traces };
+            s->hub.traces = t;
+            continue;
+        }
+        if (items[i].hear != hear && !strcmp(items[i].event, "cpu.trap") && has_item(o->log_items, "int"))
+            continue; /* all of them are there already */
+        struct event_listener *l = &log->listener[log->n_listeners++];
+        *l = (struct event_listener){ .prefix = items[i].event, .hear = items[i].hear, .opaque = log };
+        event_listen(&s->m->bus, l);
     }
     return true;
+}
+
+void session_log_end(struct session *s)
+{
+    if (s->log.file && s->log.file != stderr && fclose(s->log.file))
+        fprintf(stderr, "%s: -D %s: %m\n", s->o->program, s->o->log_file);
 }

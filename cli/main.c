@@ -7,20 +7,13 @@
 #include "base/suggest.h"
 #include "cli/img.h"
 #include "cli/session.h"
+#include "cpu/riscv/riscv.h"
 #include "machine/board.h"
 
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-static const struct board *board_named(const char *name)
-{
-    for (const struct board *const *b = machine_boards; *b; b++)
-        if (!strcmp((*b)->name, name))
-            return *b;
-    return NULL;
 }
 
 static int dump_device_tree(struct session *s)
@@ -45,13 +38,35 @@ static bool write_pidfile(const struct options *o)
     return true;
 }
 
+/* On our own face nothing in the program's name says how wide the machine is: the board, the CPU model or the class of
+ * the ELF file that is entered first does (ELF-64 Object File Format, 4). */
+static unsigned choose_xlen(const struct options *o)
+{
+    const struct board *b = options_board(o->machine);
+    if (b && b->xlen)
+        return b->xlen;
+    struct riscv_config unused;
+    struct err e;
+    if (o->cpu)
+        return riscv_config_parse(o->cpu, 64, &unused, &e) ? 64 : 32;
+    const char *entered = o->bios && strcmp(o->bios, "none") && strcmp(o->bios, "default") ? o->bios : o->kernel;
+    unsigned char head[5] = { 0 };
+    FILE *f = entered ? fopen(entered, "rb") : NULL;
+    if (f && fread(head, 1, sizeof head, f) != sizeof head)
+        head[0] = 0;
+    if (f)
+        fclose(f);
+    return !memcmp(head, "\177ELF", 4) && head[4] == 1 ? 32 : 64;
+}
+
 enum face { FACE_RUN, FACE_DEBUG };
 
 static int run_machine(const char *program, unsigned xlen, int usage_status, enum face face, const char *record, const char *trace,
                        int argc, char **argv)
 {
     struct arena *arena = arena_new();
-    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status };
+    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status,
+                         .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
     if (parsed != OPTIONS_RUN)
@@ -60,9 +75,8 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
         o.record = record;
     if (trace)
         o.traces[o.n_traces++] = trace;
-    const struct board *b = board_named(o.machine);
-    if (b && b->xlen && usage_status == EXIT_USAGE)
-        o.xlen = b->xlen; /* on our own face the board decides */
+    if (usage_status == EXIT_USAGE)
+        o.xlen = choose_xlen(&o);
     o.snapshot = o.snapshot || o.record;
     struct session *s = xcalloc(1, sizeof *s);
     struct err e = { "" };

@@ -5,21 +5,30 @@
 
 #include "cli/session.h"
 #include "debugger/debugger.h"
+#include "host/block/image.h"
+#include "host/net/net.h"
 
 struct monitor {
     struct session *s;
     struct host_char_line *line;
     struct buf *out; /* instead of `line`: monitor_execute() */
-    struct buf typed;
+    struct buf typed; /* a line that is not finished */
+    struct buf lines; /* finished ones, each with a NUL, for monitor_serve() */
     bool tty_echo;
+    bool greet; /* somebody was there before we were */
 };
+
+static void write_bytes(struct monitor *mon, const void *bytes, size_t n)
+{
+    if (mon->out)
+        buf_put(mon->out, bytes, n);
+    else
+        host_char_line_write(mon->line, bytes, n);
+}
 
 static void say(struct monitor *mon, const char *text)
 {
-    if (mon->out)
-        buf_put(mon->out, text, strlen(text));
-    else
-        host_char_line_write(mon->line, text, strlen(text));
+    write_bytes(mon, text, strlen(text));
 }
 
 static void prompt(struct monitor *mon)
@@ -39,8 +48,8 @@ static void do_stop(struct monitor *mon, const char *arg)
 
 static void do_cont(struct monitor *mon, const char *arg)
 {
-    for (unsigned i = 0; i < mon->s->m->n_cpus; i++)
-        mon->s->m->cpus[i]->skip_stop_at = machine_position(mon->s->m);
+    if (mon->s->paused && mon->s->debugger->cpu)
+        cpu_skip_stop(mon->s->debugger->cpu);
     mon->s->paused = false;
 }
 
@@ -74,6 +83,64 @@ static void do_status(struct monitor *mon, const char *arg)
     say(mon, mon->s->paused ? "VM status: paused\n" : "VM status: running\n");
 }
 
+static void do_commit(struct monitor *mon, const char *arg)
+{
+    struct err e;
+    report(mon, session_commit(mon->s, &e), &e);
+}
+
+static void do_block(struct monitor *mon, const char *arg)
+{
+    struct session *s = mon->s;
+    struct buf out = { 0 };
+    for (unsigned i = 0; i < s->mc.n_drives; i++) {
+        struct image_info info;
+        image_get_info(s->mc.drives[i], &info);
+        buf_printf(&out, "%s: %s (%s%s%s), %llu bytes\n", s->mc.drives[i]->id, info.path, info.format,
+                   s->mc.drives[i]->read_only ? ", read-only" : "", s->drive[i].snapshot ? ", writes stay in memory" : "",
+                   (unsigned long long)info.size);
+    }
+    write_bytes(mon, out.data, out.len);
+    buf_free(&out);
+}
+
+static void do_chardev(struct monitor *mon, const char *arg)
+{
+    struct buf out = { 0 };
+    for (unsigned i = 0; i < mon->s->n_chars; i++)
+        buf_printf(&out, "%s: %s\n", host_char_id(mon->s->chars[i]), host_char_describe(mon->s->chars[i]));
+    write_bytes(mon, out.data, out.len);
+    buf_free(&out);
+}
+
+static void do_network(struct monitor *mon, const char *arg)
+{
+    for (unsigned i = 0; i < mon->s->n_nets; i++) {
+        char *text = host_net_info(mon->s->nets[i]);
+        say(mon, text);
+        free(text);
+    }
+}
+
+/* "[NETDEV] RULE", as QEMU's. */
+static void forward(struct monitor *mon, const char *arg, bool (*fn)(struct host_net *n, const char *rule, struct err *e))
+{
+    const char *rule = strrchr(arg, ' ');
+    size_t id = rule ? strcspn(arg, " ") : 0;
+    struct err e = { "there is no such netdev; 'info network' shows them" };
+    bool ok = false;
+    for (unsigned i = 0; i < mon->s->n_nets && !ok; i++) {
+        const char *name = host_net_id(mon->s->nets[i]);
+        if (!rule || (strlen(name) == id && !strncmp(name, arg, id)))
+            ok = fn(mon->s->nets[i], rule ? rule + 1 : arg, &e);
+    }
+    report(mon, ok, &e);
+}
+
+static void do_forward(struct monitor *mon, const char *arg) { forward(mon, arg, host_net_forward); }
+static void do_unforward(struct monitor *mon, const char *arg) { forward(mon, arg, host_net_unforward); }
+static void do_version(struct monitor *mon, const char *arg) { say(mon, PACKAGE_VERSION "\n"); }
+
 static const struct {
     const char *name;
     void (*fn)(struct monitor *mon, const char *arg);
@@ -84,11 +151,20 @@ static const struct {
     { "stop", do_stop, "stop the machine" },
     { "cont", do_cont, "let it go on" },
     { "c", do_cont, NULL },
+    { "continue", do_cont, NULL },
     { "system_reset", do_reset, "reset the machine" },
     { "system_powerdown", do_powerdown, "switch the machine off" },
     { "savevm", do_save, "FILE: write a snapshot" },
     { "loadvm", do_load, "FILE: go to a snapshot" },
+    { "commit", do_commit, "[all]: write what -snapshot kept in memory to the image files" },
+    { "hostfwd_add", do_forward, "[NETDEV] tcp|udp::PORT-:GUESTPORT: forward a port of this host" },
+    { "hostfwd_remove", do_unforward, "[NETDEV] tcp|udp::PORT" },
     { "info status", do_status, "running or paused" },
+    { "info block", do_block, "disk images" },
+    { "info chardev", do_chardev, "character streams" },
+    { "info network", do_network, "networks, their connections and forwarded ports" },
+    { "info usernet", do_network, NULL },
+    { "info version", do_version, "of this program" },
 };
 
 static void execute(struct monitor *mon, const char *line)
@@ -114,19 +190,53 @@ static void execute(struct monitor *mon, const char *line)
     if (!*line)
         return;
     struct buf out = { 0 };
-    if (mon->out) {
-        debugger_capture(mon->s->debugger, line, mon->out);
-        return;
-    }
+    u64 before = machine_position(mon->s->m);
+    session_symbols(mon->s);
     debugger_capture(mon->s->debugger, line, &out);
-    host_char_line_write(mon->line, out.data, out.len);
+    write_bytes(mon, out.data, out.len);
     buf_free(&out);
+    if (machine_position(mon->s->m) != before)
+        mon->s->paused = true; /* after a step one wants to look */
+    if (mon->s->debugger->quit)
+        host_loop_quit(mon->s->loop);
 }
 
 void monitor_execute(struct session *s, const char *line, struct buf *out)
 {
     struct monitor mon = { .s = s, .out = out };
+    struct debugger_host host = s->debugger->host;
+    s->debugger->host.resume = NULL; /* called from within the host loop, which is not entered twice */
     execute(&mon, line);
+    s->debugger->host = host;
+}
+
+bool monitor_serve(struct monitor *mon)
+{
+    if (!mon || !mon->lines.len)
+        return false;
+    struct buf lines = mon->lines;
+    mon->lines = (struct buf){ 0 };
+    for (size_t at = 0; at < lines.len; at += strlen((char *)lines.data + at) + 1) {
+        execute(mon, (char *)lines.data + at);
+        prompt(mon);
+    }
+    buf_free(&lines);
+    return true;
+}
+
+void monitor_stopped(struct monitor *mon)
+{
+    struct debugger *d = mon->s->debugger;
+    struct buf out = { 0 };
+    struct buf *outer = d->capture;
+    d->capture = &out;
+    say(mon, "\n");
+    debugger_changed(d);
+    debugger_show_position(d);
+    d->capture = outer;
+    write_bytes(mon, out.data, out.len);
+    buf_free(&out);
+    prompt(mon);
 }
 
 static void on_bytes(void *opaque, const u8 *bytes, size_t n)
@@ -137,11 +247,11 @@ static void on_bytes(void *opaque, const u8 *bytes, size_t n)
         if (c == '\r' || c == '\n') {
             if (mon->tty_echo)
                 say(mon, "\r\n");
-            char *line = xstrdup(buf_cstr(&mon->typed));
+            /* Between two runs of the machine, where a command may run it itself. */
+            buf_cstr(&mon->typed);
+            buf_put(&mon->lines, mon->typed.data, mon->typed.len + 1);
             mon->typed.len = 0;
-            execute(mon, line);
-            free(line);
-            prompt(mon);
+            host_loop_ask(mon->s->loop);
         } else if ((c == 0x7f || c == 8) && mon->typed.len) {
             mon->typed.len--;
             say(mon, "\b \b");
@@ -156,6 +266,7 @@ static void on_bytes(void *opaque, const u8 *bytes, size_t n)
 static void on_focus(void *opaque, bool gained)
 {
     struct monitor *mon = opaque;
+    mon->greet = gained;
     if (gained && mon->line) {
         say(mon, "Orrery " PACKAGE_VERSION " monitor - type 'help' for more information\n");
         prompt(mon);
@@ -173,6 +284,8 @@ struct monitor *monitor_new(struct session *s, struct host_char *c, struct err *
         free(mon);
         return NULL;
     }
+    if (mon->greet)
+        on_focus(mon, true);
     return mon;
 }
 
@@ -180,6 +293,7 @@ void monitor_free(struct monitor *mon)
 {
     if (mon) {
         buf_free(&mon->typed);
+        buf_free(&mon->lines);
         free(mon);
     }
 }

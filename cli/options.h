@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "iodev/device.h"
+#include "machine/board.h"
 
 #define MAX_OF_EACH 16
 
@@ -21,6 +22,7 @@ struct options {
     const char *program;  /* argv[0]'s last part */
     unsigned xlen;
     int usage_status;     /* exit status for usage errors: 1 as QEMU's, 2 on our own face */
+    bool debug;           /* the debugger has the terminal while the machine is stopped */
 
     const char *machine;  /* board name */
     const char *machine_props; /* the rest of -machine; "" if none */
@@ -64,6 +66,8 @@ enum options_result { OPTIONS_RUN, OPTIONS_DONE /* printed what was asked: exit 
 
 /* argv[0] is the program's name for messages, the options follow. What does not begin with '-' is the kernel. */
 enum options_result options_parse(struct options *o, int argc, char **argv);
+
+const struct board *options_board(const char *name); /* NULL: there is none */
 
 void options_help(const char *program, bool ours);
 void options_version(const char *program);

@@ -16,16 +16,31 @@ static void sink(void *opaque, const void *bytes, size_t n)
     fwrite(bytes, 1, n, opaque);
 }
 
+/* What only concerns the recording run and is not part of the machine: how many words it has. */
+static int words_left_out(const char *word)
+{
+    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d" };
+    static const char *const alone[] = { "S", "s", "no-shutdown" };
+    const char *name = word + (word[0] == '-') + (word[0] == '-' && word[1] == '-');
+    size_t n = strcspn(name, "=");
+    if (name == word)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_LEN(with_value); i++)
+        if (strlen(with_value[i]) == n && !strncmp(name, with_value[i], n))
+            return name[n] ? 1 : 2;
+    for (unsigned i = 0; i < ARRAY_LEN(alone); i++)
+        if (!strcmp(name, alone[i]))
+            return 1;
+    return 0;
+}
+
 static json_t *describe(struct session *s, int argc, char **argv)
 {
     json_t *args = json_array(), *images = json_array();
     for (int i = 1; i < argc; i++) {
-        /* What only concerns the recording run is not part of the machine. */
-        const char *name = argv[i] + strspn(argv[i], "-");
-        bool skip = argv[i][0] == '-' && (!strcmp(name, "record") || !strcmp(name, "trace") || !strcmp(name, "save") ||
-                                          !strcmp(name, "pidfile") || !strcmp(name, "gdb") || !strcmp(name, "monitor"));
-        if (skip) {
-            i++;
+        int left_out = words_left_out(argv[i]);
+        if (left_out) {
+            i += left_out - 1;
             continue;
         }
         json_array_append_new(args, json_string(argv[i]));
@@ -117,8 +132,11 @@ static int replay(const char *path, int argc, char **argv, const struct buf *fil
         goto out;
     }
     o.snapshot = true;
+    o.start_stopped = false;
+    o.gdb = NULL;
+    o.debug = o.n_commands || o.batch;
     o.rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
-    s->want_hashes = true;
+    s->want_hashes = s->replay = true;
     if (!session_open(s, &o, &e) || !same_images(s, config, &e) || !replayer_new(s->m, file->data, file->len, &e))
         goto close;
     status = o.n_commands || o.batch ? debug_main(s) : session_run(s);

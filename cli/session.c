@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "debugger/debugger.h"
 #include "host/block/image.h"
+#include "host/char/mux.h"
 #include "host/file/file.h"
 #include "host/net/net.h"
 #include "iodev/block/virtio-blk.h"
@@ -122,9 +123,14 @@ static bool open_drive(struct session *s, unsigned n, struct err *e)
         .cache = prop(l, "cache"),
         .discard = prop(l, "discard"),
     };
+    if (s->mc.n_drives == MACHINE_MAX_DRIVES)
+        return err_set(e, "-drive %s: there are more than %d drives", l->text, MACHINE_MAX_DRIVES);
     struct block_port *b = image_open(file, &io, e);
     if (!b)
         return err_prefix(e, "-drive %s", l->text);
+    s->drive[s->mc.n_drives].path = file;
+    s->drive[s->mc.n_drives].format = io.format;
+    s->drive[s->mc.n_drives].snapshot = io.snapshot;
     s->mc.drives[s->mc.n_drives++] = b;
     if (s->want_hashes) {
         char hash[IMAGE_HASH_TEXT];
@@ -145,8 +151,20 @@ static bool open_drive(struct session *s, unsigned n, struct err *e)
 
 /* --- characters -------------------------------------------------------------------------------------------- */
 
+/* What a replay shows again. */
+static bool replayed_char(const char *spec)
+{
+    static const char *const kinds[] = { "stdio", "mon:stdio", "file", "chardev:", "null", "none" };
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (!strncmp(spec, kinds[i], strlen(kinds[i])))
+            return true;
+    return false;
+}
+
 static struct host_char *open_char(struct session *s, const char *spec, const char *id, struct err *e)
 {
+    if (s->replay && !replayed_char(spec)) /* others would wait for somebody, or write to him twice */
+        spec = arena_printf(s->arena, "null,id=%s", id);
     if (!strncmp(spec, "chardev:", 8)) {
         for (unsigned i = 0; i < s->n_chars; i++)
             if (!strcmp(host_char_id(s->chars[i]), spec + 8))
@@ -168,7 +186,8 @@ static bool open_chars(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
     for (unsigned i = 0; i < o->n_chardevs; i++) {
-        struct host_char *c = open_char(s, o->chardevs[i].text, "chardev", e);
+        const char *id = prop(&o->chardevs[i], "id");
+        struct host_char *c = open_char(s, o->chardevs[i].text, id ? id : "chardev", e);
         if (!c)
             return err_prefix(e, "-chardev %s", o->chardevs[i].text);
         s->mc.chars[s->mc.n_chars] = host_char_port(c, e);
@@ -182,7 +201,7 @@ static bool open_chars(struct session *s, struct err *e)
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
     bool implied = !n && !o->nodefaults && (o->nographic || !o->display_none);
-    if (implied && !o->monitor) {
+    if (implied && (!o->monitor || o->debug)) {
         serials[0] = "mon:stdio";
         n = 1;
     } else if (implied) {
@@ -192,6 +211,8 @@ static bool open_chars(struct session *s, struct err *e)
     for (unsigned i = 0; i < n; i++) {
         if (!strcmp(serials[i], "none"))
             continue;
+        if (o->debug && !strcmp(serials[i], "mon:stdio"))
+            serials[i] = "stdio"; /* Ctrl-C leads to the debugger, which is the monitor */
         char id[16];
         snprintf(id, sizeof id, "serial%u", i);
         struct host_char *c = open_char(s, serials[i], id, e);
@@ -212,8 +233,10 @@ static bool open_monitor(struct session *s, struct err *e)
 {
     const char *spec = s->o->monitor;
     struct host_char *c = NULL;
-    if (spec && !strcmp(spec, "none"))
+    if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debug && !strcmp(spec, "stdio"))))
         return true;
+    if (s->o->debug && spec)
+        return err_set(e, "-monitor %s: 'orrery debug' is the monitor; leave it out", spec);
     if (spec) {
         c = open_char(s, spec, "monitor", e);
         if (!c)
@@ -231,6 +254,18 @@ static bool open_monitor(struct session *s, struct err *e)
 
 /* --- networks, objects ------------------------------------------------------------------------------------- */
 
+/* In a replay packets come out of the recording, and what the guest sends goes nowhere. */
+static void drop_frame(struct net_port *n, const u8 *frame, size_t len)
+{
+}
+
+static struct net_port *silent_net(struct session *s, const char *id)
+{
+    struct net_port *n = ARENA_NEW(s->arena, struct net_port);
+    *n = (struct net_port){ .send = drop_frame, .id = arena_strdup(s->arena, id) };
+    return n;
+}
+
 static bool open_nets(struct session *s, struct err *e)
 {
     for (unsigned i = 0; i < s->o->n_netdevs; i++) {
@@ -240,8 +275,12 @@ static bool open_nets(struct session *s, struct err *e)
             return err_set(e, "-netdev %s: only 'user' networks are supported", l->text);
         if (!id)
             return err_set(e, "-netdev %s: it needs id=", l->text);
-        if (s->n_nets == ARRAY_LEN(s->nets))
+        if (s->mc.n_nets == ARRAY_LEN(s->nets))
             return err_set(e, "more than %zu networks", ARRAY_LEN(s->nets));
+        if (s->replay) {
+            s->mc.nets[s->mc.n_nets++] = silent_net(s, id);
+            continue;
+        }
         struct host_net *n = host_net_open(s->loop, l->text, id, e);
         if (!n)
             return err_prefix(e, "-netdev %s", l->text);
@@ -260,6 +299,8 @@ static bool open_objects(struct session *s, struct err *e)
             continue; /* the guest's randomness comes from --seed, its memory from -m */
         if (!type || strcmp(type, "filter-dump"))
             return err_set(e, "-object %s: only rng-random, rng-builtin and filter-dump are supported", l->text);
+        if (s->replay)
+            continue;
         const char *netdev = prop(l, "netdev"), *file = prop(l, "file");
         struct host_net *n = NULL;
         for (unsigned k = 0; k < s->n_nets; k++)
@@ -323,7 +364,11 @@ static bool open_loaders(struct session *s, struct err *e)
             return false;
         if (prop(l, "data") && (!c->has_addr || (len != 1 && len != 2 && len != 4 && len != 8)))
             return err_set(e, "-device %s: data= needs addr= and data-len=1, 2, 4 or 8", l->text);
+        if (!prop(l, "data") && !prop(l, "file") && cpu == UINT64_MAX)
+            return err_set(e, "-device %s: it needs file=FILE, or addr= with data= and data-len=", l->text);
         c->data_len = prop(l, "data") ? (unsigned)len : 0;
+        if (c->data_len && prop_on(l, "data-be"))
+            c->data = __builtin_bswap64(c->data) >> (64 - 8 * c->data_len);
         c->cpu_num = cpu == UINT64_MAX ? -1 : (int)cpu;
         if (prop(l, "file") && !load_blob(s, "loader", prop(l, "file"), &c->file, e))
             return err_prefix(e, "-device loader");
@@ -422,6 +467,38 @@ static bool install_jit(struct session *s, struct err *e)
     return true;
 }
 
+/* Ctrl-A s. */
+static void on_commit(void *opaque)
+{
+    struct session *s = opaque;
+    struct err e;
+    if (session_commit(s, &e))
+        fprintf(stderr, "\r\n%s: disk changes were written to the image files\r\n", s->o->program);
+    else
+        fprintf(stderr, "\r\n%s: %s\r\n", s->o->program, e.text);
+}
+
+/* What will be needed at the end, and what cannot be meant. Better now than after an hour. */
+static bool check_options(struct session *s, struct err *e)
+{
+    const struct options *o = s->o;
+    if (o->save) {
+        char *dir = arena_strdup(s->arena, o->save), *slash = strrchr(dir, '/');
+        if (slash)
+            slash[slash == dir] = 0;
+        if (access(slash ? dir : ".", W_OK))
+            return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
+    }
+    if (o->debug && o->gdb)
+        return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
+    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
+    for (unsigned i = 0; i < o->n_drives && !program; i++)
+        program = prop(&o->drives[i], "if") && !strcmp(prop(&o->drives[i], "if"), "pflash");
+    if (!program && !s->mc.bios.size)
+        fprintf(stderr, "%s: warning: memory is empty: there is no kernel, firmware, loader or flash image to run\n", o->program);
+    return true;
+}
+
 bool session_open(struct session *s, const struct options *o, struct err *e)
 {
     s->arena = arena_new();
@@ -434,7 +511,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         .ram_size = o->ram_size, .append = o->append, .seed = o->seed, .rtc_base = o->rtc_base, .quantum = o->quantum,
         .timing = o->timing, .semihosting = o->semihosting, .no_reboot = o->no_reboot, .globals = o->globals,
     };
-    if (!open_files(s, e))
+    if (!open_files(s, e) || !check_options(s, e))
         return false;
     for (unsigned i = 0; i < o->n_drives; i++)
         if (!open_drive(s, i, e))
@@ -451,12 +528,17 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.every = o->hash_every;
     s->m->hashes.next = o->hash_every;
     s->m->hashes.report = report_hash;
-    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .read_file = debugger_read_file,
+    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume, .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load };
     s->debugger = debugger_new(s->m, &host);
-    if (!open_traces(s, e) || !session_log(s, e) || !open_monitor(s, e))
+    if (!session_log(s, e) || !open_traces(s, e) || !open_monitor(s, e))
         return false;
+    for (unsigned i = 0; i < s->n_chars; i++)
+        if (host_char_mux(s->chars[i]))
+            mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
+    if (s->paused && !s->gdb && !s->monitor && !o->debug)
+        fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;
     return !o->load || session_load(s, o->load, e);
@@ -525,6 +607,8 @@ int session_run(struct session *s)
             status = 128 + signal;
             break;
         }
+        if (monitor_serve(s->monitor))
+            continue;
         if (s->paused) {
             if (!gdb_server_paused(s))
                 host_loop_poll(s->loop, -1);
@@ -551,8 +635,8 @@ int session_run(struct session *s)
             continue;
         if (r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH) { /* set from the monitor */
             s->paused = true;
-            debugger_changed(s->debugger);
-            debugger_show_position(s->debugger);
+            if (s->monitor)
+                monitor_stopped(s->monitor);
             continue;
         }
         if (r.machine == MACHINE_REACHED) {
@@ -582,8 +666,7 @@ void session_close(struct session *s)
             fprintf(stderr, "%s: --trace %s: %m\n", s->o->program, s->o->traces[i]);
     if (s->record_file)
         fclose(s->record_file);
-    if (s->log_file && s->log_file != stderr)
-        fclose(s->log_file);
+    session_log_end(s);
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);

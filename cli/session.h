@@ -19,6 +19,7 @@ struct session_image {
 };
 
 struct debugger;
+struct monitor;
 struct gdb_server;
 
 struct session {
@@ -31,6 +32,11 @@ struct session {
     struct session_image images[24];
     unsigned n_images;
     bool want_hashes; /* record and replay: every image is hashed when it is opened */
+    bool replay;      /* nothing outside is connected: what came in is in the recording */
+    struct {          /* beside mc.drives[] */
+        const char *path, *format;
+        bool snapshot;
+    } drive[MACHINE_MAX_DRIVES];
 
     struct host_char *chars[20];
     unsigned n_chars;
@@ -43,12 +49,18 @@ struct session {
     void *files[20]; /* FILE *, of the traces */
     unsigned n_traces;
     void *record_file;
-    struct event_listener log;
-    void *log_file;
+    struct session_log {
+        struct session *s;
+        struct event_listener listener[5];
+        unsigned n_listeners;
+        struct trace trace[2]; /* -d in_asm, exec */
+        void *file;
+    } log;
 
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    bool has_symbols;
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
 
@@ -72,6 +84,7 @@ int replay_main(int argc, char **argv);
 
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
+void session_log_end(struct session *s);
 /* semihost.c: serves the call the hart is about to make; true when the guest asked to end (then *status). */
 bool session_semihost(struct session *s, struct cpu *c, int *status);
 
@@ -80,6 +93,18 @@ struct monitor *monitor_new(struct session *s, struct host_char *c, struct err *
 /* One line of it for somebody else (gdb's `monitor`); appends what it has to say. */
 void monitor_execute(struct session *s, const char *line, struct buf *out);
 void monitor_free(struct monitor *mon);
+/* Executes what was typed since the last call; true when there was something. NULL is allowed. */
+bool monitor_serve(struct monitor *mon);
+/* Says where the machine stopped. */
+void monitor_stopped(struct monitor *mon);
+
+/* commit.c: what drives opened with `snapshot` keep in memory goes to their image files. */
+bool session_commit(struct session *s, struct err *e);
+/* Gives the debugger the symbols of what was loaded; the first call does. */
+void session_symbols(struct session *s);
+/* For the debugger: runs the machine through the host loop, so that console, disks and network live while it runs. */
+enum machine_stop session_resume(void *opaque, struct machine *m, u64 until);
+enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c);
 
 int info_main(int argc, char **argv);
 int debug_main(struct session *s);

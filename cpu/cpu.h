@@ -131,11 +131,18 @@ struct cpu {
     u64 retired; /* instructions, since power-on */
     bool idle;   /* in WFI */
     bool semihosting;
-    u64 skip_stop_at;  /* tick at which a CPU_BREAK was reported: not reported again at that tick */
+    u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */
     const struct cpu_stops *stops;       /* NULL: none armed */
     const struct cpu_observer *observer; /* NULL: the fast loop */
     struct cpu_hit hit;
 };
+
+/* What waits at the pc of this CPU is known to whoever lets it go on. */
+static inline void cpu_skip_stop(struct cpu *c)
+{
+    c->skip_stop_at = c->clock->now;
+    c->skip_stop_pc = c->ops->get_pc(c);
+}
 
 /* Reads guest-virtual memory as the CPU sees it now, without side effects; returns bytes read. */
 u64 cpu_peek(struct cpu *c, u64 va, void *out, u64 len);

@@ -138,12 +138,7 @@ void gdb_send(struct gdb_stub *s)
 
 void gdb_go(struct gdb_stub *s)
 {
-    struct machine *m = s->m;
     gdb_points_arm(s);
-    /* A hart that was moved elsewhere has not been reported there. */
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        if (m->cpus[i]->skip_stop_at == m->clock.now && m->cpus[i]->ops->get_pc(m->cpus[i]) != s->pc_at_stop[i])
-            m->cpus[i]->skip_stop_at = CLOCK_NEVER;
     s->running = true;
     s->no_reply = true;
     s->host.go(s->host.opaque);
@@ -161,11 +156,9 @@ static void note_stop(struct gdb_stub *s, enum machine_stop why)
         s->current = m->cpus[m->turn < m->n_cpus ? m->turn : 0];
     s->hit = s->current->hit;
     s->selected = s->control = s->current;
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        s->pc_at_stop[i] = m->cpus[i]->ops->get_pc(m->cpus[i]);
     /* Arriving on a breakpoint in another way is a report of it, too: going on does not report it again. */
-    if (gdb_points_armed_at(s, s->pc_at_stop[s->current->index]))
-        s->current->skip_stop_at = m->clock.now;
+    if (gdb_points_armed_at(s, s->current->ops->get_pc(s->current)))
+        cpu_skip_stop(s->current);
 }
 
 void gdb_report(struct gdb_stub *s)

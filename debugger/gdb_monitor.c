@@ -10,7 +10,8 @@
 bool gdb_monitor_runs(const char *line)
 {
     static bool (*const movers[])(struct debugger *, const char *, struct err *) = {
-        cmd_continue, cmd_step, cmd_next, cmd_stepi, cmd_nexti, cmd_finish, cmd_until, cmd_advance, cmd_run_until, cmd_jump,
+        cmd_continue, cmd_step, cmd_next, cmd_stepi, cmd_nexti, cmd_finish, cmd_until, cmd_advance, cmd_run_until,
+        cmd_jump,
         cmd_source,
     };
     char word[64];

@@ -166,7 +166,7 @@ static void p_C(struct gdb_stub *s, struct gdb_text t) { resume(s, t, true, fals
 static void p_S(struct gdb_stub *s, struct gdb_text t) { resume(s, t, true, true); }
 
 /* vCont;ACTION[:THREAD]... The leftmost action that fits a thread counts. Harts take their turns whatever is said
- * about them, for a schedule that a debugger changes is not the guest's: so the answer is one hart to step, or all run. */
+ * about them, for a schedule that a debugger changes is not the guest's: so one hart steps, or all run. */
 static void p_vCont(struct gdb_stub *s, struct gdb_text t)
 {
     bool told[MACHINE_MAX_CPUS] = { false }, any = false;

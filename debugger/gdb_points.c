@@ -143,7 +143,8 @@ static void report_watch(struct gdb_stub *s, struct buf *out)
     u64 addr = as_pc(s, s->hit.addr), last = addr + (s->hit.size ? s->hit.size - 1u : 0u);
     for (size_t i = 0; i < s->n_points; i++) {
         const struct gdb_point *p = &s->points[i];
-        if (p->kind < GDB_WATCH || !(access_of(p->kind) & s->hit.access) || last < p->addr || addr > p->addr + p->len - 1)
+        if (p->kind < GDB_WATCH || !(access_of(p->kind) & s->hit.access) || last < p->addr ||
+            addr > p->addr + p->len - 1)
             continue;
         u64 where = addr > p->addr ? addr : p->addr;
         buf_printf(out, "%s:%llx;", watch_names[p->kind], (unsigned long long)where);

@@ -42,7 +42,6 @@ struct gdb_stub {
     u64 range_low, range_high; /* stepping goes on in here; empty: one step */
     enum machine_stop why;     /* of the last stop */
     struct cpu_hit hit;        /* when it was a watchpoint */
-    u64 pc_at_stop[MACHINE_MAX_CPUS];
     bool physical; /* m and M take physical addresses */
 
     struct gdb_point points[GDB_POINTS];

@@ -174,7 +174,8 @@ const struct buf *gdb_target_xml(struct gdb_stub *s)
         put_float(b, c);
         put_csrs(b, c);
         buf_printf(b, "<feature name=\"org.gnu.gdb.riscv.virtual\">\n"
-                      "<reg name=\"priv\" bitsize=\"%u\" type=\"int\" regnum=\"%u\" save-restore=\"no\"/>\n</feature>\n",
+                      "<reg name=\"priv\" bitsize=\"%u\" type=\"int\" regnum=\"%u\" save-restore=\"no\"/>\n"
+                      "</feature>\n",
                    s->xlen, GDB_REG_PRIV);
     }
     buf_printf(b, "</target>\n");

@@ -130,8 +130,7 @@ static bool judge(struct debugger *d, enum machine_stop why, struct stop_report 
 
 static void skip_here(struct debugger *d)
 {
-    for (unsigned i = 0; i < d->machine->n_cpus; i++)
-        d->machine->cpus[i]->skip_stop_at = d->machine->clock.now;
+    cpu_skip_stop(d->cpu);
 }
 
 /* Watchpoints compare with what is there when the run begins. */

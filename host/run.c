@@ -159,9 +159,7 @@ struct host_result host_run(struct host_loop *l, struct machine *m, const struct
 
 struct host_result host_step(struct host_loop *l, struct machine *m, struct cpu *cpu, const struct host_run_options *o)
 {
-    /* As machine_step() does: a stop point under any hart's feet does not hold it. */
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        m->cpus[i]->skip_stop_at = m->clock.now;
+    cpu_skip_stop(cpu); /* as machine_step() does */
     m->last_ran = NULL;
     return run(l, m, o, cpu);
 }

@@ -46,8 +46,8 @@ static bool boot(struct machine *m, struct err *e)
             return false;
         pc = elf.entry;
     } else if (c->kernel.size && space_poke(m->mem, 0, c->kernel.data, c->kernel.size) != c->kernel.size) {
-        return err_set(e, "%s: %zu bytes do not fit into the memory at 0; give the machine more with -m", c->kernel.name,
-                       c->kernel.size);
+        return err_set(e, "%s: %zu bytes do not fit into the memory at 0; give the machine more with -m",
+                       c->kernel.name, c->kernel.size);
     }
     for (unsigned i = 0; i < m->n_cpus; i++)
         m->cpus[i]->ops->reset(m->cpus[i], pc);

@@ -46,9 +46,11 @@ static bool check_window(const struct board *b, const struct board_part *p, unsi
         return true;
     name_of(p, k, name, sizeof name);
     if (!apart(base, size, b->ram_base, b->default_ram))
-        return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its memory", name, b->name, (unsigned long long)base);
+        return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its memory", name, b->name,
+                       (unsigned long long)base);
     if (!apart(base, size, b->rom_base, b->rom_size))
-        return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its ROM", name, b->name, (unsigned long long)base);
+        return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its ROM", name, b->name,
+                       (unsigned long long)base);
     for (const struct board_part *q = b->parts; q->name; q++)
         for (unsigned j = 0; j < copies(q); j++)
             for (unsigned n = 0; n < DEVICE_MAX_BANKS; n++) {
@@ -56,9 +58,10 @@ static bool check_window(const struct board *b, const struct board_part *p, unsi
                     apart(base, size, other, other_size))
                     continue;
                 name_of(q, j, other_name, sizeof other_name);
-                return err_set(e, "parts '%s' (0x%llx, 0x%llx bytes) and '%s' (0x%llx, 0x%llx bytes) of board '%s' overlap", name,
-                               (unsigned long long)base, (unsigned long long)size, other_name, (unsigned long long)other,
-                               (unsigned long long)other_size, b->name);
+                return err_set(
+                    e, "parts '%s' (0x%llx, 0x%llx bytes) and '%s' (0x%llx, 0x%llx bytes) of board '%s' overlap", name,
+                    (unsigned long long)base, (unsigned long long)size, other_name, (unsigned long long)other,
+                    (unsigned long long)other_size, b->name);
             }
     return true;
 }
@@ -74,7 +77,9 @@ static bool check_names(const struct board *b, const struct board_part *p, struc
                 if ((p != q || k != j) && together(p, q) && !strcmp(mine, other))
                     return err_set(e, "board '%s' has two parts named '%s'", b->name, mine);
             }
-    return !strcmp(p->name, "harts") ? err_set(e, "board '%s' has a part named 'harts', which the CPUs are called", b->name) : true;
+    return !strcmp(p->name, "harts")
+               ? err_set(e, "board '%s' has a part named 'harts', which the CPUs are called", b->name)
+               : true;
 }
 
 /* The part a wire goes to, one that can be there together with p. */
@@ -109,19 +114,19 @@ static bool check_wire(const struct board *b, const struct board_part *p, const 
     } else {
         const struct board_part *to = target(b, p, w->to);
         if (!to)
-            return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which is not there", w->out, p->name, b->name,
-                           w->to);
-        if (!to->cls || !to->cls->irq_in)
-            return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which takes no interrupts", w->out, p->name,
+            return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which is not there", w->out, p->name,
                            b->name, w->to);
+        if (!to->cls || !to->cls->irq_in)
+            return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which takes no interrupts", w->out,
+                           p->name, b->name, w->to);
         if (w->out >= DEVICE_MAX_OUT)
             return err_set(e, "part '%s' of board '%s' has no output %u", p->name, b->name, w->out);
     }
     for (const struct board_part *q = b->parts; q->name; q++)
         for (const struct board_wire *v = q->wires; v < q->wires + ARRAY_LEN(q->wires) && v->to; v++)
             if (v != w && same_input(p, w, q, v))
-                return err_set(e, "parts '%s' and '%s' of board '%s' both drive input %u of '%s'", p->name, q->name, b->name,
-                               w->line > v->line ? w->line : v->line, w->to);
+                return err_set(e, "parts '%s' and '%s' of board '%s' both drive input %u of '%s'", p->name, q->name,
+                               b->name, w->line > v->line ? w->line : v->line, w->to);
     return true;
 }
 
@@ -133,7 +138,8 @@ static bool check_when(const struct board *b, const struct board_part *p, struct
     for (const struct prop_desc *d = b->props; d && d->name; d++)
         if (!strcmp(d->name, name))
             return true;
-    return err_set(e, "part '%s' of board '%s' depends on '%s', which is no property of the board", p->name, b->name, name);
+    return err_set(e, "part '%s' of board '%s' depends on '%s', which is no property of the board", p->name, b->name,
+                   name);
 }
 
 bool board_validate(const struct board *b, struct err *e)

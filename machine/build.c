@@ -51,8 +51,7 @@ static void append(struct arena *a, struct prop_value **list, const char *name, 
 const char *machine_board_prop(const struct machine *m, const char *name)
 {
     const char *text = NULL;
-    struct arena *a = m->arena;
-    for (struct prop_value *v = props_parse(a, m->config->board_props, NULL); v; v = v->next)
+    for (const struct prop_value *v = m->props; v; v = v->next)
         if (!strcmp(v->name, name))
             text = v->text;
     for (const struct prop_desc *p = m->board->props; !text && p && p->name; p++)
@@ -75,18 +74,18 @@ static bool part_wanted(const struct machine *m, const struct board_part *p)
 static bool check_board_props(struct machine *m, struct err *e)
 {
     const char *text = m->config->board_props;
-    struct prop_value *v = props_parse(m->arena, text, e);
-    if (text && *text && !v)
+    m->props = props_parse(m->arena, text, e);
+    if (text && *text && !m->props)
         return false;
-    for (; v; v = v->next) {
+    for (const struct prop_value *v = m->props; v; v = v->next) {
         const char *best = NULL;
         unsigned score = 0;
         const struct prop_desc *p = m->board->props;
         for (; p && p->name && strcmp(p->name, v->name); p++)
             suggest(v->name, p->name, &best, &score);
         if (!p || !p->name)
-            return err_set(e, "machine '%s' has no property '%s'%s%s%s", m->board->name, v->name, best ? " (did you mean '" : "",
-                           best ? best : "", best ? "'?)" : "");
+            return err_set(e, "machine '%s' has no property '%s'%s%s%s", m->board->name, v->name,
+                           best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
     }
     return true;
 }
@@ -156,11 +155,14 @@ static bool resolve_ports(struct machine *m, struct device *d, struct err *e)
         if (!id)
             continue;
         if (p->kind == PROP_DRIVE && !(d->drive = find_port((void *const *)c->drives, c->n_drives, block_id, id)))
-            return err_set(e, "device '%s': there is no drive '%s'; define it with -drive id=%s,file=...", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no drive '%s'; define it with -drive id=%s,file=...", d->cls->name,
+                           id, id);
         if (p->kind == PROP_NETDEV && !(d->net = find_port((void *const *)c->nets, c->n_nets, net_id, id)))
-            return err_set(e, "device '%s': there is no netdev '%s'; define it with -netdev user,id=%s", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no netdev '%s'; define it with -netdev user,id=%s", d->cls->name,
+                           id, id);
         if (p->kind == PROP_CHARDEV && !(d->chr = find_port((void *const *)c->chars, c->n_chars, char_id, id)))
-            return err_set(e, "device '%s': there is no chardev '%s'; define it with -chardev stdio,id=%s", d->cls->name, id, id);
+            return err_set(e, "device '%s': there is no chardev '%s'; define it with -chardev stdio,id=%s",
+                           d->cls->name, id, id);
     }
     return true;
 }
@@ -244,7 +246,8 @@ static struct device *virtio_slot(struct machine *m, const struct device_class *
             return err_set(e, "bus '%s' already holds a %s", bus, d->child->cls->name), NULL;
     }
     if (!found)
-        err_set(e, bus ? "device '%s': there is no bus '%s'" : "device '%s': no virtio slot is left on this machine", cls->name, bus);
+        err_set(e, bus ? "device '%s': there is no bus '%s'" : "device '%s': no virtio slot is left on this machine",
+                cls->name, bus);
     return found;
 }
 

@@ -16,8 +16,8 @@ static bool run_loader(struct machine *m, const struct loader_config *l, struct 
         if (!l->has_addr)
             return err_set(e, "-device loader: %s is not an ELF file; say where it goes with addr=", l->file.name);
         if (space_poke(m->mem, l->addr, l->file.data, l->file.size) != l->file.size)
-            return err_set(e, "-device loader: %s (%zu bytes) does not fit into memory at 0x%llx", l->file.name, l->file.size,
-                           (unsigned long long)l->addr);
+            return err_set(e, "-device loader: %s (%zu bytes) does not fit into memory at 0x%llx", l->file.name,
+                           l->file.size, (unsigned long long)l->addr);
     } else if (l->data_len) {
         u8 bytes[8];
         store_le(bytes, l->data_len, l->data);

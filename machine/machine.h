@@ -93,6 +93,7 @@ struct machine {
     struct arena *arena;
     const struct board *board;
     const struct machine_config *config; /* outlives the machine */
+    struct prop_value *props;            /* config->board_props, parsed */
     struct clock clock;
     struct event_bus bus;
     struct space *mem;

@@ -182,8 +182,9 @@ u64 replayer_end(const struct replayer *r)
 static void explain(struct replayer *r, struct machine *m, struct reader in, char *text, size_t cap)
 {
     char where[160];
-    snprintf(where, sizeof where, "the replay differs from the recording at position %" PRIu64 " (equal up to %" PRIu64 ")",
-             r->position, r->last_equal);
+    snprintf(where, sizeof where,
+             "the replay differs from the recording at position %" PRIu64 " (equal up to %" PRIu64 ")", r->position,
+             r->last_equal);
     if (reader_le(&in, 4) != m->n_cpus) {
         snprintf(text, cap, "%s: another number of harts was recorded", where);
         return;
@@ -203,11 +204,12 @@ static void explain(struct replayer *r, struct machine *m, struct reader in, cha
         if (!ok)
             snprintf(text, cap, "%s: the recorded state of %s cannot be read: %.200s", where, c->name, e.text);
         else if ((f = state_diff(c->ops->state, c, recorded, &index)))
-            snprintf(text, cap, "%s: %s.%s[%u] is 0x%" PRIx64 ", recorded was 0x%" PRIx64, where, c->name, f->name, index,
-                     load_le((u8 *)c + f->offset + (size_t)index * f->size, f->size),
+            snprintf(text, cap, "%s: %s.%s[%u] is 0x%" PRIx64 ", recorded was 0x%" PRIx64, where, c->name, f->name,
+                     index, load_le((u8 *)c + f->offset + (size_t)index * f->size, f->size),
                      load_le(recorded + f->offset + (size_t)index * f->size, f->size));
         else if (retired != c->retired)
-            snprintf(text, cap, "%s: %s retired %" PRIu64 " instructions, recorded were %" PRIu64, where, c->name, c->retired, retired);
+            snprintf(text, cap, "%s: %s retired %" PRIu64 " instructions, recorded were %" PRIu64, where, c->name,
+                     c->retired, retired);
         free(recorded);
         if (!ok || f || retired != c->retired)
             return;
@@ -229,8 +231,9 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
 {
     struct reader in = r->chunk;
     if (r->position != m->clock.now) {
-        snprintf(m->stop.text, sizeof m->stop.text, "the replay is at position %" PRIu64 " where the recording has an event at %" PRIu64,
-                 m->clock.now, r->position);
+        snprintf(m->stop.text, sizeof m->stop.text,
+                 "the replay is at position %" PRIu64 " where the recording has an event at %" PRIu64, m->clock.now,
+                 r->position);
         return MACHINE_DIVERGED;
     }
     switch (r->kind) {
@@ -242,8 +245,8 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
         struct input_channel *ch = bytes ? machine_channel(m, name) : NULL;
         if (!ch || n > input_room(ch)) {
             snprintf(m->stop.text, sizeof m->stop.text,
-                     "the replay cannot deliver the input recorded at position %" PRIu64 ": channel '%s' %s", r->position, name,
-                     ch ? "has no room for it" : "does not exist");
+                     "the replay cannot deliver the input recorded at position %" PRIu64 ": channel '%s' %s",
+                     r->position, name, ch ? "has no room for it" : "does not exist");
             return MACHINE_DIVERGED;
         }
         ch->deliver(ch->opaque, bytes, n);

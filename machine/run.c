@@ -108,8 +108,7 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
 {
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        m->cpus[i]->skip_stop_at = m->clock.now;
+    cpu_skip_stop(cpu);
     m->last_ran = NULL;
     for (;;) {
         bool idle = true;

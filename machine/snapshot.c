@@ -188,8 +188,10 @@ static bool load_config(struct loading *l, struct reader *in, struct err *e)
     reader_str(in, timing, sizeof timing);
     if (in->bad)
         return err_set(e, "its configuration is damaged");
-    return err_set(e, "it was taken of another machine: start with -machine %s,quantum=%llu -cpu %s -smp %llu (%llu bit, timing %s)",
-                   board, (unsigned long long)quantum, cpu, (unsigned long long)n, (unsigned long long)xlen, timing);
+    return err_set(
+        e,
+        "it was taken of another machine: start with -machine %s,quantum=%llu -cpu %s -smp %llu (%llu bit, timing %s)",
+        board, (unsigned long long)quantum, cpu, (unsigned long long)n, (unsigned long long)xlen, timing);
 }
 
 static bool load_cpu(struct loading *l, const char *name, struct reader *in, struct err *e)
@@ -239,7 +241,8 @@ static bool load_drive(struct loading *l, const char *id, struct reader *in, str
 {
     for (unsigned i = 0; i < l->m->config->n_drives; i++) {
         struct block_port *d = l->m->config->drives[i];
-        if (!d || strcmp(d->id, id) || !d->ops->changes_load || !d->ops->changes_save || l->n_drives == MACHINE_MAX_DRIVES)
+        if (!d || strcmp(d->id, id) || !d->ops->changes_load || !d->ops->changes_save ||
+            l->n_drives == MACHINE_MAX_DRIVES)
             continue;
         for (unsigned k = 0; k < l->n_drives; k++)
             if (l->drive[k].port == d)
@@ -289,7 +292,8 @@ static bool understand(struct loading *l, const u8 *data, size_t size, struct er
         return err_set(e, "it is not an Orrery snapshot (it does not begin with ORRYSNP1)");
     u64 version = reader_le(&in, 4);
     if (version != VERSION)
-        return err_set(e, "it has format version %llu; this Orrery reads version %d", (unsigned long long)version, VERSION);
+        return err_set(e, "it has format version %llu; this Orrery reads version %d", (unsigned long long)version,
+                       VERSION);
     while (!l->have_end) {
         char kind[16], name[128];
         reader_str(&in, kind, sizeof kind);

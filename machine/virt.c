@@ -61,7 +61,8 @@ static void mtime_jumped(void *opaque)
 
 static void finished(void *opaque, int kind, int code)
 {
-    machine_request(opaque, kind == SIFIVE_TEST_RESET ? MACHINE_RESET : MACHINE_POWEROFF, kind == SIFIVE_TEST_FAIL ? code : 0, NULL);
+    machine_request(opaque, kind == SIFIVE_TEST_RESET ? MACHINE_RESET : MACHINE_POWEROFF,
+                    kind == SIFIVE_TEST_FAIL ? code : 0, NULL);
 }
 
 static struct boot_blob as_boot_blob(struct blob b)
@@ -74,11 +75,13 @@ static bool make_device_tree(struct machine *m, const struct riscv_boot *b, stru
     const struct machine_config *c = m->config;
     const struct riscv_config *rc = &hart_of(m->cpus[0])->config;
     if (c->dtb.size)
-        return fdt_with_chosen(c->dtb.name, c->dtb.data, c->dtb.size, c->append, b->initrd_start, b->initrd_end, out, e);
+        return fdt_with_chosen(c->dtb.name, c->dtb.data, c->dtb.size, c->append, b->initrd_start, b->initrd_end, out,
+                               e);
     struct buf isa = { 0 };
     riscv_config_isa(rc, &isa);
     struct riscv_virt_dt v = {
-        .harts = m->n_cpus, .isa = buf_cstr(&isa), .sv_max = rc->sv_max, .ram_base = b->ram_base, .ram_size = b->ram_size,
+        .harts = m->n_cpus, .isa = buf_cstr(&isa), .sv_max = rc->sv_max,
+        .ram_base = b->ram_base, .ram_size = b->ram_size,
         .bootargs = c->append, .initrd_start = b->initrd_start, .initrd_end = b->initrd_end, .seed = c->seed,
         .aclint = machine_board_flag(m, "aclint"),
     };
@@ -112,7 +115,9 @@ static bool boot(struct machine *m, struct err *e)
         return false;
     struct buf dtb = { 0 };
     bool ok = make_device_tree(m, &b, &dtb, e) && riscv_boot_finish(&b, dtb.data, dtb.len, e);
-    m->dtb = (struct blob){ "device tree", arena_memdup(m->arena, dtb.data, dtb.len), dtb.len };
+    /* A guest may reset as often as it likes: nothing new is kept each time. */
+    if (m->dtb.size != dtb.len || memcmp(m->dtb.data, dtb.data, dtb.len))
+        m->dtb = (struct blob){ "device tree", arena_memdup(m->arena, dtb.data, dtb.len), dtb.len };
     buf_free(&dtb);
     for (unsigned i = 0; ok && i < m->n_cpus; i++)
         m->cpus[i]->ops->reset(m->cpus[i], VIRT_ROM);

@@ -4,8 +4,8 @@
 
 #include "base/suggest.h"
 
-extern const struct trace_format trace_spike, trace_cycles;
-const struct trace_format *const trace_formats[] = { &trace_spike, &trace_cycles, NULL };
+extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm;
+const struct trace_format *const trace_formats[] = { &trace_spike, &trace_cycles, &trace_exec, &trace_in_asm, NULL };
 
 const struct trace_format *trace_format_named(const char *name, struct err *e)
 {

@@ -21,6 +21,7 @@ struct trace {
     struct buf out; /* handed to sink when it grows */
     void (*sink)(void *opaque, const void *bytes, size_t n);
     void *opaque;
+    void *data; /* the format's own, from begin() to end() */
     struct trace *next;
 };
 

@@ -26,7 +26,8 @@ void rv_listen(struct riscv_engine *e, struct ram *ram)
         if (l->ram == ram)
             return;
     struct rv_listener *l = ARENA_NEW(e->arena, struct rv_listener);
-    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners, .ram = ram };
+    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners,
+                               .ram = ram };
     e->listeners = l;
     ram_listen(ram, &l->l);
 }
@@ -130,7 +131,6 @@ struct builder {
     struct rv_insn slot[RV_BLOCK_SLOTS];
     struct rv_side side[RV_BLOCK_SLOTS];
     unsigned slots, n;
-    unsigned op[RV_BLOCK_SLOTS]; /* RV_OP_COUNT: a pseudo slot */
     bool fp_on, fp_dirty, ended;
 };
 
@@ -146,8 +146,7 @@ static struct rv_insn *add(struct builder *b, rv_handler *fn, unsigned offset)
     struct rv_insn *s = &b->slot[b->slots];
     memset(s, 0, sizeof *s);
     s->fn = fn;
-    b->op[b->slots] = RV_OP_COUNT;
-    b->side[b->slots++] = (struct rv_side){ (u16)offset, (u16)b->n };
+    b->side[b->slots++] = (struct rv_side){ (u16)offset, (u16)b->n, RV_OP_COUNT };
     return s;
 }
 
@@ -197,7 +196,7 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
         }
     }
     struct rv_insn *s = add(b, e->handlers[d.op], offset);
-    b->op[b->slots - 1] = d.op;
+    b->side[b->slots - 1].op = d.op;
     s->rd = d.rd || (insn->flags & F_FW) ? d.rd : 32;
     s->rs1 = d.rs1;
     s->rs2 = d.rs2;
@@ -254,9 +253,11 @@ static void add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
 /* Neighbours that belong together: only in blocks that run whole. */
 static void fuse(struct builder *b)
 {
-    for (unsigned k = 0; k + 1 < b->slots; k++)
-        if (b->op[k] != RV_OP_COUNT && b->op[k + 1] != RV_OP_COUNT && rv_pair(b->h->engine, &b->slot[k], b->op[k], b->op[k + 1]))
+    for (unsigned k = 0; k + 1 < b->slots; k++) {
+        unsigned one = b->side[k].op, two = b->side[k + 1].op;
+        if (one != RV_OP_COUNT && two != RV_OP_COUNT && rv_pair(b->h->engine, &b->slot[k], one, two))
             k++;
+    }
 }
 
 static bool crosses(const struct rv_page *p, unsigned offset)
@@ -312,6 +313,22 @@ struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offse
     }
     add_run(&b, p->host, offset, max < RV_BLOCK_MAX ? max : RV_BLOCK_MAX);
     return finish(&b, h->engine->scratch, p->host, offset);
+}
+
+struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max)
+{
+    struct builder b;
+    start(&b, h);
+    for (unsigned k = 0; whole->side[k].count < max; k++) {
+        struct rv_insn *s = add(&b, NULL, whole->side[k].offset);
+        *s = whole->slot[k];
+        b.side[k] = whole->side[k];
+        if (b.side[k].op != RV_OP_COUNT)
+            s->fn = h->engine->handlers[b.side[k].op];
+    }
+    b.n = max;
+    add_links(&b, whole->side[b.slots].offset, false);
+    return finish(&b, h->engine->scratch, whole->host, whole->offset);
 }
 
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits)

@@ -110,7 +110,8 @@ bool rv_row_matches(const struct rv_decoder *d, unsigned op, u32 bits)
 {
     const struct riscv_insn *insn = &riscv_insns[op];
     const struct rv_row *r = &d->row[op];
-    if (!(insn->xlen & d->xlen) || (insn->ext & ~d->ext) || rv_insn_length(bits) != r->len || (bits & r->mask) != r->match)
+    if (!(insn->xlen & d->xlen) || (insn->ext & ~d->ext) || rv_insn_length(bits) != r->len ||
+        (bits & r->mask) != r->match)
         return false;
     if (r->m_w && ((bits >> r->m_lo & 7) == 5 || (bits >> r->m_lo & 7) == 6))
         return false;

@@ -68,8 +68,8 @@ static void operand(struct text *t, char c, const struct rv_decoder *d, const st
     }
 }
 
-unsigned riscv_disasm_with(const struct rv_decoder *d, const char *(*csr_name)(const void *ctx, u32 csr), const void *ctx,
-                           u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len)
+unsigned riscv_disasm_with(const struct rv_decoder *d, const char *(*csr_name)(const void *ctx, u32 csr),
+                           const void *ctx, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len)
 {
     if (out_len)
         *out = 0;

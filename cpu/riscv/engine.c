@@ -268,8 +268,9 @@ i64 rv_h_stop(RV_ARGS)
     }
     if (s && lo < s->n_code && s->code[lo] == pc) {
         u64 now = h->engine->end_now - (u64)budget_before(i, budget);
-        if (now != h->cpu.skip_stop_at) {
+        if (now != h->cpu.skip_stop_at || pc != h->cpu.skip_stop_pc) {
             h->cpu.skip_stop_at = now;
+            h->cpu.skip_stop_pc = pc;
             h->cpu.hit = (struct cpu_hit){ .addr = pc, .access = CPU_EXEC };
             h->engine->reason = RV_STOP;
             h->engine->stop = CPU_BREAK;
@@ -364,7 +365,7 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
             struct rv_jump *j = &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
             *j = (struct rv_jump){ pc, ctx->gen, b->slot };
             if ((i64)b->head.n > budget)
-                b = rv_block_once(h, page, offset, (unsigned)budget);
+                b = rv_block_part(h, b, (unsigned)budget);
         }
     }
     if (!b)

@@ -43,9 +43,10 @@ struct rv_insn {
 };
 _Static_assert(sizeof(struct rv_insn) == 16, "a slot is 16 bytes");
 
-/* Position of a slot: its page offset, and how many instructions of the block come before it. */
+/* Position of a slot: its page offset, and how many instructions of the block come before it. op: RV_OP_COUNT for
+ * pseudo slots. */
 struct rv_side {
-    u16 offset, count;
+    u16 offset, count, op;
 };
 
 struct rv_page;
@@ -293,6 +294,8 @@ struct rv_block *rv_block_find(struct rv_page *p, unsigned offset);
 struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset);
 /* One that runs once: at most max instructions from pc in the page, or the single instruction bits. */
 struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max);
+/* The first max (fewer than it has) instructions of a block, not fused: runs once. */
+struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max);
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
 void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
 

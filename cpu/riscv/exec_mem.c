@@ -59,7 +59,8 @@ i64 rv32_lr_d(RV_ARGS) { return lr(RV_PASS, 8); }
 i64 rv32_sc_w(RV_ARGS) { return sc(RV_PASS, 4); }
 i64 rv32_sc_d(RV_ARGS) { return sc(RV_PASS, 8); }
 
-/* Cache blocks (chapter 19): there is no cache; what remains is permission: each level's envcfg governs the levels below it. */
+/* Cache blocks (chapter 19): there is no cache; what remains is permission: each level's envcfg governs the levels
+ * below it. */
 static bool cbo_allowed(const struct hart *h, u64 bits)
 {
     if (h->priv != PRIV_M && !(h->menvcfg & bits))

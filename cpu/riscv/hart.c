@@ -8,7 +8,8 @@
 
 enum { REGS_X = 0, REGS_PC = 32, REGS_F = 33, REGS_CSR = 65 };
 
-static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number, const char *doc)
+static void add_reg(struct cpu_reg *r, const char *name, const char *group, unsigned bits, unsigned number,
+                    const char *doc)
 {
     *r = (struct cpu_reg){ .name = name, .group = group, .bits = (u16)bits, .number = number, .doc = doc };
 }
@@ -26,7 +27,8 @@ static const struct cpu_reg *make_regs(struct hart *h)
     add_reg(&r[n++], "pc", "general", h->config.xlen, 32, "address of the next instruction");
     if (riscv_has(h, RV_F))
         for (unsigned k = 0; k < 32; k++)
-            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k, arena_printf(e->arena, "f%u", k));
+            add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k,
+                    arena_printf(e->arena, "f%u", k));
     e->first_csr = n;
     for (size_t k = 0; k < n_csr; k++)
         r[n++] = csr[k];
@@ -116,6 +118,7 @@ static const char *privilege_name(const struct cpu *c)
 static void reset(struct cpu *c, u64 pc)
 {
     struct hart *h = hart_of(c);
+    EVENT(c->bus, c->clock->now, c->name, &riscv_event_reset, { .u = pc });
     memset(h->x, 0, sizeof h->x);
     memset(h->f, 0, sizeof h->f);
     h->frm = h->fflags = 0;
@@ -130,7 +133,10 @@ static void set_irq(struct cpu *c, u32 line, bool level)
 {
     struct hart *h = hart_of(c);
     u64 bit = (u64)1 << (line & 63);
-    h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
+    if (line == 1) /* SSIP is set by an edge (ACLINT's SSWI) and cleared by software: not a level (Privileged, 10.1.3) */
+        h->mip_soft |= level ? bit : 0;
+    else
+        h->mip_wires = level ? h->mip_wires | bit : h->mip_wires & ~bit;
     h->engine->look = h->engine->leave = true;
 }
 
@@ -176,9 +182,9 @@ static void describe(const struct cpu *c, struct buf *out)
 #define H(member) STATE(struct hart, member)
 #define HA(member) STATE_ARRAY(struct hart, member)
 static const struct state_field state[] = {
-    { "retired", offsetof(struct hart, cpu.retired), 8, 1 },
-    { "idle", offsetof(struct hart, cpu.idle), sizeof(bool), 1 },
-    { "x", offsetof(struct hart, x), 8, 32 }, /* x[32] is a sink, not state */
+    { "retired", offsetof(struct hart, cpu.retired), 8, 1, false },
+    { "idle", offsetof(struct hart, cpu.idle), sizeof(bool), 1, true },
+    { "x", offsetof(struct hart, x), 8, 32, false }, /* x[32] is a sink, not state */
     HA(f), H(pc), H(priv), H(frm), H(fflags), H(lr_valid), H(lr_addr),
     H(mstatus), H(mie), H(mip_soft), H(mip_wires),
     H(medeleg), H(mideleg), H(mtvec), H(mepc), H(mcause), H(mtval), H(mscratch), H(mcounteren), H(mcountinhibit),

@@ -85,7 +85,7 @@ static inline unsigned rv_insn_length(u32 bits) { return (bits & 3) == 3 ? 4 : 2
 
 /* ABI names. */
 extern const char *const riscv_x_names[32], *const riscv_f_names[32];
-unsigned riscv_disasm_with(const struct rv_decoder *d, const char *(*csr_name)(const void *ctx, u32 csr), const void *ctx,
-                           u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);
+unsigned riscv_disasm_with(const struct rv_decoder *d, const char *(*csr_name)(const void *ctx, u32 csr),
+                           const void *ctx, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);
 
 #endif

@@ -10,11 +10,11 @@
 #define RV_TAIL return /* the halves have more parameters than handlers: no "musttail" */
 
 #define FIRSTS(X) \
-    X(addi) X(add) X(addiw) X(addw) X(slli) X(srli) X(srai) X(andi) X(and) X(or) X(xor) X(xori) X(sub) X(subw) X(slliw) \
-    X(srliw) X(lui) X(auipc) X(sltu) X(slt) X(sltiu) X(lw) X(ld) X(lbu) X(lwu) X(lhu)
+    X(addi) X(add) X(addiw) X(addw) X(slli) X(srli) X(srai) X(andi) X(and) X(or) X(xor) X(xori) X(sub) X(subw) \
+    X(slliw) X(srliw) X(lui) X(auipc) X(sltu) X(slt) X(sltiu) X(lw) X(ld) X(lbu) X(lwu) X(lhu)
 #define SECONDS(X, f) \
-    X(f, addi) X(f, add) X(f, addiw) X(f, addw) X(f, slli) X(f, srli) X(f, srai) X(f, andi) X(f, and) X(f, or) X(f, xor) \
-    X(f, xori) X(f, sub) X(f, subw) X(f, slliw) X(f, srliw) X(f, beq) X(f, bne) X(f, blt) X(f, bge) X(f, bltu) \
+    X(f, addi) X(f, add) X(f, addiw) X(f, addw) X(f, slli) X(f, srli) X(f, srai) X(f, andi) X(f, and) X(f, or) \
+    X(f, xor) X(f, xori) X(f, sub) X(f, subw) X(f, slliw) X(f, srliw) X(f, beq) X(f, bne) X(f, blt) X(f, bge) X(f, bltu) \
     X(f, bgeu) X(f, lw) X(f, ld) X(f, lbu) X(f, sw) X(f, sd) X(f, sb)
 
 #define COUNT1(f) +1

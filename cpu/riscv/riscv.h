@@ -121,7 +121,7 @@ int riscv_pending(const struct hart *h);
 bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not */
 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
-extern const struct event_type riscv_event_trap;
+extern const struct event_type riscv_event_trap, riscv_event_reset;
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
 bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);

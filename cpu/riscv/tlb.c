@@ -237,7 +237,8 @@ bool rv_store(RV_ARGS, u64 va, unsigned size, u64 value)
     struct where w, w2 = { 0 };
     unsigned first = first_part(va, size);
     u64 va2 = rv_addr(h, va + first), old = 0;
-    if (!locate(h, ctx, va, first, CPU_WRITE, &w) || (first < size && !locate(h, ctx, va2, size - first, CPU_WRITE, &w2)))
+    if (!locate(h, ctx, va, first, CPU_WRITE, &w) ||
+        (first < size && !locate(h, ctx, va2, size - first, CPU_WRITE, &w2)))
         return false;
     value &= size_mask(size);
     if (LIKELY(w.host && (first == size || w2.host))) {

@@ -8,6 +8,8 @@ const struct event_type riscv_event_trap = {
       { "from", EV_STR }, { "to", EV_STR } }
 };
 
+const struct event_type riscv_event_reset = { "cpu.reset", "a hart is about to be reset", { { "pc", EV_HEX } } };
+
 const char *riscv_cause_name(u64 cause, bool interrupt)
 {
     static const char *const exceptions[] = {

@@ -31,7 +31,7 @@ struct uart {
 
 struct uart_link {
     struct timer timeout;
-    struct input_channel in;
+    struct input_channel in, breaks; /* one byte, of any value, is one break */
 };
 
 static const struct state_field state[] = {
@@ -423,12 +423,23 @@ static enum mem_result wide_write(struct device *d, u64 offset, unsigned size, u
     return size > 1 ? device_bank_ops.write(d->window[0].region->opaque, offset, 1, value & 0xff) : MEM_FAULT;
 }
 
+static void deliver_break(void *opaque, const u8 *bytes, size_t n)
+{
+    struct device *d = opaque;
+    receive(d, 0, LSR_BI | LSR_FE);
+    restart_timeout(d);
+    update_irq(d);
+}
+
 static bool build(struct device *d, struct err *e)
 {
     struct uart_link *l = d->link;
     timer_init(d->env->clock, &l->timeout, d->path, "rx-timeout", 50, timed_out, d);
     l->in = (struct input_channel){ .name = d->path, .room = room, .deliver = deliver, .opaque = d };
     device_add_channel(d, &l->in);
+    l->breaks = (struct input_channel){ .name = arena_printf(d->env->arena, "%s.break", d->path), .room = room,
+                                        .deliver = deliver_break, .opaque = d };
+    device_add_channel(d, &l->breaks);
     if (d->chr)
         d->chr->in = &l->in;
     return true;

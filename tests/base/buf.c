@@ -188,8 +188,8 @@ static void did_you_mean(void)
     nearest("an option much, much, much longer than anything that has ever been an option of anything");
     const char *best = NULL;
     unsigned score = 0;
-    suggest("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxya",
-            &best, &score);
+    suggest("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxya", &best, &score);
     CU_ASSERT_PTR_NOT_NULL(best);
     /* Of two equally near ones the first stays. */
     best = NULL;

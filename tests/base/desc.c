@@ -105,17 +105,22 @@ static void what_does_not_fit(void)
     /* The last one has another name, width, count; one stands there twice and so another is missing. */
     static const struct state_field renamed[] = {
         STATE(struct dev, a), STATE(struct dev, b), STATE(struct dev, c), STATE_ARRAY(struct dev, list),
-        STATE_ARRAY(struct dev, bytes), { "flags", offsetof(struct dev, flag), 1, 1 }, STATE_END,
+        STATE_ARRAY(struct dev, bytes), { "flags", offsetof(struct dev, flag), 1, 1, true }, STATE_END,
     };
     refused(renamed, &example, "'flags'");
     static const struct state_field wider[] = {
         STATE(struct dev, a), STATE(struct dev, b), STATE(struct dev, c), STATE_ARRAY(struct dev, list),
-        STATE_ARRAY(struct dev, bytes), { "flag", offsetof(struct dev, list), 2, 1 }, STATE_END,
+        STATE_ARRAY(struct dev, bytes), { "flag", offsetof(struct dev, list), 2, 1, false }, STATE_END,
     };
     refused(wider, &example, "'flag'");
     static const struct state_field longer[] = {
-        STATE(struct dev, a), STATE(struct dev, b), STATE(struct dev, c), { "list", offsetof(struct dev, list), 2, 4 },
-        STATE_ARRAY(struct dev, bytes), STATE(struct dev, flag), STATE_END,
+        STATE(struct dev, a),
+        STATE(struct dev, b),
+        STATE(struct dev, c),
+        { "list", offsetof(struct dev, list), 2, 4, false },
+        STATE_ARRAY(struct dev, bytes),
+        STATE(struct dev, flag),
+        STATE_END,
     };
     refused(longer, &example, "'list'");
     static const struct state_field twice[] = {
@@ -123,6 +128,13 @@ static void what_does_not_fit(void)
         STATE_ARRAY(struct dev, bytes), STATE(struct dev, flag), STATE_END,
     };
     refused(twice, &example, "'b'");
+    struct dev two = example;
+    memcpy((u8 *)&two + offsetof(struct dev, flag), &(u8){ 2 }, 1); /* a bool that is neither */
+    static const struct state_field as_bytes[] = {
+        STATE(struct dev, a), STATE(struct dev, b), STATE(struct dev, c), STATE_ARRAY(struct dev, list),
+        STATE_ARRAY(struct dev, bytes), { "flag", offsetof(struct dev, flag), 1, 1, false }, STATE_END,
+    };
+    refused(as_bytes, &two, "'flag'");
 }
 
 static void cut_anywhere(void)

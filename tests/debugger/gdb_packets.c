@@ -15,7 +15,7 @@ static const char *sent(struct rig *r)
     return text;
 }
 
-/* Sends a packet, lets the machine run, and returns the one reply without its frame; NULL when it is not framed well. */
+/* Sends a packet, lets the machine run, and returns the one reply without its frame; NULL when that is wrong. */
 static const char *ask(struct rig *r, const char *packet)
 {
     static char text[1 << 16];
@@ -104,14 +104,18 @@ static void unknown(void)
 {
     struct rig r;
     rig_open(&r, NULL, 64, 1);
-    static const char *const packets[] = { "", "vMustReplyEmpty", "qSymbol::", "qTStatus", "vFile:open:", "R00", "Z9,0,1", "j",
+    static const char *const packets[] = { "", "vMustReplyEmpty", "qSymbol::", "qTStatus", "vFile:open:", "R00",
+                                           "Z9,0,1", "j",
                                            "qCRC:0,1", "vContinue", "QNonStop:1", "gg" };
     for (size_t i = 0; i < ARRAY_LEN(packets); i++)
         CU_ASSERT(says(&r, packets[i], ""));
-    static const char *const wrong[] = { "m", "m1", "m1,", "mx,1", "m11111111111111111,1", "M80001000,4:1", "M80001000,1:zz",
-                                         "p", "P", "P1", "P1=", "P1=00", "G", "G00", "Z0", "Z0,1", "Z2,80001000,0", "vCont;",
+    static const char *const wrong[] = { "m", "m1", "m1,", "mx,1", "m11111111111111111,1", "M80001000,4:1",
+                                         "M80001000,1:zz",
+                                         "p", "P", "P1", "P1=", "P1=00", "G", "G00", "Z0", "Z0,1", "Z2,80001000,0",
+                                         "vCont;",
                                          "vCont;x", "vCont;r", "vCont;r1,", "H", "Hx1", "Hg9", "T0", "T9",
-                                         "qThreadExtraInfo,9", "qXfer:features:read:other.xml:0,10", "qRcmd,0", "p5000" };
+                                         "qThreadExtraInfo,9", "qXfer:features:read:other.xml:0,10", "qRcmd,0",
+                                         "p5000" };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         const char *got = ask(&r, wrong[i]);
         CU_ASSERT(got && *got == 'E');
@@ -120,7 +124,8 @@ static void unknown(void)
     }
     CU_ASSERT_FALSE(gdb_stub_running(r.stub));
     CU_ASSERT(says(&r, "qSupported:error-message+",
-                   "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;error-message+"));
+                   "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;"
+                   "error-message+"));
     CU_ASSERT(says(&r, "p5000", "E.this hart has no register of that number"));
     rig_close(&r);
 }
@@ -503,7 +508,8 @@ static void same_state(void)
     CU_ASSERT(says(&r, "Z0,80000008,4", "OK"));
     CU_ASSERT(says(&r, "Z2,80001000,4", "OK"));
     for (unsigned i = 0; i < 300; i++) {
-        static const char *const steps[] = { "vCont;c", "vCont;s:1", "vCont;s:2", "c", "vCont;r80000000,8000000c:2", "g",
+        static const char *const steps[] = { "vCont;c", "vCont;s:1", "vCont;s:2", "c", "vCont;r80000000,8000000c:2",
+                                             "g",
                                              "m80000000,100", "qXfer:features:read:target.xml:0,4000" };
         CU_ASSERT_PTR_NOT_NULL(ask(&r, steps[i * 7 % ARRAY_LEN(steps)]));
     }

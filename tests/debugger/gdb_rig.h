@@ -64,7 +64,8 @@ static inline void rig_leave(void *opaque, enum gdb_leave how)
 
 static inline void rig_attach(struct rig *r)
 {
-    struct gdb_stub_host host = { .opaque = r, .write = rig_write, .go = rig_go, .interrupt = rig_interrupt, .arm = rig_arm,
+    struct gdb_stub_host host = { .opaque = r, .write = rig_write, .go = rig_go, .interrupt = rig_interrupt,
+                                  .arm = rig_arm,
                                   .monitor = rig_monitor, .leave = rig_leave };
     r->stub = gdb_stub_new(r->m, &host);
     r->left = r->killed = r->interrupted = false;

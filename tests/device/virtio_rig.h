@@ -94,7 +94,8 @@ static inline bool rig_disk_zero(struct block_port *b, u64 offset, u64 len, stru
 
 static inline const struct block_ops *rig_disk_ops(void)
 {
-    static const struct block_ops ops = { rig_disk_read, rig_disk_write, rig_disk_flush, rig_disk_zero };
+    static const struct block_ops ops = { .read = rig_disk_read, .write = rig_disk_write, .flush = rig_disk_flush,
+                                          .zero = rig_disk_zero };
     return &ops;
 }
 

@@ -18,19 +18,27 @@
 static u64 below(u64 *rng, u64 n) { return rng_next(rng) % n; }
 
 static const char *const good[] = {
-    "?", "g", "G0102030405060708", "p20", "p381", "P5=0100000000000000", "P381=ffffffffffffffff", "P225=ffffffffffffffff",
-    "P1041=0100000000000000", "m80000000,20", "m0,10", "M80001000,2:abcd", "M80000000,4:93824200", "X80001000,2:ab", "c", "s",
-    "c80000000", "s80000004", "C05", "S05;80000000", "vCont;c", "vCont;s:1", "vCont;s:2;c", "vCont;r80000000,80000010:1",
-    "vCont?", "vCont;t", "Z0,80000008,4", "z0,80000008,4", "Z1,8000000c,2", "Z2,80001000,4", "Z3,80001000,8", "Z4,80000000,ffffffffffffffff",
-    "z2,80001000,4", "Z0,ffffffffffffffff,1", "Hg0", "Hc-1", "Hg2", "Hgp1.1", "T1", "T2", "qC", "qfThreadInfo", "qsThreadInfo",
+    "?", "g", "G0102030405060708", "p20", "p381", "P5=0100000000000000", "P381=ffffffffffffffff",
+    "P225=ffffffffffffffff",
+    "P1041=0100000000000000", "m80000000,20", "m0,10", "M80001000,2:abcd", "M80000000,4:93824200", "X80001000,2:ab",
+    "c", "s",
+    "c80000000", "s80000004", "C05", "S05;80000000", "vCont;c", "vCont;s:1", "vCont;s:2;c",
+    "vCont;r80000000,80000010:1",
+    "vCont?", "vCont;t", "Z0,80000008,4", "z0,80000008,4", "Z1,8000000c,2", "Z2,80001000,4", "Z3,80001000,8",
+    "Z4,80000000,ffffffffffffffff",
+    "z2,80001000,4", "Z0,ffffffffffffffff,1", "Hg0", "Hc-1", "Hg2", "Hgp1.1", "T1", "T2", "qC", "qfThreadInfo",
+    "qsThreadInfo",
     "qThreadExtraInfo,1", "qSupported:multiprocess+;swbreak+;hwbreak+;error-message+", "QStartNoAckMode",
-    "qXfer:features:read:target.xml:0,ffb", "qXfer:features:read:target.xml:fffffffffffffff0,20", "qAttached", "qOffsets", "qSymbol::",
+    "qXfer:features:read:target.xml:0,ffb", "qXfer:features:read:target.xml:fffffffffffffff0,20", "qAttached",
+    "qOffsets", "qSymbol::",
     "qRcmd,68656c70", "qRcmd,696e666f20726567697374657273", "qRcmd,782f34786720307838303030303030303030",
-    "qRcmd,7870202f3878672030", "qRcmd,627265616b202a30783830303030303130", "qRcmd,64656c657465", "D", "k", "vKill;1", "!",
+    "qRcmd,7870202f3878672030", "qRcmd,627265616b202a30783830303030303130", "qRcmd,64656c657465", "D", "k", "vKill;1",
+    "!",
     "vMustReplyEmpty", "Qqemu.PhyMemMode:1", "Qqemu.PhyMemMode:0",
 };
 static const char *const words[] = {
-    ",", ";", ":", "=", "-1", "0", "1", "ffffffffffffffff", "80000000", "7fffffffffffffff", "4", "p1.2", "#", "$", "}", "*", "\x03", "+",
+    ",", ";", ":", "=", "-1", "0", "1", "ffffffffffffffff", "80000000", "7fffffffffffffff", "4", "p1.2", "#", "$",
+    "}", "*", "\x03", "+",
     "-", "s", "c", "r", "Z", "z", "m", "X", "vCont", "qXfer:features:read:target.xml:", "qRcmd,", "zz", "00",
 };
 
@@ -139,7 +147,8 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < ROUND; i++, inputs++) {
             one_input(&r, &rng);
             if (r.out.len > 1 << 24) {
-                printf("gdb_fuzz: seed %llu: one input was answered with %zu bytes\n", (unsigned long long)seed, r.out.len);
+                printf("gdb_fuzz: seed %llu: one input was answered with %zu bytes\n", (unsigned long long)seed,
+                       r.out.len);
                 return 1;
             }
             r.out.len = 0;

@@ -93,7 +93,8 @@ static bool strict_zero(struct block_port *b, u64 offset, u64 len, struct err *e
     return rig_disk_zero(b, offset, len, e);
 }
 
-static const struct block_ops strict_disk = { strict_read, strict_write, rig_disk_flush, strict_zero };
+static const struct block_ops strict_disk = { .read = strict_read, .write = strict_write, .flush = rig_disk_flush,
+                                               .zero = strict_zero };
 
 /* --- the things that can happen ---------------------------------------------------------------------------- */
 

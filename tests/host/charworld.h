@@ -42,6 +42,11 @@ static inline enum cpu_stop world_run(struct cpu *c, u64 max)
     return h->busy ? CPU_BUDGET : CPU_IDLE;
 }
 
+static inline u64 world_get_pc(const struct cpu *c)
+{
+    return 0;
+}
+
 static inline bool world_has_work(const struct cpu *c)
 {
     return ((const struct world_cpu *)c)->busy > 0;
@@ -88,7 +93,8 @@ static inline void world_quantum_end(struct cpu *c)
 
 static inline void world_init(struct world *w)
 {
-    static const struct cpu_ops ops = { .isa = "none", .run = world_run, .has_work = world_has_work };
+    static const struct cpu_ops ops = { .isa = "none", .run = world_run, .has_work = world_has_work,
+                                          .get_pc = world_get_pc };
     static const struct machine_config config = { .board = "none", .cpus = 1 };
     memset(w, 0, sizeof *w);
     clock_init(&w->m.clock, 1000000000);

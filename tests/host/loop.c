@@ -207,7 +207,7 @@ static void input_ends_a_wait(void)
     static struct world w;
     world_init(&w);
     world_ticks(&w, 3000000000); /* 3 s: must not be waited for */
-    char path[] = "/tmp/orrery-loop-XXXXXX", spec[64];
+    char path[] = "/tmp/orrery-loop-XXXXXX", spec[80];
     struct err e;
     CU_ASSERT_FATAL(mkdtemp(path) != NULL);
     char fifo[64];

@@ -1,4 +1,6 @@
 /* Boards: those that exist are sound; tables with mistakes are refused, and so are machines nobody can build. */
+#include <malloc.h>
+
 #include "iodev/char/ns16550a.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/misc/bare-console.h"
@@ -15,7 +17,8 @@ static const struct prop_desc props[] = { { "fancy", PROP_BOOL, "off", "" }, { 0
 /* A good board; each test breaks one thing of a copy. */
 #define PARTS 6
 static const struct board_part good_parts[PARTS] = {
-    { .name = "plic", .cls = &riscv_plic_class, .base = { 0xc000000 }, .wires = { { 0, 2, "harts", 11 }, { 1, 2, "harts", 9 } } },
+    { .name = "plic", .cls = &riscv_plic_class, .base = { 0xc000000 },
+      .wires = { { 0, 2, "harts", 11 }, { 1, 2, "harts", 9 } } },
     { .name = "uart", .cls = &ns16550a_class, .base = { 0x10000000 }, .count = 2, .stride = 0x1000,
       .wires = { { 0, 0, "plic", 10 } } },
     { .name = "test", .cls = &sifive_test_class, .base = { 0x100000 }, .when = "fancy" },
@@ -24,8 +27,8 @@ static const struct board_part good_parts[PARTS] = {
 };
 static const struct board good = {
     .name = "good", .isa = "riscv", .max_cpus = 4, .master_hz = 1000, .ram_base = 0x80000000, .default_ram = 1 << 20,
-    .max_ram = 1 << 30, .rom_base = 0x1000, .rom_size = 0x1000, .parts = good_parts, .props = props, .timebase = no_time,
-    .boot = no_boot,
+    .max_ram = 1 << 30, .rom_base = 0x1000, .rom_size = 0x1000, .parts = good_parts, .props = props,
+    .timebase = no_time, .boot = no_boot,
 };
 
 static void those_that_exist(void)
@@ -82,9 +85,11 @@ static void mistakes_in_tables(void)
         { { "'test'", "no class" }, no_class }, { { "two parts", "'plic'" }, same_name },
         { { "two parts", "'uart1'" }, same_name_after_counting }, { { "'harts'", "CPUs" }, called_harts },
         { { "'pic'", "not there" }, to_nowhere }, { { "'uart1'", "takes no interrupts" }, to_one_that_takes_none },
-        { { "'plic'", "not there" }, to_one_that_is_never_there_with_it }, { { "'uart'", "input 10 of 'plic'" }, one_input_twice },
+        { { "'plic'", "not there" }, to_one_that_is_never_there_with_it },
+        { { "'uart'", "input 10 of 'plic'" }, one_input_twice },
         { { "'test'", "input 11 of 'plic'" }, an_input_of_the_second_copy },
-        { { "'test'", "input 9 of 'harts'" }, a_hart_line_twice }, { { "'plic'", "output 35 for hart 7" }, too_many_outputs },
+        { { "'test'", "input 9 of 'harts'" }, a_hart_line_twice },
+        { { "'plic'", "output 35 for hart 7" }, too_many_outputs },
         { { "'uart'", "no output 34" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
         { { "'uart0'", "'uart1'" }, overlap_of_copies }, { { "'uart0'", "memory" }, overlap_with_memory },
         { { "'uart0'", "ROM" }, overlap_with_rom }, { { "'test'", "'fance'" }, unknown_condition },
@@ -101,7 +106,8 @@ static void mistakes_in_tables(void)
         CU_ASSERT_FALSE(ok);
         CU_ASSERT(strstr(e.text, mistakes[i].says[0]) && strstr(e.text, mistakes[i].says[1]));
         if (ok || !strstr(e.text, mistakes[i].says[0]) || !strstr(e.text, mistakes[i].says[1]))
-            fprintf(stderr, "mistake %u: '%s' does not say '%s' and '%s'\n", i, e.text, mistakes[i].says[0], mistakes[i].says[1]);
+            fprintf(stderr, "mistake %u: '%s' does not say '%s' and '%s'\n", i, e.text, mistakes[i].says[0],
+                    mistakes[i].says[1]);
     }
 }
 
@@ -147,16 +153,17 @@ static void machines_nobody_can_build(void)
     REFUSED(c.xlen = 32; c.cpu = "rv64", "");
     REFUSED((c.board = "bare-rv32"), "orrery-system-riscv32");
     REFUSED((c.n_loaders = 1, c.loaders[0] = (struct loader_config){ .cpu_num = 5 }), "no CPU 5");
-    REFUSED((c.n_loaders = 1, c.loaders[0] = (struct loader_config){ .addr = 0x50000000, .data_len = 4, .cpu_num = -1 }),
-            "0x50000000");
-    REFUSED((c.n_loaders = 1, c.loaders[0] = (struct loader_config){ .file = { "f.bin", (const u8 *)"abcd", 4 }, .cpu_num = -1 }),
-            "addr=");
+    struct loader_config nowhere = { .addr = 0x50000000, .data_len = 4, .cpu_num = -1 };
+    REFUSED((c.n_loaders = 1, c.loaders[0] = nowhere), "0x50000000");
+    struct loader_config no_addr = { .file = { "f.bin", (const u8 *)"abcd", 4 }, .cpu_num = -1 };
+    REFUSED((c.n_loaders = 1, c.loaders[0] = no_addr), "addr=");
     REFUSED((c.n_devices = 1, c.device[0].cls = &ns16550a_class), "belongs to the board");
     struct prop_value no_drive = { "drive", "hd7", NULL }, no_such = { "colour", "red", NULL };
-    REFUSED((c.n_devices = 1, c.device[0].cls = class_named("virtio-blk-device"), c.device[0].props = &no_drive), "hd7");
-    REFUSED((c.n_devices = 1, c.device[0].cls = class_named("virtio-rng-device"), c.device[0].props = &no_such), "colour");
+    const struct device_class *blk = class_named("virtio-blk-device"), *rng = class_named("virtio-rng-device");
+    REFUSED((c.n_devices = 1, c.device[0].cls = blk, c.device[0].props = &no_drive), "hd7");
+    REFUSED((c.n_devices = 1, c.device[0].cls = rng, c.device[0].props = &no_such), "colour");
     struct prop_value no_bus = { "bus", "virtio-mmio-bus.77", NULL };
-    REFUSED((c.n_devices = 1, c.device[0].cls = class_named("virtio-rng-device"), c.device[0].props = &no_bus), "virtio-mmio-bus.77");
+    REFUSED((c.n_devices = 1, c.device[0].cls = rng, c.device[0].props = &no_bus), "virtio-mmio-bus.77");
     REFUSED((c.n_devices = 1, c.device[0].cls = class_named("virtconsole")), "before it");
     c = g.config;
     for (unsigned i = 0; i < VIRT_VIRTIO_COUNT + 1; i++)
@@ -248,6 +255,33 @@ static void endings(void)
     }
 }
 
+static size_t heap_used(void)
+{
+    struct mallinfo2 i = mallinfo2();
+    return i.uordblks + i.hblkhd;
+}
+
+/* A guest that does nothing but reset takes no memory from the host with each. */
+static void resets_cost_nothing(void)
+{
+    struct guest w = { 0 };
+    g_li(&w, T0, VIRT_TEST);
+    g_li(&w, T1, 0x7777);
+    g_sw(&w, T1, 0, T0);
+    struct guest_machine g;
+    guest_config(&g, 1);
+    g.config.no_reboot = false;
+    g.config.board_props = "aclint=on";
+    g.config.kernel = (struct blob){ "reset", (const u8 *)w.w, w.n * 4 };
+    struct machine *m = guest_start(&g);
+    machine_run(m, 1000, true);
+    size_t before = heap_used();
+    machine_run(m, 20000, true);
+    size_t after = heap_used();
+    CU_ASSERT(after <= before + 16384);
+    guest_end(&g);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -257,6 +291,7 @@ int main(void)
         { "every size of machine", every_size_of_machine },
         { "two machines in one process", two_at_once },
         { "endings", endings },
+        { "resets cost no memory", resets_cost_nothing },
         CU_TEST_INFO_NULL,
     };
     return unit_main("board", tests);

@@ -43,7 +43,8 @@ static void go_to(struct machine *m, u64 until, const struct how *how, u64 *rng,
         } else if (why == MACHINE_BREAK || why == MACHINE_WATCH) {
             s->stops++;
         } else if (why != MACHINE_REACHED) {
-            fprintf(stderr, "%s: stopped at %llu: %d %s\n", how->name, (unsigned long long)m->clock.now, why, m->stop.text);
+            fprintf(stderr, "%s: stopped at %llu: %d %s\n", how->name, (unsigned long long)m->clock.now, why,
+                    m->stop.text);
             exit(1);
         }
     }
@@ -66,7 +67,8 @@ static void run_it(unsigned harts, const struct how *how, struct seen *s)
     /* In the loop, at the retry, on the trap handler's first instruction; on the shared counter and a private page. */
     u64 code[] = { GUEST_BASE + 4 * g.guest.label[L_LOOP], GUEST_BASE + 4 * g.guest.label[L_RETRY],
                    GUEST_BASE + 4 * g.guest.label[L_PATCHED], GUEST_BASE + 4 * g.guest.label[L_TRAP] };
-    const struct cpu_watch watch[] = { { GUEST_SHARED, 8, CPU_WRITE }, { GUEST_PRIVATE + 0x4000, 0x300, CPU_WRITE | CPU_READ } };
+    const struct cpu_watch watch[] = { { GUEST_SHARED, 8, CPU_WRITE },
+                                       { GUEST_PRIVATE + 0x4000, 0x300, CPU_WRITE | CPU_READ } };
     if (how->stops) {
         m->stops = (struct cpu_stops){ code, ARRAY_LEN(code), watch, ARRAY_LEN(watch) };
         machine_stops_changed(m);
@@ -123,7 +125,8 @@ static void however_it_is_run(unsigned harts, u64 quantum)
         { "an observer", .observed = true },
         { "an observer, slices of 7", .observed = true, .slice = 7 },
         { "breakpoints and watchpoints", .stops = true },
-        { "breakpoints and watchpoints, an observer, random slices", .stops = true, .observed = true, .slice = UINT64_MAX },
+        { "breakpoints and watchpoints, an observer, random slices", .stops = true, .observed = true,
+          .slice = UINT64_MAX },
         { "hashed often", .hash_every = true, .slice = UINT64_MAX },
     };
     struct how plain = { "at once", .quantum = quantum };

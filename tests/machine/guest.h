@@ -16,11 +16,11 @@
 
 #define GUEST_MAX 512
 enum { /* labels */
-    L_NONE, L_TRAP, L_LOOP, L_RETRY, L_NO_WAIT, L_NO_IPI, L_NO_PATCH, L_PATCHED, L_HART0, L_TIMER, L_IPI, L_EXTERNAL, L_RX, L_RX_DONE,
-    L_ECALL, L_DO_IPI, L_OUT, L_UNKNOWN, L_COUNT
+    L_NONE, L_TRAP, L_LOOP, L_RETRY, L_NO_WAIT, L_NO_IPI, L_NO_PATCH, L_PATCHED, L_HART0, L_TIMER, L_IPI, L_EXTERNAL,
+    L_RX, L_RX_DONE, L_ECALL, L_DO_IPI, L_OUT, L_UNKNOWN, L_COUNT
 };
-enum { ZERO, RA, SP, GP, TP, T0, T1, T2, S0, S1, A0, A1, A2, A3, A4, A5, A6, A7, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11,
-       T3, T4, T5, T6 };
+enum { ZERO, RA, SP, GP, TP, T0, T1, T2, S0, S1, A0, A1, A2, A3, A4, A5, A6, A7, S2, S3, S4, S5, S6, S7, S8, S9,
+       S10, S11, T3, T4, T5, T6 };
 
 struct guest {
     u32 w[GUEST_MAX];
@@ -105,8 +105,12 @@ static inline void g_resolve(struct guest *g)
         i32 d = ((i32)g->label[g->fix[k].label] - (i32)at) * 4;
         u32 u = (u32)d;
         switch (g->fix[k].kind) {
-        case 'b': g->w[at] |= (u >> 12 & 1) << 31 | (u >> 5 & 63) << 25 | (u >> 1 & 15) << 8 | (u >> 11 & 1) << 7; break;
-        case 'j': g->w[at] |= (u >> 20 & 1) << 31 | (u >> 1 & 1023) << 21 | (u >> 11 & 1) << 20 | (u >> 12 & 255) << 12; break;
+        case 'b':
+            g->w[at] |= (u >> 12 & 1) << 31 | (u >> 5 & 63) << 25 | (u >> 1 & 15) << 8 | (u >> 11 & 1) << 7;
+            break;
+        case 'j':
+            g->w[at] |= (u >> 20 & 1) << 31 | (u >> 1 & 1023) << 21 | (u >> 11 & 1) << 20 | (u >> 12 & 255) << 12;
+            break;
         default: g->w[at] |= (u32)(d + 4) << 20; break; /* from the auipc before it */
         }
     }
@@ -118,8 +122,8 @@ static inline void g_resolve(struct guest *g)
 #define GUEST_PAGES 0x80300000ull /* Sv39 root */
 #define GUEST_RAM ((u64)8 << 20)
 
-enum { C_MSTATUS = 0x300, C_MIE = 0x304, C_MTVEC = 0x305, C_MEPC = 0x341, C_MCAUSE = 0x342, C_MCYCLE = 0xb00, C_MINSTRET = 0xb02,
-       C_MHARTID = 0xf14, C_PMPADDR0 = 0x3b0, C_PMPCFG0 = 0x3a0, C_SATP = 0x180, C_MSCRATCH = 0x340 };
+enum { C_MSTATUS = 0x300, C_MIE = 0x304, C_MTVEC = 0x305, C_MEPC = 0x341, C_MCAUSE = 0x342, C_MCYCLE = 0xb00,
+       C_MINSTRET = 0xb02, C_MHARTID = 0xf14, C_PMPADDR0 = 0x3b0, C_PMPCFG0 = 0x3a0, C_SATP = 0x180 };
 
 static inline void guest_make(struct guest *g, unsigned harts)
 {

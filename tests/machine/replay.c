@@ -121,8 +121,8 @@ static size_t chunk_after(const struct buf *f, size_t at) { return at + 5 + load
 
 static bool names_a_part(const char *text)
 {
-    return strstr(text, "hart") || strstr(text, "device /") || strstr(text, "memory '") || strstr(text, "schedule or the timers") ||
-           strstr(text, "cannot deliver");
+    return strstr(text, "hart") || strstr(text, "device /") || strstr(text, "memory '") ||
+           strstr(text, "schedule or the timers") || strstr(text, "cannot deliver");
 }
 
 static void one_byte_typed_differently(void)
@@ -219,8 +219,8 @@ static void of_another_machine(void)
     buf_free(&r.file);
 }
 
-/* Time passed while all wait up to a timer (the UART's receiver time-out), and somebody types before the machine ran on:
- * the timer fires first, as it will in the replay. */
+/* Time passed while all wait up to a timer (the UART's receiver time-out), and somebody types before the machine ran
+ * on: the timer fires first, as it will in the replay. */
 static void timers_before_input(void)
 {
     static const u32 waits[] = { 0x10500073, 0xffdff06f }; /* wfi; j -4 */

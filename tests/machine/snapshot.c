@@ -206,7 +206,11 @@ struct disk {
     struct block_port port; /* first */
     bool fail;
 };
-static bool disk_read(struct block_port *b, u64 at, void *out, size_t n, struct err *e) { memset(out, 0, n); return true; }
+static bool disk_read(struct block_port *b, u64 at, void *out, size_t n, struct err *e)
+{
+    memset(out, 0, n);
+    return true;
+}
 static bool disk_write(struct block_port *b, u64 at, const void *in, size_t n, struct err *e) { return true; }
 static bool disk_flush(struct block_port *b, struct err *e) { return true; }
 static bool disk_zero(struct block_port *b, u64 at, u64 n, struct err *e) { return true; }

@@ -115,9 +115,9 @@ static void finding(void)
     build(&w);
     static const struct { u64 addr; const char *name; } at[] = {
         { 0, NULL }, { 0xfff, NULL }, { 0x1000, "ram" }, { 0x2fff, "ram" }, { 0x3000, "dev" }, { 0x30ff, "dev" },
-        { 0x3100, "blind" }, { 0x3200, NULL }, { 0x4000, "rom" }, { 0x4fff, "rom" }, { 0x5000, "ram2" }, { 0x6000, NULL },
-        { 0x8000, "flash" }, { 0x9000, NULL }, { UINT64_MAX - PAGE_SIZE, NULL }, { UINT64_MAX - PAGE_MASK, "top" },
-        { UINT64_MAX, "top" },
+        { 0x3100, "blind" }, { 0x3200, NULL }, { 0x4000, "rom" }, { 0x4fff, "rom" }, { 0x5000, "ram2" },
+        { 0x6000, NULL }, { 0x8000, "flash" }, { 0x9000, NULL }, { UINT64_MAX - PAGE_SIZE, NULL },
+        { UINT64_MAX - PAGE_MASK, "top" }, { UINT64_MAX, "top" },
     };
     for (unsigned i = 0; i < ARRAY_LEN(at); i++)
         for (unsigned before = 0; before < ARRAY_LEN(at); before++) { /* whatever was found last */
@@ -197,8 +197,8 @@ static void guest_accesses(void)
     /* Nothing there; and across a border, even between two RAMs: the bus does not split accesses. */
     unsigned reads = w.dev.reads, writes = w.dev.writes;
     static const struct { u64 addr; unsigned size; } bad[] = {
-        { 0, 8 }, { 0xfff, 2 }, { 0x2ffc, 8 }, { 0x30fd, 4 }, { 0x31ff, 2 }, { 0x4ffe, 4 }, { 0x5ffd, 4 }, { 0x6000, 1 },
-        { UINT64_MAX, 2 }, { UINT64_MAX - 3, 8 },
+        { 0, 8 },      { 0xfff, 2 },  { 0x2ffc, 8 }, { 0x30fd, 4 },     { 0x31ff, 2 },
+        { 0x4ffe, 4 }, { 0x5ffd, 4 }, { 0x6000, 1 }, { UINT64_MAX, 2 }, { UINT64_MAX - 3, 8 },
     };
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         v = 77;
