@@ -442,11 +442,13 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
         done(m, k, d);
 }
 
-/* The address comes back in a register, the page's addend in rax. */
+/* The address comes back in a register, the page's addend in rax. The tag is compared with the page of the last byte:
+ * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
 {
     struct x64 *x = &m->x;
     const struct jit_env *env = m->env;
+    bool aligned = i->op == IR_LOCATE;
     unsigned a = use(m, i->a, T2);
     if (i->imm) {
         x_rm(x, true, false, 0x8d, T2, a, (i64)i->imm);
@@ -455,8 +457,11 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
     x_rr(x, false, 0x89, a, T0);
     x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
     x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
-    x_mov_imm(x, T1, ~(((u64)1 << env->page_shift) - 1) | (i->size - 1u));
-    x_rr(x, true, 0x21, a, T1);
+    if (aligned || i->size == 1)
+        x_mov(x, T1, a);
+    else
+        x_rm(x, true, false, 0x8d, T1, a, i->size - 1);
+    x_alu_imm(x, true, 4, T1, (i32)(-(1 << env->page_shift) | (aligned ? i->size - 1 : 0)));
     x_rmx(x, true, false, 0x3b, T1, CTX, T0, 0, tag);
     exit_on(m, CC_NE, i->exit);
     x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, env->tlb_addend);

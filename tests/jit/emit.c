@@ -61,7 +61,7 @@ static const void *no_direct(void *opaque, u64 link, u32 *count) { return NULL; 
 static u8 *tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
 {
     struct world *w = opaque;
-    return addr & (size - 1) ? NULL : w->memory + addr;
+    return (addr & ~(u64)(PAGE - 1)) || addr + size > PAGE ? NULL : w->memory + (addr - FIRST);
 }
 
 typedef i64 enter_fn(void *state, void *slot, i64 budget, void *ctx, u64 base);
@@ -127,7 +127,7 @@ static void run_many(bool optimize, bool bmi2)
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
         ctx.tlb[0].read = ctx.tlb[0].write = 0;
-        ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory;
+        ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);
         enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);

@@ -7,7 +7,7 @@
 
 #include "jit/ir.h"
 
-enum { REGS = 16, MEMORY = 256 };
+enum { REGS = 16, MEMORY = 256, FIRST = 4096 - 200 /* address of the memory's first byte; a page ends within */ };
 
 static inline u64 next_random(u64 *s)
 {
@@ -60,7 +60,7 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
             bool store = r % 16 == 5;
             ir_val masked = ir_binary(ir, IR_AND, 8, a, ir_const(ir, MEMORY - 1));
             ir_add(ir, (struct ir_insn){ .op = store ? IR_STORE : IR_LOAD, .size = (u8)(1 << (r >> 20 & 3)), .sign = r >> 22 & !store, .a = masked,
-                                         .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1), .imm = r >> 23 & 15 });
+                                         .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1), .imm = FIRST + (r >> 23 & 15) });
             break;
         }
         case 7: {
@@ -110,7 +110,7 @@ struct world {
 static inline u8 *world_locate(void *opaque, u64 addr, unsigned size, bool write)
 {
     struct world *w = opaque;
-    return addr & (size - 1) || addr % 61 == 60 ? NULL : w->memory + addr;
+    return (addr & (size - 1)) || addr % 61 == 60 ? NULL : w->memory + (addr - FIRST);
 }
 
 static inline void random_world(struct world *w, u64 *s)
