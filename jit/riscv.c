@@ -413,14 +413,6 @@ static const char *const meaning_of[RV_OP_COUNT] = {
 
 /* --- blocks ----------------------------------------------------------------------------------------------------- */
 
-/* The instruction at a slot, as its bytes say. */
-static unsigned op_of(const struct jit_riscv *j, const struct rv_block *b, unsigned k)
-{
-    struct rv_decoded d;
-    rv_decode(j->h->engine->decoder, rv_bits(&b->slot[k]), &d);
-    return d.op;
-}
-
 static void fp_on(struct translation *tr, bool dirty)
 {
     V status = get_state(tr, offsetof(struct hart, mstatus), 8), mask = number(tr, MSTATUS_FS);
@@ -451,7 +443,7 @@ static unsigned translate_run(struct jit_riscv *j, struct rv_block *b, unsigned 
         } else if (s->fn == rv_h_illegal || s->fn == rv_h_stop || !ir_room(&j->ir)) {
             leave(&tr);
         } else {
-            unsigned op = op_of(j, b, k);
+            unsigned op = b->side[k].op;
             tr.plain = j->h->engine->handlers[op];
             u32 n = j->ir.n, exits = j->ir.n_exits;
             if (j->table[op])
@@ -507,7 +499,7 @@ static void hot(struct rv_tier *t, struct rv_block *b)
     struct jit_riscv *j = (struct jit_riscv *)t;
     if (j->full)
         return;
-    if (b->straddle) {
+    if (!b->page || b->straddle) {
         j->count.refused++;
         return;
     }
@@ -515,6 +507,10 @@ static void hot(struct rv_tier *t, struct rv_block *b)
     j->first = true;
     size_t used = j->code.used;
     for (unsigned k = 1, at = 0; k == 1 || goes_on(b, k); at = k) {
+        if (at && b->side[k].op == RV_OP_COUNT) { /* pseudo slots keep their handlers: rv_block_part() copies them */
+            k++;
+            continue;
+        }
         k = translate_run(j, b, k);
         if (!compile_run(j, b, at)) {
             if (code_room(&j->code) < (1u << 20)) { /* the outer loop empties everything */

@@ -319,15 +319,17 @@ struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, uns
 {
     struct builder b;
     start(&b, h);
-    for (unsigned k = 0; whole->side[k].count < max; k++) {
+    unsigned k = h->engine->tier && !whole->straddle; /* the first slot is the tier's: see rv_block_build */
+    for (; whole->side[k].count < max; k++) {
         struct rv_insn *s = add(&b, NULL, whole->side[k].offset);
+        struct rv_side *side = &b.side[b.slots - 1];
         *s = whole->slot[k];
-        b.side[k] = whole->side[k];
-        if (b.side[k].op != RV_OP_COUNT)
-            s->fn = h->engine->handlers[b.side[k].op];
+        *side = whole->side[k];
+        if (side->op != RV_OP_COUNT)
+            s->fn = h->engine->handlers[side->op];
     }
     b.n = max;
-    add_links(&b, whole->side[b.slots].offset, false);
+    add_links(&b, whole->side[k].offset, false);
     return finish(&b, h->engine->scratch, whole->host, whole->offset);
 }
 
