@@ -297,15 +297,28 @@ static void valid_mode(struct translation *tr, V rm)
         exit_if(tr, op2(tr, IR_GEU, rm, SF_NEAREST_AWAY + 1));
 }
 
-/* In this rounding mode, with the inexact flag set already? */
 static void in_mode(struct translation *tr, V rm, unsigned mode)
 {
     if (rm >> 16 != V_TAG >> 16)
         tr->refused |= rm != mode;
     else
         exit_if(tr, op2(tr, IR_NE, rm, mode));
-    V flags = get_state(tr, offsetof(struct hart, fflags), 1);
-    exit_unless(tr, op2(tr, IR_AND, flags, SF_INEXACT));
+}
+
+/* The inexact flag is sticky: when it is set already, an inexact result changes no flag. Programs that never round
+ * never set it; code compiled meanwhile looks at the result too (`exact` is only asked for then). */
+static bool rounded_before(const struct translation *tr) { return tr->j->h->fflags & SF_INEXACT; }
+
+static void flags_stay(struct translation *tr, V exact)
+{
+    V flags = get_state(tr, offsetof(struct hart, fflags), 1), set = op2(tr, IR_AND, flags, SF_INEXACT);
+    exit_unless(tr, rounded_before(tr) ? set : op2(tr, IR_OR, set, exact));
+}
+
+static void in_mode_rounded(struct translation *tr, V rm, unsigned mode)
+{
+    in_mode(tr, rm, mode);
+    flags_stay(tr, 0);
 }
 
 /* Finite; and above the smallest normal number unless tiny results are fine. */
@@ -317,12 +330,66 @@ static V in_range(struct translation *tr, unsigned size, V z, bool tiny_too)
     return op2(tr, IR_LTU, rest, limit);
 }
 
+/* Is z = x + y, or x * y, without error? The tests of cpu/riscv/exec_fp.c. */
+static V exact_sum(struct translation *tr, unsigned size, V x, V y, V z)
+{
+    V v = fp2(tr, IR_FSUB, size, z, x), w = fp2(tr, IR_FSUB, size, z, v), e = fp2(tr, IR_FSUB, size, x, w);
+    V f = fp2(tr, IR_FSUB, size, y, v), sum = fp2(tr, IR_FADD, size, e, f), zero = number(tr, 0);
+    return fp2(tr, IR_FEQ, size, sum, zero);
+}
+
+static V exact_product(struct translation *tr, unsigned size, V x, V y, V z)
+{
+    V zero = number(tr, 0);
+    if (size == 4) { /* the product of floats fits a double */
+        V dx = fp1(tr, IR_FWIDEN, 8, x), dy = fp1(tr, IR_FWIDEN, 8, y), dz = fp1(tr, IR_FWIDEN, 8, z);
+        V p = fp2(tr, IR_FMUL, 8, dx, dy);
+        return fp2(tr, IR_FEQ, 8, p, dz);
+    }
+    if (!tr->j->emitter.fma)
+        return zero;
+    V sign = number(tr, (u64)1 << 63), minus = op2(tr, IR_XOR, z, sign), e = op3(tr, IR_FMA, 8, x, y, minus);
+    V none = fp2(tr, IR_FEQ, 8, e, zero), bits = number(tr, ~(u64)0 >> 1), magnitude = op2(tr, IR_AND, z, bits);
+    V low = fp_number(tr, 8, 0x1p-900), big = op2(tr, IR_LTU, low, magnitude);
+    return op2(tr, IR_AND, none, big);
+}
+
+static V sum(struct translation *tr, enum ir_op op, unsigned size, V a, V b, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V z = fp2(tr, op, size, a, b);
+    exit_unless(tr, in_range(tr, size, z, true)); /* a tiny sum is exact */
+    if (rounded_before(tr)) {
+        flags_stay(tr, 0);
+    } else if (op == IR_FADD) {
+        flags_stay(tr, exact_sum(tr, size, a, b, z));
+    } else {
+        V sign = number(tr, (u64)1 << (8 * size - 1)), minus = op2(tr, IR_XOR, b, sign);
+        flags_stay(tr, exact_sum(tr, size, a, minus, z));
+    }
+    return z;
+}
+
+static V product(struct translation *tr, enum ir_op op, unsigned size, V a, V b, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V z = fp2(tr, op, size, a, b);
+    exit_unless(tr, in_range(tr, size, z, false));
+    if (rounded_before(tr))
+        flags_stay(tr, 0);
+    else
+        flags_stay(tr, op == IR_FMUL ? exact_product(tr, size, a, b, z) : exact_product(tr, size, z, b, a));
+    return z;
+}
+
 static V root(struct translation *tr, unsigned size, V a, V rm)
 {
     in_mode(tr, rm, SF_NEAREST_EVEN);
     V zero = fp_number(tr, size, 0), sign_ok = fp2(tr, IR_FLE, size, zero, a), finite = in_range(tr, size, a, true);
     exit_unless(tr, op2(tr, IR_AND, sign_ok, finite));
-    return fp1(tr, IR_FSQRT, size, a);
+    V z = fp1(tr, IR_FSQRT, size, a);
+    flags_stay(tr, rounded_before(tr) ? 0 : exact_product(tr, size, z, z, a));
+    return z;
 }
 
 static V fused(struct translation *tr, unsigned size, V a, V b, V c, V rm)
@@ -332,6 +399,18 @@ static V fused(struct translation *tr, unsigned size, V a, V b, V c, V rm)
     in_mode(tr, rm, SF_NEAREST_EVEN);
     V r = op3(tr, IR_FMA, size, a, b, c);
     exit_unless(tr, in_range(tr, size, r, false));
+    if (rounded_before(tr)) {
+        flags_stay(tr, 0);
+    } else if (size == 8) {
+        V p = fp2(tr, IR_FMUL, 8, a, b), s = fp2(tr, IR_FADD, 8, p, c);
+        V x = exact_product(tr, 8, a, b, p), y = exact_sum(tr, 8, p, c, s);
+        flags_stay(tr, op2(tr, IR_AND, x, y));
+    } else {
+        V da = fp1(tr, IR_FWIDEN, 8, a), db = fp1(tr, IR_FWIDEN, 8, b), dc = fp1(tr, IR_FWIDEN, 8, c);
+        V p = fp2(tr, IR_FMUL, 8, da, db), s = fp2(tr, IR_FADD, 8, p, dc), dr = fp1(tr, IR_FWIDEN, 8, r);
+        V x = exact_sum(tr, 8, p, dc, s), y = fp2(tr, IR_FEQ, 8, s, dr);
+        flags_stay(tr, op2(tr, IR_AND, x, y));
+    }
     return r;
 }
 
@@ -358,7 +437,7 @@ static V ordered_self(struct translation *tr, V a)
 
 static V to_int(struct translation *tr, unsigned size, V a, V rm, double low, bool low_too, double high)
 {
-    in_mode(tr, rm, SF_TO_ZERO);
+    in_mode_rounded(tr, rm, SF_TO_ZERO);
     V below = fp_number(tr, size, low), above = fp_number(tr, size, high);
     V x = fp2(tr, low_too ? IR_FLE : IR_FLT, size, below, a), y = fp2(tr, IR_FLT, size, a, above);
     exit_unless(tr, op2(tr, IR_AND, x, y));

@@ -170,21 +170,16 @@ typedef u64 V;
 #define CLASS32(a) pure(tr, call_class32, a, 0)
 #define CLASS16(a) pure(tr, call_class16, a, 0)
 
-/* Floating-point arithmetic under the conditions of cpu/riscv/fp_host.h, except that a result is never shown to be
- * exact: until the guest's inexact flag is set (it is sticky), the interpreter does the work. */
+/* Floating-point arithmetic under the conditions of cpu/riscv/fp_host.h; the interpreter does the rest. */
 #define RM(rm) V rm = rounding(tr, i)
-#define ARITH_(r, op, size, a, b, tiny_too, rm)                   \
-    in_mode(tr, rm, SF_NEAREST_EVEN);                             \
-    V r = fp2(tr, op, size, a, b);                                \
-    exit_unless(tr, in_range(tr, size, r, tiny_too))
-#define ADD64_(r, a, b, rm) ARITH_(r, IR_FADD, 8, a, b, true, rm)
-#define SUB64_(r, a, b, rm) ARITH_(r, IR_FSUB, 8, a, b, true, rm)
-#define MUL64_(r, a, b, rm) ARITH_(r, IR_FMUL, 8, a, b, false, rm)
-#define DIV64_(r, a, b, rm) ARITH_(r, IR_FDIV, 8, a, b, false, rm)
-#define ADD32_(r, a, b, rm) ARITH_(r, IR_FADD, 4, a, b, true, rm)
-#define SUB32_(r, a, b, rm) ARITH_(r, IR_FSUB, 4, a, b, true, rm)
-#define MUL32_(r, a, b, rm) ARITH_(r, IR_FMUL, 4, a, b, false, rm)
-#define DIV32_(r, a, b, rm) ARITH_(r, IR_FDIV, 4, a, b, false, rm)
+#define ADD64_(r, a, b, rm) V r = sum(tr, IR_FADD, 8, a, b, rm)
+#define SUB64_(r, a, b, rm) V r = sum(tr, IR_FSUB, 8, a, b, rm)
+#define MUL64_(r, a, b, rm) V r = product(tr, IR_FMUL, 8, a, b, rm)
+#define DIV64_(r, a, b, rm) V r = product(tr, IR_FDIV, 8, a, b, rm)
+#define ADD32_(r, a, b, rm) V r = sum(tr, IR_FADD, 4, a, b, rm)
+#define SUB32_(r, a, b, rm) V r = sum(tr, IR_FSUB, 4, a, b, rm)
+#define MUL32_(r, a, b, rm) V r = product(tr, IR_FMUL, 4, a, b, rm)
+#define DIV32_(r, a, b, rm) V r = product(tr, IR_FDIV, 4, a, b, rm)
 #define SQRT64_(r, a, rm) V r = root(tr, 8, a, rm)
 #define SQRT32_(r, a, rm) V r = root(tr, 4, a, rm)
 #define FMA64_(r, a, b, c, rm) V r = fused(tr, 8, a, b, c, rm)
@@ -210,14 +205,14 @@ typedef u64 V;
 #define U64_FROM32_(r, a, rm) V r = to_int(tr, 4, a, rm, -1.0, false, 0x1p63)
 #define F64_FROM_I32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_ITOF, 8, SX32(a))
 #define F64_FROM_U32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_ITOF, 8, ZX32(a))
-#define F64_FROM_I64_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 8, a)
-#define F64_FROM_U64_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 8, a)
-#define F32_FROM_I32_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, SX32(a))
-#define F32_FROM_U32_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, ZX32(a))
-#define F32_FROM_I64_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, a)
-#define F32_FROM_U64_(r, a, rm) in_mode(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 4, a)
+#define F64_FROM_I64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 8, a)
+#define F64_FROM_U64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 8, a)
+#define F32_FROM_I32_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, SX32(a))
+#define F32_FROM_U32_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, ZX32(a))
+#define F32_FROM_I64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, a)
+#define F32_FROM_U64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 4, a)
 #define F32_FROM_F64_(r, a, rm)                                   \
-    in_mode(tr, rm, SF_NEAREST_EVEN);                             \
+    in_mode_rounded(tr, rm, SF_NEAREST_EVEN);                     \
     V r = fp1(tr, IR_FNARROW, 4, a);                              \
     exit_unless(tr, in_range(tr, 4, r, false))
 #define F64_FROM_F32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_FWIDEN, 8, ordered_self(tr, a))
