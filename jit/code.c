@@ -42,7 +42,8 @@ bool code_init(struct code *c, struct arena *a, size_t size, struct err *e)
     int why = errno;
     close(fd);
     if (!w || !x)
-        return err_set(e, "cannot map a code cache of %zu KiB: %s; take a smaller --code-cache or -accel interp", size >> 10, strerror(why));
+        return err_set(e, "cannot map a code cache of %zu KiB: %s; take a smaller --code-cache or -accel interp",
+            size >> 10, strerror(why));
     *c = (struct code){ .write = w, .shift = x - w, .size = size };
     return true;
 }

@@ -14,8 +14,8 @@ struct jit_env {
     i32 slot_handler, slot_count;
     /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
     u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, page_shift;
-    /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation is
-     * the context's. */
+    /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation
+     * is the context's. */
     u32 jump_bits, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;
     u64 jump_missed;  /* (state, budget, context, address) */
     u64 jump_too_far; /* a handler: the target is its slot, the budget already reduced */
@@ -34,6 +34,7 @@ void emit_x64_init(struct emitter *e);
 /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
 const void *emit_x64_enter(struct code *code, const struct jit_env *env);
 /* NULL: does not fit (the cache, or too many values at once). */
-const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir, struct ra *ra);
+const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+    struct ra *ra);
 
 #endif

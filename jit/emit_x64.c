@@ -603,7 +603,8 @@ static void one(struct em *m, ir_val k)
     }
 }
 
-const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir, struct ra *ra)
+const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+    struct ra *ra)
 {
     if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 32 + (size_t)ir->n_puts * 24)
         return NULL;
@@ -619,7 +620,8 @@ const void *emit_x64(const struct emitter *e, struct code *code, const struct ji
 void emit_x64_init(struct emitter *e)
 {
     u32 kept = 1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15;
-    *e = (struct emitter){ .host = { .gpr = kept | 1u << R9 | 1u << R10, .xmm = 0x7ffc, .gpr_kept = kept, .base = BASE } };
+    *e = (struct emitter){ .host = { .gpr = kept | 1u << R9 | 1u << R10, .xmm = 0x7ffc, .gpr_kept = kept,
+        .base = BASE } };
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");

@@ -113,7 +113,8 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
     for (u32 k = 0; k < ir->n; k++) {
         const struct ir_insn *i = &ir->insn[k];
         unsigned args = ir_info[i->op].n_args;
-        u64 a = args > 0 ? v[i->a] : 0, b = args > 1 ? i->b == IR_IMM ? i->imm : v[i->b] : 0, c = args > 2 ? v[i->c] : 0;
+        u64 a = args > 0 ? v[i->a] : 0, b = args < 2 ? 0 : i->b == IR_IMM ? i->imm : v[i->b];
+        u64 c = args > 2 ? v[i->c] : 0;
         u16 exit = IR_NONE;
         u8 *host;
         v[k] = 0;

@@ -86,7 +86,8 @@ void ir_dump(const struct ir *ir, struct buf *out)
             buf_printf(out, " exit %u", i->exit);
             const struct ir_exit *x = &ir->exit[i->exit];
             for (u32 p = 0; p < x->n_puts; p++)
-                buf_printf(out, "%s%u=v%u", p ? ", " : " {", ir->put[x->first_put + p].offset, ir->put[x->first_put + p].value);
+                buf_printf(out, "%s%u=v%u", p ? ", " : " {", ir->put[x->first_put + p].offset,
+                    ir->put[x->first_put + p].value);
             buf_printf(out, "%s", x->n_puts ? "}" : "");
         }
         buf_printf(out, "\n");

@@ -32,8 +32,8 @@ static void become_const(struct ir_insn *i, u64 v)
 
 static bool commutes(unsigned op)
 {
-    return op == IR_ADD || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MUL || op == IR_MULHU || op == IR_MULHS ||
-           op == IR_EQ || op == IR_NE;
+    return op == IR_ADD || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MUL || op == IR_MULHU ||
+        op == IR_MULHS || op == IR_EQ || op == IR_NE;
 }
 
 static bool takes_imm(unsigned op)
@@ -58,10 +58,21 @@ static bool keeps_a(const struct ir_insn *i)
     }
 }
 
+/* Of an extension: how many bits it keeps; 0: it is none. */
+static unsigned width(unsigned op)
+{
+    switch (op) {
+    case IR_SX8: case IR_ZX8: return 8;
+    case IR_SX16: case IR_ZX16: return 16;
+    case IR_SX32: case IR_ZX32: return 32;
+    default: return 0;
+    }
+}
+
 /* Is the extension `op` of the result of i that result itself? */
 static bool extended_already(const struct ir_insn *i, unsigned op)
 {
-    unsigned bits = op == IR_SX8 || op == IR_ZX8 ? 8 : op == IR_SX16 || op == IR_ZX16 ? 16 : 32;
+    unsigned bits = width(op);
     bool sign = op <= IR_SX32;
     switch (i->op) {
     case IR_EQ: case IR_NE: case IR_LTS: case IR_GES: case IR_LTU: case IR_GEU: case IR_FLT: case IR_FLE: case IR_FEQ:
@@ -69,11 +80,9 @@ static bool extended_already(const struct ir_insn *i, unsigned op)
     case IR_LOAD: case IR_PEEK:
         return i->sign ? sign && 8u * i->size <= bits : sign ? 8u * i->size < bits : 8u * i->size <= bits;
     case IR_SX8: case IR_SX16: case IR_SX32:
-        return sign && (i->op == IR_SX8 ? 8u : i->op == IR_SX16 ? 16u : 32u) <= bits;
-    case IR_ZX8: case IR_ZX16: case IR_ZX32: {
-        unsigned w = i->op == IR_ZX8 ? 8 : i->op == IR_ZX16 ? 16 : 32;
-        return sign ? w < bits : w <= bits;
-    }
+        return sign && width(i->op) <= bits;
+    case IR_ZX8: case IR_ZX16: case IR_ZX32:
+        return sign ? width(i->op) < bits : width(i->op) <= bits;
     case IR_AND:
         return i->b == IR_IMM && i->imm >> (bits - sign) == 0;
     case IR_SHR:
@@ -88,10 +97,7 @@ static ir_val low_source(const struct ir *ir, ir_val v, unsigned bits)
 {
     for (;;) {
         const struct ir_insn *i = &ir->insn[v];
-        unsigned w = i->op == IR_SX8 || i->op == IR_ZX8     ? 8
-                     : i->op == IR_SX16 || i->op == IR_ZX16 ? 16
-                     : i->op == IR_SX32 || i->op == IR_ZX32 ? 32
-                                                            : 0;
+        unsigned w = width(i->op);
         if (!w || w < bits)
             return v;
         v = i->a;
@@ -109,8 +115,8 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         }
         return;
     }
-    if (ir_info[i->op].kind != IRK_PURE || i->op == IR_CALL || i->op == IR_CONST || i->op == IR_NOP || i->op == IR_BASE ||
-        (i->op >= IR_FADD && i->op <= IR_FNARROW))
+    if (ir_info[i->op].kind != IRK_PURE || i->op == IR_CALL || i->op == IR_CONST || i->op == IR_NOP ||
+        i->op == IR_BASE || (i->op >= IR_FADD && i->op <= IR_FNARROW))
         return;
     if (ir_info[i->op].n_args == 2 && i->b != IR_IMM) {
         const struct ir_insn *b = &ir->insn[i->b];
@@ -143,7 +149,7 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         if (extended_already(a, i->op))
             replace(ir, names, k, i->a);
         else
-            i->a = low_source(ir, i->a, i->op == IR_SX8 || i->op == IR_ZX8 ? 8 : i->op == IR_SX16 || i->op == IR_ZX16 ? 16 : 32);
+            i->a = low_source(ir, i->a, width(i->op));
         return;
     }
     if (i->b != IR_IMM)
@@ -161,8 +167,7 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         i->imm = 0 - i->imm;
     }
     if ((i->op == IR_ADD || i->op == IR_AND || i->op == IR_OR || i->op == IR_XOR) && a->op == i->op && a->b == IR_IMM) {
-        i->imm = i->op == IR_ADD ? i->imm + a->imm : i->op == IR_AND ? i->imm & a->imm : i->op == IR_OR ? i->imm | a->imm
-                                                                                                        : i->imm ^ a->imm;
+        i->imm = ir_eval_pure(i, i->imm, a->imm, 0);
         i->a = a->a;
     } else if ((i->op == IR_EQ || i->op == IR_NE) && !i->imm && is_compare(a->op)) {
         struct ir_insn was = *a;
@@ -275,7 +280,8 @@ void ir_sink_puts(struct ir *ir)
             if (m + n + (ir->n - k) > IR_MAX) /* cannot be: each pending put took a place itself */
                 __builtin_trap();
             for (u32 j = 0; j < n; j++)
-                out[m++] = (struct ir_insn){ .op = IR_PUT, .size = 8, .a = pending[j].value, .exit = IR_NONE, .imm = pending[j].offset };
+                out[m++] = (struct ir_insn){ .op = IR_PUT, .size = 8, .a = pending[j].value, .exit = IR_NONE,
+                    .imm = pending[j].offset };
             n = 0;
         } else if (i.exit != IR_NONE) {
             struct ir_exit *x = &ir->exit[i.exit];

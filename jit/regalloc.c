@@ -42,7 +42,8 @@ static void find_uses(struct ra *ra, struct uses *u, struct ir *ir)
         ir_val *arg[3];
         unsigned n = ir_operands(i, arg);
         for (unsigned j = 0; j < n; j++) {
-            bool data = (i->op == IR_PUT && j == 0) || ((i->op == IR_STORE || i->op == IR_POKE) && j == 1 && i->size >= 4);
+            bool data = (i->op == IR_PUT && j == 0) || ((i->op == IR_STORE || i->op == IR_POKE) && j == 1 &&
+                i->size >= 4);
             use(ra, u, *arg[j], k, !takes_float(i->op) && !data);
         }
         for (unsigned e = 0; i->exit != IR_NONE && e <= (i->op == IR_CHAIN_IF); e++)
@@ -119,7 +120,8 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
         } else { /* the one needed last goes to memory: it or this */
             unsigned victim = 16;
             for (r = 0; r < 16; r++)
-                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == 16 || ra->last[file[f].holds[r]] > ra->last[file[f].holds[victim]]))
+                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == 16 ||
+                    ra->last[file[f].holds[r]] > ra->last[file[f].holds[victim]]))
                     victim = r;
             u16 slot = spill(ra);
             if (!slot)

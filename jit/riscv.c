@@ -28,7 +28,7 @@ struct jit_riscv {
     bool first;             /* its first run */
     bool full;              /* nothing more until the blocks are flushed */
     struct {
-        u64 blocks, runs, operations, bytes, refused, full, flushes;
+        u64 blocks, runs, bytes, refused, flushes;
     } count;
     struct ir ir;
     struct ra ra;
@@ -71,7 +71,8 @@ static V op3(struct translation *tr, enum ir_op op, unsigned size, V a, V b, V c
 static V pure(struct translation *tr, ir_call *fn, V a, V b)
 {
     ir_val x = value(tr, a), y = value(tr, b);
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_CALL, .size = 8, .a = x, .b = y, .exit = IR_NONE, .imm = (u64)(uintptr_t)fn }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_CALL, .size = 8, .a = x, .b = y, .exit = IR_NONE,
+        .imm = (u64)(uintptr_t)fn }));
 }
 
 static V get_state(struct translation *tr, size_t offset, unsigned size)
@@ -184,7 +185,8 @@ static V rotate32(struct translation *tr, enum ir_op there, enum ir_op back, V a
 
 static V relative(struct translation *tr, u64 offset)
 {
-    V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE })), n = number(tr, offset);
+    V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
+    V n = number(tr, offset);
     return op2(tr, IR_ADD, base, n);
 }
 
@@ -194,7 +196,8 @@ static void branch(struct translation *tr, const struct rv_insn *i, V c)
 {
     u16 taken = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_taken_slow);
     ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_next_slow);
-    ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN_IF, .size = 8, .a = value(tr, c), .exit = taken, .imm = link_of(i, 0) });
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN_IF, .size = 8, .a = value(tr, c), .exit = taken,
+        .imm = link_of(i, 0) });
     tr->ended = true;
 }
 
@@ -228,32 +231,40 @@ static void jump_reg(struct translation *tr, const struct rv_insn *i, V target, 
 
 static V load(struct translation *tr, V addr, size_t size, bool sign)
 {
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_LOAD, .size = (u8)size, .sign = sign, .a = value(tr, addr), .exit = exit_here(tr) }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_LOAD, .size = (u8)size, .sign = sign, .a = value(tr, addr),
+        .exit = exit_here(tr) }));
 }
 
 static void store(struct translation *tr, V addr, size_t size, V v)
 {
-    ir_add(tr->ir, (struct ir_insn){ .op = IR_STORE, .size = (u8)size, .a = value(tr, addr), .b = value(tr, v), .exit = exit_here(tr) });
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_STORE, .size = (u8)size, .a = value(tr, addr), .b = value(tr, v),
+        .exit = exit_here(tr) });
 }
 
 static V locate(struct translation *tr, V addr, size_t size)
 {
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_LOCATE, .size = (u8)size, .a = value(tr, addr), .exit = exit_here(tr) }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_LOCATE, .size = (u8)size, .a = value(tr, addr),
+        .exit = exit_here(tr) }));
 }
 
 static V peek(struct translation *tr, V host, size_t size, bool sign)
 {
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PEEK, .size = (u8)size, .sign = sign, .a = value(tr, host), .exit = IR_NONE }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PEEK, .size = (u8)size, .sign = sign, .a = value(tr, host),
+        .exit = IR_NONE }));
 }
 
 static void poke(struct translation *tr, V host, size_t size, V v)
 {
-    ir_add(tr->ir, (struct ir_insn){ .op = IR_POKE, .size = (u8)size, .a = value(tr, host), .b = value(tr, v), .exit = IR_NONE });
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_POKE, .size = (u8)size, .a = value(tr, host), .b = value(tr, v),
+        .exit = IR_NONE });
 }
 
 /* --- floating point --------------------------------------------------------------------------------------------- */
 
-static V fp1(struct translation *tr, enum ir_op op, unsigned size, V a) { return name(ir_unary(tr->ir, op, size, value(tr, a))); }
+static V fp1(struct translation *tr, enum ir_op op, unsigned size, V a)
+{
+    return name(ir_unary(tr->ir, op, size, value(tr, a)));
+}
 
 static V fp2(struct translation *tr, enum ir_op op, unsigned size, V a, V b)
 {
@@ -324,7 +335,8 @@ static void in_mode_rounded(struct translation *tr, V rm, unsigned mode)
 /* Finite; and above the smallest normal number unless tiny results are fine. */
 static V in_range(struct translation *tr, unsigned size, V z, bool tiny_too)
 {
-    u64 top = size == 8 ? 0x7ff0000000000000 : 0x7f800000, low = tiny_too ? 0 : size == 8 ? 0x0010000000000001 : 0x00800001;
+    u64 top = size == 8 ? 0x7ff0000000000000 : 0x7f800000, normal = size == 8 ? 0x0010000000000001 : 0x00800001;
+    u64 low = tiny_too ? 0 : normal;
     V bits = number(tr, ((u64)1 << (8 * size - 1)) - 1), magnitude = op2(tr, IR_AND, z, bits);
     V above = number(tr, low), limit = number(tr, top - low), rest = op2(tr, IR_SUB, magnitude, above);
     return op2(tr, IR_LTU, rest, limit);
@@ -592,12 +604,10 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         }
         k = translate_run(j, b, k);
         if (!compile_run(j, b, at)) {
-            if (code_room(&j->code) < (1u << 20)) { /* the outer loop empties everything */
+            if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
                 j->full = j->h->engine->stale = j->h->engine->leave = true;
-                j->count.full++;
-            } else {
+            else
                 j->count.refused++;
-            }
             return;
         }
         j->first = false;
@@ -617,20 +627,24 @@ static void flushed(struct rv_tier *t)
 static void describe(const struct rv_tier *t, struct buf *out)
 {
     const struct jit_riscv *j = (const struct jit_riscv *)t;
-    buf_printf(out, "JIT: blocks compiled %llu in %llu runs, host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n"
-                    "JIT: blocks left to the interpreter %llu, threshold %llu\n",
-               (unsigned long long)j->count.blocks, (unsigned long long)j->count.runs, (unsigned long long)(j->count.bytes >> 10),
-               (unsigned long long)(j->code.used >> 10), (unsigned long long)(j->code.size >> 10), (unsigned long long)j->count.flushes,
-               (unsigned long long)j->count.refused, (unsigned long long)t->threshold);
+#define U(v) (unsigned long long)(v)
+    buf_printf(out, "JIT: blocks compiled %llu in %llu runs, left to the interpreter %llu, threshold %llu\n",
+               U(j->count.blocks), U(j->count.runs), U(j->count.refused), U(t->threshold));
+    buf_printf(out, "JIT: host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n",
+               U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
+#undef U
 }
 
 static const struct jit_env shapes = {
-    .slot_handler = offsetof(struct rv_insn, fn), .slot_count = (i32)offsetof(struct rv_insn, n) - (i32)sizeof(struct rv_insn),
+    .slot_handler = offsetof(struct rv_insn, fn), 
+    .slot_count = (i32)offsetof(struct rv_insn, n) - (i32)sizeof(struct rv_insn),
     .tlb_bits = RV_TLB_BITS, .tlb_shift = 5, .tlb_read = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, rtag),
     .tlb_write = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, wtag),
     .tlb_addend = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, addend), .page_shift = PAGE_SHIFT,
-    .jump_bits = RV_JUMP_BITS, .jump_xor = 13, .jump_table = offsetof(struct rv_ctx, jump), .jump_entry = sizeof(struct rv_jump),
-    .jump_pc = offsetof(struct rv_jump, pc), .jump_gen = offsetof(struct rv_jump, gen), .jump_slot = offsetof(struct rv_jump, start),
+    .jump_bits = RV_JUMP_BITS, .jump_xor = 13, .jump_table = offsetof(struct rv_ctx, jump),
+        .jump_entry = sizeof(struct rv_jump),
+    .jump_pc = offsetof(struct rv_jump, pc), .jump_gen = offsetof(struct rv_jump, gen),
+        .jump_slot = offsetof(struct rv_jump, start),
     .ctx_gen = offsetof(struct rv_ctx, gen),
 };
 _Static_assert(sizeof(struct rv_tlb) == 1 << 5, "a TLB entry's size is a power of two");
@@ -655,7 +669,8 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
         for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
             if (!strcmp(meaning_of[op], meanings[m].name))
                 j->table[op] = meanings[m].fn[h->config.xlen == 64];
-    j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe, .threshold = o->threshold ? o->threshold : 1 };
+    j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe };
+    j->tier.threshold = o->threshold ? o->threshold : 1;
     j->tier.enter = (rv_handler *)(uintptr_t)emit_x64_enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);
     return true;

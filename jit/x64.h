@@ -64,7 +64,8 @@ static inline void x_rm(struct x64 *x, bool w, bool force, u32 op, unsigned reg,
 }
 
 /* [base + index << scale + disp]; index is not RSP */
-static inline void x_rmx(struct x64 *x, bool w, bool force, u32 op, unsigned reg, unsigned base, unsigned index, unsigned scale, i64 disp)
+static inline void x_rmx(struct x64 *x, bool w, bool force, u32 op, unsigned reg, unsigned base, unsigned index,
+    unsigned scale, i64 disp)
 {
     x_op(x, w, force, op, reg, index, base);
     x_disp(x, (reg & 7) << 3, base, disp, true, scale << 6 | (index & 7) << 3 | (base & 7));
@@ -107,7 +108,8 @@ static inline void x_shift_imm(struct x64 *x, bool w, unsigned which, unsigned r
 }
 
 /* Three-operand VEX instruction. map: 1 0F, 2 0F38; pp: 0 none, 1 66, 2 F3, 3 F2. */
-static inline void x_vex(struct x64 *x, unsigned map, unsigned pp, bool w, unsigned op, unsigned reg, unsigned v, unsigned rm)
+static inline void x_vex(struct x64 *x, unsigned map, unsigned pp, bool w, unsigned op, unsigned reg, unsigned v,
+    unsigned rm)
 {
     x_byte(x, 0xc4);
     x_byte(x, (~reg >> 3 & 1) << 7 | 1u << 6 | (~rm >> 3 & 1) << 5 | map);

@@ -192,7 +192,8 @@ static void generate(struct gen *g, unsigned xlen)
     while (g->at < CODE + CODE_BYTES - 8) {
         random_insn(g);
         if (!(next_random(&g->rng) & 15))
-            OP(csrrwi, (unsigned)(next_random(&g->rng) & 1) * 5, next_random(&g->rng) & 1, 0, next_random(&g->rng) & 3 ? 1 : 2);
+            OP(csrrwi, (unsigned)(next_random(&g->rng) & 1) * 5, next_random(&g->rng) & 1, 0,
+                next_random(&g->rng) & 3 ? 1 : 2);
     }
     for (unsigned k = 0; k < 0x400; k += 8)
         store_le(g->image + (DATA - RAM) + k, 8, next_random(&g->rng) >> (next_random(&g->rng) & 63));
@@ -234,18 +235,23 @@ static void load(struct machine *m, const struct gen *g, u64 seed)
 static bool equal(const struct machine *a, const struct machine *b)
 {
     const struct hart *x = a->h, *y = b->h;
-    return !memcmp(x->x, y->x, 32 * 8) && !memcmp(x->f, y->f, sizeof x->f) && x->pc == y->pc && x->fflags == y->fflags &&
-           x->frm == y->frm && x->mstatus == y->mstatus && x->mepc == y->mepc && x->mcause == y->mcause && x->mtval == y->mtval &&
-           x->lr_valid == y->lr_valid && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now && a->device == b->device;
+    return !memcmp(x->x, y->x, 32 * 8) && !memcmp(x->f, y->f, sizeof x->f) && x->pc == y->pc &&
+        x->fflags == y->fflags &&
+           x->frm == y->frm && x->mstatus == y->mstatus && x->mepc == y->mepc && x->mcause == y->mcause &&
+               x->mtval == y->mtval &&
+           x->lr_valid == y->lr_valid && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now &&
+               a->device == b->device;
 }
 
 static void explain(const struct machine *a, const struct machine *b)
 {
     const struct hart *x = a->h, *y = b->h;
-    printf("pc %llx %llx, now %llu %llu, retired %llu %llu, mcause %llx %llx, mepc %llx %llx, fflags %x %x\n", (unsigned long long)x->pc,
+    printf("pc %llx %llx, now %llu %llu, retired %llu %llu, mcause %llx %llx, mepc %llx %llx, fflags %x %x\n",
+        (unsigned long long)x->pc,
            (unsigned long long)y->pc, (unsigned long long)a->clock.now, (unsigned long long)b->clock.now,
            (unsigned long long)x->cpu.retired, (unsigned long long)y->cpu.retired, (unsigned long long)x->mcause,
-           (unsigned long long)y->mcause, (unsigned long long)x->mepc, (unsigned long long)y->mepc, x->fflags, y->fflags);
+           (unsigned long long)y->mcause, (unsigned long long)x->mepc, (unsigned long long)y->mepc, x->fflags,
+               y->fflags);
     for (unsigned k = 0; k < 32; k++) {
         if (x->x[k] != y->x[k])
             printf("x%u %llx %llx\n", k, (unsigned long long)x->x[k], (unsigned long long)y->x[k]);
@@ -320,5 +326,6 @@ int main(void)
     return 77;
 #endif
     return unit_main("jit check", (CU_TestInfo[]){ { "RV64", test_rv64 }, { "RV32", test_rv32 },
-                                                   { "RV64 without C: misaligned jumps", test_no_c }, CU_TEST_INFO_NULL });
+                                                   { "RV64 without C: misaligned jumps", test_no_c },
+                                                       CU_TEST_INFO_NULL });
 }

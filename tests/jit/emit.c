@@ -76,7 +76,8 @@ static bool same_way(const struct ir *ir, const struct ir_end *end, struct slot 
     if (ir->insn[end->at].op == IR_JUMP)
         return went.how == MISSED && went.target == end->target && went.budget == BUDGET;
     unsigned which = end->taken ? 0 : 1;
-    return went.how == TO_LINK && went.slot == (u64)(uintptr_t)&link[2 * which + 1] && went.budget == BUDGET - 5 - (i64)which;
+    return went.how == TO_LINK && went.slot == (u64)(uintptr_t)&link[2 * which + 1] &&
+        went.budget == BUDGET - 5 - (i64)which;
 }
 
 static void run_many(bool optimize, bool bmi2)
@@ -92,9 +93,12 @@ static void run_many(bool optimize, bool bmi2)
     memset(&ctx, 0xff, sizeof ctx);
     ctx.gen = 1;
     const struct jit_env env = {
-        .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0, .tlb_write = 8,
-        .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump), .jump_entry = 24,
-        .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen), .jump_missed = (u64)(uintptr_t)missed,
+        .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
+            .tlb_write = 8,
+        .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
+            .jump_entry = 24,
+        .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
+            .jump_missed = (u64)(uintptr_t)missed,
         .jump_too_far = (u64)(uintptr_t)to_exit, .direct = no_direct,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
@@ -136,7 +140,8 @@ static void run_many(bool optimize, bool bmi2)
             ir_dump(ir, &out);
             buf_printf(&out, "--- as emitted\n");
             ir_dump(opt, &out);
-            printf("run %u, ended at %u exit %u; went %u times, %d, slot %llx, budget %lld:\n%s", n, end.at, end.exit, went.times, (int)went.how,
+            printf("run %u, ended at %u exit %u; went %u times, %d, slot %llx, budget %lld:\n%s", n, end.at,
+                end.exit, went.times, (int)went.how,
                    (unsigned long long)went.slot, (long long)went.budget, buf_cstr(&out));
             for (unsigned k = 0; k < REGS; k++)
                 if (memcmp(w1.state + 8 * k, w2.state + 8 * k, 8))

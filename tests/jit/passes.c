@@ -10,7 +10,8 @@ static const struct {
     const char *name;
     void (*pass)(struct ir *ir);
 } passes[] = {
-    { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share }, { "sink_puts", ir_sink_puts }, { "sweep", ir_sweep },
+    { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share }, { "sink_puts", ir_sink_puts }, { "sweep",
+        ir_sweep },
     { "optimize", ir_optimize },
 };
 
@@ -18,7 +19,8 @@ static bool same_end(const struct ir *x, const struct ir_end *ex, const struct i
 {
     if (ex->taken != ey->taken || ex->target != ey->target || (ex->exit == IR_NONE) != (ey->exit == IR_NONE))
         return false;
-    return ex->exit == IR_NONE || (x->exit[ex->exit].slot == y->exit[ey->exit].slot && x->exit[ex->exit].handler == y->exit[ey->exit].handler);
+    return ex->exit == IR_NONE || (x->exit[ex->exit].slot == y->exit[ey->exit].slot &&
+        x->exit[ex->exit].handler == y->exit[ey->exit].handler);
 }
 
 static void test_passes(void)
@@ -35,7 +37,8 @@ static void test_passes(void)
             memcpy(b, a, sizeof *b);
             passes[p].pass(b);
             struct ir_end e1, e2;
-            struct ir_machine m1 = { w1.state, 0x5000, &w1, world_locate }, m2 = { w2.state, 0x5000, &w2, world_locate };
+            struct ir_machine m1 = { w1.state, 0x5000, &w1, world_locate }, m2 = { w2.state, 0x5000, &w2,
+                world_locate };
             ir_eval(a, &m1, &e1);
             ir_eval(b, &m2, &e2);
             if (memcmp(&w1, &w2, sizeof w1) || !same_end(a, &e1, b, &e2)) {
@@ -62,5 +65,6 @@ static void test_passes(void)
 
 int main(void)
 {
-    return unit_main("jit passes", (CU_TestInfo[]){ { "random runs before and after", test_passes }, CU_TEST_INFO_NULL });
+    return unit_main("jit passes", (CU_TestInfo[]){ { "random runs before and after", test_passes },
+        CU_TEST_INFO_NULL });
 }

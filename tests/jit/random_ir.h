@@ -19,7 +19,8 @@ static inline u64 next_random(u64 *s)
 
 static inline u64 random_number(u64 *s)
 {
-    static const u64 special[] = { 0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+    static const u64 special[] = { 0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+        0x80000000, 0xffffffff,
                                    (u64)1 << 63, ~(u64)0 >> 1, ~(u64)0, ~(u64)1, 0xffffffff80000000, 0x3ff0000000000000,
                                    0x7ff0000000000000, 0x3f800000 };
     u64 r = next_random(s);
@@ -54,13 +55,17 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
         ir_val a = random_value(ir, s), b = random_value(ir, s), c = random_value(ir, s);
         switch (r % 16) {
         case 0: ir_const(ir, random_number(s)); break;
-        case 1: case 2: ir_add(ir, (struct ir_insn){ .op = IR_GET, .size = r >> 9 & 7 ? 8 : 1, .exit = IR_NONE, .imm = reg }); break;
-        case 3: case 4: ir_add(ir, (struct ir_insn){ .op = IR_PUT, .size = 8, .a = a, .exit = IR_NONE, .imm = reg }); break;
+        case 1: case 2: ir_add(ir, (struct ir_insn){ .op = IR_GET, .size = r >> 9 & 7 ? 8 : 1, .exit = IR_NONE,
+            .imm = reg }); break;
+        case 3: case 4: ir_add(ir, (struct ir_insn){ .op = IR_PUT, .size = 8, .a = a, .exit = IR_NONE,
+            .imm = reg }); break;
         case 5: case 6: {
             bool store = r % 16 == 5;
             ir_val masked = ir_binary(ir, IR_AND, 8, a, ir_const(ir, MEMORY - 1));
-            ir_add(ir, (struct ir_insn){ .op = store ? IR_STORE : IR_LOAD, .size = (u8)(1 << (r >> 20 & 3)), .sign = r >> 22 & !store, .a = masked,
-                                         .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1), .imm = FIRST + (r >> 23 & 15) });
+            ir_add(ir, (struct ir_insn){ .op = store ? IR_STORE : IR_LOAD, .size = (u8)(1 << (r >> 20 & 3)),
+                .sign = r >> 22 & !store, .a = masked,
+                                         .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1),
+                                             .imm = FIRST + (r >> 23 & 15) });
             break;
         }
         case 7: {
@@ -74,7 +79,8 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
             if (r >> 9 & 3)
                 ir_add(ir, (struct ir_insn){ .op = IR_BASE, .exit = IR_NONE });
             else
-                ir_add(ir, (struct ir_insn){ .op = IR_CALL, .size = 8, .a = a, .b = b, .exit = IR_NONE, .imm = (u64)(uintptr_t)mix_call });
+                ir_add(ir, (struct ir_insn){ .op = IR_CALL, .size = 8, .a = a, .b = b, .exit = IR_NONE,
+                    .imm = (u64)(uintptr_t)mix_call });
             break;
         case 11:
             if (fp) {
@@ -87,7 +93,8 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 ir_binary(ir, IR_ADD, 8, w, q);
                 break;
             } /* fall through */
-        default: ir_binary(ir, IR_ADD + r / 16 % (IR_GEU - IR_ADD + 1), 8, a, r >> 32 & 1 ? ir_const(ir, random_number(s)) : b);
+        default: ir_binary(ir, IR_ADD + r / 16 % (IR_GEU - IR_ADD + 1), 8, a, r >> 32 & 1 ? ir_const(ir,
+            random_number(s)) : b);
         }
     }
     ir_val a = random_value(ir, s);
