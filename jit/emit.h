@@ -19,8 +19,11 @@ struct jit_env {
     u32 jump_bits, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;
     u64 jump_missed;  /* (state, budget, context, address) */
     u64 jump_too_far; /* a handler: the target is its slot, the budget already reduced */
-    /* The code of the block a link leads to, and its count; NULL when that is not settled. */
-    const void *(*direct)(void *opaque, u64 link, u32 *count);
+    /* Where a link leads: *slot and the *count of its block, and its code; NULL while it has none. *slot is 0 while the
+     * link is not set; once set it stays. */
+    const void *(*direct)(void *opaque, u64 link, u64 *slot, u32 *count);
+    /* The jump whose distance is at `at` (where code is written) should go to the slot's code when there is some. */
+    void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
 };
 

@@ -22,6 +22,11 @@ struct em {
     unsigned n_fixups;
     struct fixup fixup[IR_MAX_EXITS];
     u8 *far_at, *miss_at[2]; /* of a jump */
+    unsigned n_waiting;
+    struct {
+        u8 *at;
+        u64 slot;
+    } waiting[2];
 };
 
 /* --- where values are ------------------------------------------------------------------------------------------- */
@@ -487,11 +492,19 @@ static void chain(struct em *m, u64 link, u16 exit)
 {
     struct x64 *x = &m->x;
     u32 count;
-    const u8 *to = m->env->direct(m->env->opaque, link, &count);
-    if (to) {
+    u64 slot;
+    const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
+    if (slot) {
         x_alu_imm(x, true, 5, BUDGET, (i32)count);
         exit_on(m, CC_S, exit);
-        x_land(x_jmp(x), to - m->shift);
+        u8 *at = x_jmp(x);
+        if (to) {
+            x_land(at, to - m->shift);
+        } else {
+            m->waiting[m->n_waiting].at = at;
+            m->waiting[m->n_waiting++].slot = slot;
+            m->env->wait(m->env->opaque, slot, at);
+        }
         return;
     }
     x_byte(x, 0x48); /* mov rax, [link] */
@@ -545,6 +558,11 @@ static void exits(struct em *m)
             put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
         x_mov_imm(x, SLOT, e->slot);
         go_to(m, e->handler);
+    }
+    for (unsigned n = 0; n < m->n_waiting; n++) {
+        x_land(m->waiting[n].at, x->p);
+        x_mov_imm(x, SLOT, m->waiting[n].slot);
+        x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
     }
     if (!m->far_at)
         return;

@@ -30,6 +30,14 @@ struct jit_riscv {
     struct {
         u64 blocks, runs, bytes, refused, flushes;
     } count;
+    struct { /* jumps that wait for the code of a slot, in lists by slot */
+        u32 n, first[1024]; /* place plus 1 */
+        struct {
+            u64 slot;
+            u8 *at;
+            u32 next;
+        } jump[8192];
+    } wait;
     struct ir ir;
     struct ra ra;
 };
@@ -555,16 +563,44 @@ static const void *runs_at(const struct jit_riscv *j, const struct rv_insn *slot
     return p - start < j->code.size ? (const void *)p : NULL;
 }
 
-static const void *direct(void *opaque, u64 link, u32 *count)
+static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
 {
     struct jit_riscv *j = opaque;
     const struct rv_insn *to = *(const struct rv_insn *const *)(uintptr_t)link;
+    *slot = 0;
     if (to == j->h->engine->nowhere)
         return NULL;
+    *slot = (u64)(uintptr_t)to;
     *count = (u32)to[-1].n;
     if (j->first && to == j->block->slot)
         return code_here(&j->code) + j->code.shift;
     return runs_at(j, to);
+}
+
+static u32 *waiting_for(struct jit_riscv *j, u64 slot)
+{
+    return &j->wait.first[(slot >> 4 ^ slot >> 14) & (ARRAY_LEN(j->wait.first) - 1)];
+}
+
+static void wait_for(void *opaque, u64 slot, u8 *at)
+{
+    struct jit_riscv *j = opaque;
+    if (j->wait.n == ARRAY_LEN(j->wait.jump)) /* it goes through the slot for ever */
+        return;
+    u32 *first = waiting_for(j, slot);
+    j->wait.jump[j->wait.n].slot = slot;
+    j->wait.jump[j->wait.n].at = at;
+    j->wait.jump[j->wait.n].next = *first;
+    *first = ++j->wait.n;
+}
+
+/* The jumps that waited for this slot go straight to its code. */
+static void arrived(struct jit_riscv *j, u64 slot, const void *code)
+{
+    for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
+        if (j->wait.jump[k - 1].slot == slot)
+            store_le(j->wait.jump[k - 1].at, 4,
+                (u64)((i64)(uintptr_t)code - j->code.shift - (i64)(uintptr_t)(j->wait.jump[k - 1].at + 4)));
 }
 
 /* The code of one run takes the place of slot `at`. False: no room. */
@@ -575,6 +611,8 @@ static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at)
     if (!code)
         return false;
     b->slot[at].fn = (rv_handler *)(uintptr_t)code;
+    if (!at)
+        arrived(j, (u64)(uintptr_t)b->slot, code);
     j->count.runs++;
     return true;
 }
@@ -620,6 +658,8 @@ static void flushed(struct rv_tier *t)
 {
     struct jit_riscv *j = (struct jit_riscv *)t;
     code_flush(&j->code);
+    j->wait.n = 0;
+    memset(j->wait.first, 0, sizeof j->wait.first);
     j->full = false;
     j->count.flushes++;
 }
@@ -663,6 +703,7 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.jump_missed = (u64)(uintptr_t)rv_goto;
     j->env.jump_too_far = (u64)(uintptr_t)rv_leave_go_on;
     j->env.direct = direct;
+    j->env.wait = wait_for;
     j->env.opaque = j;
     emit_x64_init(&j->emitter);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)

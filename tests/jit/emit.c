@@ -56,7 +56,16 @@ static i64 missed(void *state, i64 budget, void *ctx, u64 target)
     return budget;
 }
 
-static const void *no_direct(void *opaque, u64 link, u32 *count) { return NULL; }
+/* Every other run finds its links set. */
+static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
+{
+    struct slot *to = *(struct slot **)(uintptr_t)link;
+    *slot = *(unsigned *)opaque & 1 ? (u64)(uintptr_t)to : 0;
+    *count = (u32)to[-1].count;
+    return NULL;
+}
+
+static void waits(void *opaque, u64 slot, u8 *at) {}
 
 static u8 *tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
 {
@@ -89,6 +98,7 @@ static void run_many(bool optimize, bool bmi2)
     struct emitter em;
     emit_x64_init(&em);
     em.bmi2 &= bmi2;
+    unsigned round = 0;
     struct ctx ctx;
     memset(&ctx, 0xff, sizeof ctx);
     ctx.gen = 1;
@@ -99,7 +109,7 @@ static void run_many(bool optimize, bool bmi2)
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
-        .jump_too_far = (u64)(uintptr_t)to_exit, .direct = no_direct,
+        .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
     struct slot link[4] = { { NULL, 5 }, { to_link, 0 }, { NULL, 6 }, { to_link, 0 } };
@@ -127,6 +137,7 @@ static void run_many(bool optimize, bool bmi2)
         struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate };
         ir_eval(ir, &m, &end);
         code_flush(&code);
+        round = n;
         const void *run = emit_x64(&em, &code, &env, opt, ra);
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
