@@ -35,6 +35,10 @@ static void cpus(struct dt_writer *w, const struct riscv_virt_dt *v)
         dt_str(w, "status", "okay");
         dt_str(w, "compatible", "riscv");
         dt_str(w, "riscv,isa", v->isa);
+        if (v->cbom_block)
+            dt_u32(w, "riscv,cbom-block-size", v->cbom_block);
+        if (v->cboz_block)
+            dt_u32(w, "riscv,cboz-block-size", v->cboz_block);
         dt_str(w, "mmu-type", mmu_type(v->sv_max));
         dt_u32(w, "phandle", PH_CPU + h);
         dt_node(w, "interrupt-controller");

@@ -20,6 +20,7 @@ enum {
 struct riscv_virt_dt {
     unsigned harts;       /* 1 to 8 */
     const char *isa;      /* "rv64imafdc_..." */
+    unsigned cbom_block, cboz_block; /* bytes, of Zicbom and Zicboz; 0: not there */
     unsigned sv_max;      /* 0 (no translation), 32, 39, 48, 57 */
     u64 ram_base, ram_size;
     const char *bootargs; /* NULL or "": none */

@@ -18,6 +18,17 @@ static void end_at_limit(struct session *s, u64 limit)
     s->debugger->exit_code = pass ? EXIT_PASS : EXIT_LIMIT;
 }
 
+/* A person, or a signal, wants the machine to stop. */
+static enum machine_stop interrupted(struct session *s, const struct host_result *r)
+{
+    s->debugger->interrupted = 1;
+    if (r->request == HOST_QUIT || (r->request == HOST_SIGNAL && r->signal != SIGINT))
+        s->debugger->quit = true;
+    if (!s->o->debug && r->request != HOST_ASKED) /* the debugger is the monitor's: session_run() ends */
+        host_loop_request(s->loop, r->request, r->signal);
+    return MACHINE_REACHED;
+}
+
 /* Through the host loop, so that console, disks and network live while the machine runs. */
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
@@ -31,18 +42,13 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
-            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit)
+            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit && s->o->debug)
                 end_at_limit(s, limit);
             return r.machine;
         }
         if (r.why == HOST_STOP_STUCK)
             return MACHINE_IDLE;
-        s->debugger->interrupted = 1;
-        if (r.request == HOST_QUIT || (r.request == HOST_SIGNAL && r.signal != SIGINT))
-            s->debugger->quit = true;
-        if (!s->o->debug && r.request != HOST_ASKED) /* the monitor's: session_run() ends */
-            host_loop_request(s->loop, r.request, r.signal);
-        return MACHINE_REACHED;
+        return interrupted(s, &r);
     }
 }
 
@@ -54,8 +60,7 @@ enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
     struct host_result r = host_step(s->loop, m, c, &run);
     if (r.why == HOST_STOP_MACHINE)
         return r.machine;
-    s->debugger->interrupted = r.why == HOST_STOP_REQUEST;
-    return r.why == HOST_STOP_REQUEST ? MACHINE_REACHED : MACHINE_IDLE;
+    return r.why == HOST_STOP_REQUEST ? interrupted(s, &r) : MACHINE_IDLE;
 }
 
 /* Symbols of what was loaded, when it is ELF. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/session.h"
 #include "cpu/riscv/insn.h"
 #include "machine/board.h"
@@ -50,6 +51,32 @@ static void info_instructions(void)
     }
 }
 
+/* The CSRs a hart has depend on its model: those of the largest one, from a machine that is made and never run. */
+static void info_csrs(void)
+{
+    struct machine_config mc = { .board = "virt", .board_props = "", .cpu = "max", .xlen = 64, .cpus = 1 };
+    struct err e;
+    struct machine *m = machine_new(&mc, &e);
+    if (!m) {
+        fprintf(stderr, "orrery info: %s\n", e.text);
+        return;
+    }
+    for (const struct cpu_reg *r = m->cpus[0]->ops->regs(m->cpus[0]); r->name; r++) {
+        if (strcmp(r->group, "csr"))
+            continue;
+        printf("0x%03x %-16s %s\n", r->number, r->name, r->doc ? r->doc : "");
+        for (const struct reg_field *f = r->fields; f && f->name; f++)
+            printf("             %2u:%-2u %-16s %s\n", f->low + f->width - 1, f->low, f->name, f->doc ? f->doc : "");
+    }
+    machine_free(m);
+}
+
+static void info_traces(void)
+{
+    for (const struct trace_format *const *t = trace_formats; *t; t++)
+        printf("%-10s %s\n", (*t)->name, (*t)->doc);
+}
+
 static void info_timing(void)
 {
     printf("%-16s %-10s one instruction is one tick of the clock; no timing model\n", "none", "none");
@@ -75,6 +102,8 @@ static const struct {
     { "devices", "every device register with its fields", info_devices },
     { "cpus", "CPU models", info_cpus },
     { "instructions", "every instruction: bits, operands, section of the manual", info_instructions },
+    { "csrs", "every CSR with its fields", info_csrs },
+    { "traces", "what --trace writes", info_traces },
     { "timing", "cycle models, their badges and proofs", info_timing },
 };
 
@@ -87,8 +116,15 @@ int info_main(int argc, char **argv)
         }
     bool help = argc == 2 && strstr(argv[1], "help");
     FILE *f = help ? stdout : stderr;
-    if (argc >= 2 && !help)
-        fprintf(f, "orrery info: there is no topic '%s'\n", argv[1]);
+    const char *best = NULL;
+    unsigned score = 0;
+    for (unsigned i = 0; argc >= 2 && !help && i < ARRAY_LEN(topics); i++)
+        suggest(argv[1], topics[i].name, &best, &score);
+    if (argc == 2 && !help)
+        fprintf(f, "orrery info: there is no topic '%s'%s%s%s\n", argv[1], best ? " (did you mean '" : "", best ? best : "",
+                best ? "'?)" : "");
+    else if (argc > 2)
+        fprintf(f, "orrery info: it takes one topic\n");
     fprintf(f, "usage: orrery info TOPIC\n");
     for (unsigned i = 0; i < ARRAY_LEN(topics); i++)
         fprintf(f, "  %-14s %s\n", topics[i].name, topics[i].help);

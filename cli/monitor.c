@@ -205,7 +205,8 @@ void monitor_execute(struct session *s, const char *line, struct buf *out)
 {
     struct monitor mon = { .s = s, .out = out };
     struct debugger_host host = s->debugger->host;
-    s->debugger->host.resume = NULL; /* called from within the host loop, which is not entered twice */
+    s->debugger->host.resume = NULL;
+    s->debugger->host.step = NULL; /* called from within the host loop, which is not entered twice */
     execute(&mon, line);
     s->debugger->host = host;
 }
@@ -224,19 +225,19 @@ bool monitor_serve(struct monitor *mon)
     return true;
 }
 
-void monitor_stopped(struct monitor *mon)
+bool monitor_stopped(struct monitor *mon, enum machine_stop why)
 {
     struct debugger *d = mon->s->debugger;
     struct buf out = { 0 };
     struct buf *outer = d->capture;
     d->capture = &out;
-    say(mon, "\n");
-    debugger_changed(d);
-    debugger_show_position(d);
+    bool stop = run_stopped(d, why);
     d->capture = outer;
     write_bytes(mon, out.data, out.len);
     buf_free(&out);
-    prompt(mon);
+    if (stop)
+        prompt(mon);
+    return stop;
 }
 
 static void on_bytes(void *opaque, const u8 *bytes, size_t n)

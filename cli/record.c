@@ -146,7 +146,7 @@ close:
 out:
     if (e.text[0] && status == EXIT_USAGE) {
         fprintf(stderr, "%s: %s: %s\n", program, path, e.text);
-        status = EXIT_DIVERGED;
+        status = text ? EXIT_DIVERGED : EXIT_USAGE; /* what is no recording differs from nothing */
     }
     json_decref(config);
     free(text);

@@ -385,9 +385,9 @@ static bool open_firmware(struct session *s, struct err *e)
     if (!strcmp(bios, "none"))
         return true;
     struct err why;
-    char *path = host_firmware_find(bios, &why);
-    if (!path && !strcmp(bios, "default") && o->xlen == 32)
+    if (!strcmp(bios, "default") && o->xlen == 32)
         return err_set(e, "there is no default firmware for 32-bit RISC-V in Debian; give one with -bios FILE, or -bios none");
+    char *path = host_firmware_find(bios, &why);
     if (!path)
         return err_set(e, "-bios %s: %s", bios, why.text);
     bool ok = load_blob(s, "bios", path, &s->mc.bios, e);
@@ -528,7 +528,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.every = o->hash_every;
     s->m->hashes.next = o->hash_every;
     s->m->hashes.report = report_hash;
-    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume, .step = session_step, .read_file = debugger_read_file,
+    struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
+                                  .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load };
     s->debugger = debugger_new(s->m, &host);
     if (!session_log(s, e) || !open_traces(s, e) || !open_monitor(s, e))
@@ -629,14 +630,14 @@ int session_run(struct session *s)
         if (r.machine == MACHINE_SEMIHOST) {
             if (!session_semihost(s, s->m->stop.cpu, &status))
                 continue;
+            if (s->m->replayer && replayer_stopped(s->m->replayer, s->m, MACHINE_SEMIHOST) == MACHINE_DIVERGED)
+                status = session_status(s, MACHINE_DIVERGED);
             break;
         }
         if (gdb_server_stopped(s, &r))
             continue;
         if (r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH) { /* set from the monitor */
-            s->paused = true;
-            if (s->monitor)
-                monitor_stopped(s->monitor);
+            s->paused = s->monitor ? monitor_stopped(s->monitor, r.machine) : run_stopped(s->debugger, r.machine);
             continue;
         }
         if (r.machine == MACHINE_REACHED) {

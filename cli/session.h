@@ -9,7 +9,7 @@
 #include "machine/machine.h"
 #include "trace/trace.h"
 
-/* Exit statuses that stay (docs/cli.md). */
+/* Exit statuses that stay (docs/user/command-line.md). */
 enum { EXIT_PASS = 0, EXIT_USAGE = 2, EXIT_PANIC = 3, EXIT_LIMIT = 4, EXIT_DIVERGED = 6 };
 
 struct session_image {
@@ -95,8 +95,8 @@ void monitor_execute(struct session *s, const char *line, struct buf *out);
 void monitor_free(struct monitor *mon);
 /* Executes what was typed since the last call; true when there was something. NULL is allowed. */
 bool monitor_serve(struct monitor *mon);
-/* Says where the machine stopped. */
-void monitor_stopped(struct monitor *mon);
+/* At a breakpoint or watchpoint: false when nobody wants to know, else it said where. */
+bool monitor_stopped(struct monitor *mon, enum machine_stop why);
 
 /* commit.c: what drives opened with `snapshot` keep in memory goes to their image files. */
 bool session_commit(struct session *s, struct err *e);

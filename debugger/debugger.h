@@ -128,6 +128,9 @@ struct stop_report {
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);
+/* The machine, which somebody else runs, came back with MACHINE_BREAK or MACHINE_WATCH. False: nobody wants to know, go on.
+ * True: it was reported. */
+bool run_stopped(struct debugger *d, enum machine_stop why);
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r);
 enum line_step { STEP_INTO, STEP_OVER, STEP_UNTIL };
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r);

@@ -164,6 +164,18 @@ void run_continue(struct debugger *d, u64 until, struct stop_report *r)
     finish_run(d);
 }
 
+bool run_stopped(struct debugger *d, enum machine_stop why)
+{
+    struct stop_report r = { .reason = REASON_STEPPED };
+    debugger_changed(d);
+    d->selected = 0;
+    if (!judge(d, why, &r))
+        return false;
+    finish_run(d);
+    report_stop(d, &r);
+    return true;
+}
+
 /* Runs to one of `n` addresses on the selected hart with the stack pointer at or above min_sp. True: there; false:
  * something else stopped it, and *r says what. */
 static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp, struct stop_report *r)

@@ -274,3 +274,16 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
     load_next(r);
     return MACHINE_REACHED;
 }
+
+enum machine_stop replayer_stopped(struct replayer *r, struct machine *m, enum machine_stop why)
+{
+    enum machine_stop then = MACHINE_DIVERGED;
+    if (!r->kind || (r->kind == 'E' && r->position == m->clock.now))
+        then = replayer_step(r, m) == MACHINE_DIVERGED ? MACHINE_DIVERGED : why;
+    else
+        snprintf(m->stop.text, sizeof m->stop.text,
+                 "the replay differs from the recording (equal up to %" PRIu64 "): the guest ended at position %" PRIu64
+                 ", recorded was an event at %" PRIu64, r->last_equal, m->clock.now, r->position);
+    m->replayer = NULL;
+    return m->stop.why = then;
+}

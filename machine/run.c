@@ -59,7 +59,7 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         if (m->request_pending) {
             m->request_pending = false;
             if (m->stop.why != MACHINE_RESET || m->config->no_reboot)
-                return m->stop.why;
+                return m->replayer ? replayer_stopped(m->replayer, m, m->stop.why) : m->stop.why;
             machine_reset(m);
             continue;
         }

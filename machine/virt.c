@@ -81,6 +81,8 @@ static bool make_device_tree(struct machine *m, const struct riscv_boot *b, stru
     riscv_config_isa(rc, &isa);
     struct riscv_virt_dt v = {
         .harts = m->n_cpus, .isa = buf_cstr(&isa), .sv_max = rc->sv_max,
+        .cbom_block = rc->ext >> RV_ZICBOM & 1 ? RISCV_CBO_BLOCK : 0,
+        .cboz_block = rc->ext >> RV_ZICBOZ & 1 ? RISCV_CBO_BLOCK : 0,
         .ram_base = b->ram_base, .ram_size = b->ram_size,
         .bootargs = c->append, .initrd_start = b->initrd_start, .initrd_end = b->initrd_end, .seed = c->seed,
         .aclint = machine_board_flag(m, "aclint"),
@@ -116,7 +118,7 @@ static bool boot(struct machine *m, struct err *e)
     struct buf dtb = { 0 };
     bool ok = make_device_tree(m, &b, &dtb, e) && riscv_boot_finish(&b, dtb.data, dtb.len, e);
     /* A guest may reset as often as it likes: nothing new is kept each time. */
-    if (m->dtb.size != dtb.len || memcmp(m->dtb.data, dtb.data, dtb.len))
+    if (ok && (m->dtb.size != dtb.len || memcmp(m->dtb.data, dtb.data, dtb.len)))
         m->dtb = (struct blob){ "device tree", arena_memdup(m->arena, dtb.data, dtb.len), dtb.len };
     buf_free(&dtb);
     for (unsigned i = 0; ok && i < m->n_cpus; i++)

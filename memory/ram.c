@@ -41,10 +41,11 @@ struct ram *ram_new(struct arena *a, const char *name, u64 size, bool rom, struc
     r->rom = rom;
     r->host = map_zeroed(a, size);
     r->flags = map_zeroed(a, r->pages);
+    r->code = map_zeroed(a, r->pages * sizeof *r->code);
     r->gen = map_zeroed(a, r->pages * sizeof *r->gen);
     r->page_hash = map_zeroed(a, r->pages * sizeof *r->page_hash);
     r->hash_gen = map_zeroed(a, r->pages * sizeof *r->hash_gen);
-    if (!r->host || !r->flags || !r->gen || !r->page_hash || !r->hash_gen) {
+    if (!r->host || !r->flags || !r->code || !r->gen || !r->page_hash || !r->hash_gen) {
         err_set(e, "the host cannot give %llu MiB for guest memory '%s' (%s); choose a smaller -m",
                 (unsigned long long)(size >> 20), name, strerror(errno));
         return NULL;
@@ -64,6 +65,15 @@ static void tell_drop(struct ram *r, u64 page)
         l->drop_stores(l->opaque, r, page);
 }
 
+/* The bits of code[page] for the part of [offset, offset + len) that lies in the page. */
+static u64 chunks(u64 page, u64 offset, u64 len)
+{
+    u64 start = page << PAGE_SHIFT, end = offset + len;
+    u64 first = offset > start ? (offset - start) >> 6 : 0;
+    u64 last = end < start + PAGE_SIZE ? (end - 1 - start) >> 6 : 63;
+    return (~(u64)0 >> (63 - (last - first))) << first;
+}
+
 void ram_written(struct ram *r, u64 offset, u64 len)
 {
     if (!len)
@@ -74,15 +84,22 @@ void ram_written(struct ram *r, u64 offset, u64 len)
             continue;
         if (!(was & RAM_DIRTY))
             r->gen[p]++;
+        if ((was & RAM_CODE) && !(r->code[p] & chunks(p, offset, len))) {
+            r->flags[p] |= RAM_DIRTY;
+            continue;
+        }
         r->flags[p] = RAM_DIRTY;
+        r->code[p] = 0;
         if (was & RAM_CODE)
             for (struct ram_listener *l = r->listeners; l; l = l->next)
                 l->code_written(l->opaque, r, p);
     }
 }
 
-void ram_mark_code(struct ram *r, u64 page)
+void ram_mark_code(struct ram *r, u64 offset, u64 len)
 {
+    u64 page = offset >> PAGE_SHIFT;
+    r->code[page] |= chunks(page, offset, len);
     if (r->flags[page] & RAM_CODE)
         return;
     r->flags[page] |= RAM_CODE;

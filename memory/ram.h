@@ -24,7 +24,7 @@ struct ram;
 struct ram_listener {
     /* Forget host pointers for stores into this page (RAM_ALL_PAGES: into any page). */
     void (*drop_stores)(void *opaque, struct ram *ram, u64 page);
-    /* A page that held decoded code was written: drop its blocks. */
+    /* Decoded code of this page was written: drop its blocks. */
     void (*code_written)(void *opaque, struct ram *ram, u64 page);
     void *opaque;
     struct ram_listener *next;
@@ -38,6 +38,8 @@ struct ram {
     u64 pages;
     bool rom;         /* guest stores do not reach it; loading an image does */
     u8 *flags;        /* per page, RAM_* */
+    u64 *code;        /* per page with RAM_CODE: a bit for each 64 bytes that code was decoded from. Data in the same
+                       * page (small programs have it there) may be stored to without losing the decoded code. */
     u32 *gen;         /* per page: how many times it went from clean to dirty */
     u64 *page_hash;   /* per page, valid while hash_gen == gen and clean */
     u32 *hash_gen;
@@ -59,8 +61,8 @@ static inline bool ram_store_fast(const struct ram *r, u64 page)
 /* Must be called for every store that did not go through such a pointer, before or after it. */
 void ram_written(struct ram *r, u64 offset, u64 len);
 
-/* A CPU decoded code from the page. */
-void ram_mark_code(struct ram *r, u64 page);
+/* A CPU decoded code from these bytes, all of one page. */
+void ram_mark_code(struct ram *r, u64 offset, u64 len);
 
 /* Marks every page clean. A consumer that remembers gen[] right after knows later exactly which pages
  * changed: those whose gen differs. Several consumers do not disturb one another. */

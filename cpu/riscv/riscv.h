@@ -32,6 +32,8 @@ void riscv_config_list(struct buf *out, unsigned xlen); /* for -cpu ? */
 void riscv_config_isa(const struct riscv_config *c, struct buf *out);
 const char *riscv_ext_name(enum riscv_ext e); /* lower case, as in -cpu properties */
 
+#define RISCV_CBO_BLOCK 64 /* bytes that one cbo.* instruction works on */
+
 enum riscv_priv { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
 /* set_irq lines are the mip bit numbers (Privileged, 3.1.9): 1 SSIP, 3 MSIP, 5 STIP, 7 MTIP, 9 SEIP, 11 MEIP. */

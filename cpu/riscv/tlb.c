@@ -338,23 +338,23 @@ bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value)
 bool rv_cbo(RV_ARGS, u64 va, bool zero)
 {
     struct where w;
-    u64 block = va & ~(u64)63;
+    u64 block = va & ~(u64)(RISCV_CBO_BLOCK - 1);
     if (!zero) {
         if (locate(h, ctx, va, 1, CPU_READ, &w))
             return true;
         unsigned cause = h->engine->cause;
         return fault(h, cause == CAUSE_LOAD_PAGE ? CAUSE_STORE_PAGE : CAUSE_STORE_ACCESS, va);
     }
-    if (!locate(h, ctx, block, 64, CPU_WRITE, &w)) {
+    if (!locate(h, ctx, block, RISCV_CBO_BLOCK, CPU_WRITE, &w)) {
         h->engine->tval = va;
         return false;
     }
     if (!w.host)
         return fault(h, CAUSE_STORE_ACCESS, va);
     u64 old = load_le(w.host, 8);
-    memset(w.host, 0, 64);
-    stored(h, ctx, block, 64, &w);
-    seen(h, block, w.pa, 64, CPU_WRITE, old, 0);
+    memset(w.host, 0, RISCV_CBO_BLOCK);
+    stored(h, ctx, block, RISCV_CBO_BLOCK, &w);
+    seen(h, block, w.pa, RISCV_CBO_BLOCK, CPU_WRITE, old, 0);
     return true;
 }
 

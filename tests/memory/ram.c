@@ -106,12 +106,12 @@ static void code_marks(void)
     ram_written(r, 7 * PAGE_SIZE, 8);
     CU_ASSERT_TRUE(ram_store_fast(r, 7));
     CU_ASSERT_EQUAL(one.drops + one.drops_all + one.code, 0);
-    ram_mark_code(r, 7);
+    ram_mark_code(r, 7 * PAGE_SIZE, PAGE_SIZE);
     CU_ASSERT_FALSE(ram_store_fast(r, 7));
     CU_ASSERT_EQUAL(one.drops, 1);
     CU_ASSERT_EQUAL(two.drops, 1);
     CU_ASSERT_EQUAL(two.last_drop, 7);
-    ram_mark_code(r, 7); /* known already */
+    ram_mark_code(r, 7 * PAGE_SIZE, PAGE_SIZE); /* known already */
     CU_ASSERT_EQUAL(one.drops, 1);
     ram_written(r, 7 * PAGE_SIZE + 100, 4);
     CU_ASSERT_EQUAL(one.code, 1);
@@ -122,8 +122,19 @@ static void code_marks(void)
     ram_written(r, 7 * PAGE_SIZE + 100, 4);
     CU_ASSERT_EQUAL(one.code, 1); /* nothing decoded since */
 
+    /* Stores beside the decoded bytes are told to nobody, and are still seen by ram_clean()'s consumers. */
+    ram_mark_code(r, 5 * PAGE_SIZE + 128, 64);
+    ram_written(r, 5 * PAGE_SIZE + 120, 8);
+    ram_written(r, 5 * PAGE_SIZE + 192, 8);
+    CU_ASSERT_EQUAL(one.code, 1);
+    CU_ASSERT_FALSE(ram_store_fast(r, 5));
+    CU_ASSERT_TRUE(r->flags[5] & RAM_DIRTY);
+    ram_written(r, 5 * PAGE_SIZE + 121, 8); /* its last byte is code */
+    CU_ASSERT_EQUAL(one.code, 2);
+    one.code = two.code = 1;
+
     /* Clean code, written: both are told of, once. */
-    ram_mark_code(r, 9);
+    ram_mark_code(r, 9 * PAGE_SIZE, PAGE_SIZE);
     ram_clean(r);
     CU_ASSERT_TRUE(r->flags[9] & RAM_CODE); /* cleaning forgets no code */
     ram_written(r, 9 * PAGE_SIZE - 1, 2);
@@ -192,7 +203,7 @@ static void hash_is_independent_of_history(void)
             store(r, rng_next(&rng) % (rng_next(&rng) % 2 ? r->size : 3 * PAGE_SIZE), (u8)(rng_next(&rng) % 3));
         switch (rng_next(&rng) % 3) {
         case 0: ram_clean(r); break; /* another consumer */
-        case 1: ram_mark_code(r, rng_next(&rng) % PAGES); break;
+        case 1: ram_mark_code(r, rng_next(&rng) % PAGES * PAGE_SIZE, PAGE_SIZE); break;
         default: break;
         }
         struct arena *b = arena_new();

@@ -297,7 +297,7 @@ static void flash_modes(void)
     CU_ASSERT_EQUAL(w.flash->host[0], 0x11);
     CU_ASSERT_FALSE(space_dma_write(w.s, 0x8000, "x", 1));
     w.flash_dev.bytes[0] = 0x99;
-    ram_mark_code(w.flash, 0);
+    ram_mark_code(w.flash, 0, PAGE_SIZE);
     ear.drops = 0;
     space_set_read_direct(w.flash_region, true); /* it was */
     CU_ASSERT_EQUAL(ear.drops + ear.code, 0);
