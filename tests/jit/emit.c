@@ -170,6 +170,30 @@ static void run_many(bool optimize, bool bmi2)
     arena_free(a);
 }
 
+/* The cache is there to write and to execute, and no page is both. */
+static void test_mappings(void)
+{
+    struct arena *a = arena_new();
+    struct code code;
+    struct err e;
+    CU_ASSERT_FATAL(code_init(&code, a, 1 << 20, &e));
+    FILE *f = fopen("/proc/self/maps", "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    char line[512], rights[8];
+    unsigned write = 0, execute = 0, both = 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%*s %7s", rights) == 1) {
+            both += rights[1] == 'w' && rights[2] == 'x';
+            write += strstr(line, "orrery-code") && rights[1] == 'w';
+            execute += strstr(line, "orrery-code") && rights[2] == 'x';
+        }
+    fclose(f);
+    CU_ASSERT_EQUAL(write, 1);
+    CU_ASSERT_EQUAL(execute, 1);
+    CU_ASSERT_EQUAL(both, 0);
+    arena_free(a);
+}
+
 static void test_plain(void) { run_many(false, true); }
 static void test_optimized(void) { run_many(true, true); }
 static void test_no_bmi2(void) { run_many(true, false); }
@@ -179,6 +203,7 @@ int main(void)
 #ifndef __x86_64__
     return 77;
 #endif
-    return unit_main("jit emit", (CU_TestInfo[]){ { "random runs", test_plain }, { "optimized", test_optimized },
+    return unit_main("jit emit", (CU_TestInfo[]){ { "mappings", test_mappings }, { "random runs", test_plain },
+        { "optimized", test_optimized },
                                                   { "without BMI2", test_no_bmi2 }, CU_TEST_INFO_NULL });
 }
