@@ -9,6 +9,7 @@
 #include "base/suggest.h"
 #include "cpu/riscv/riscv.h"
 #include "cpu/timing/timing.h"
+#include "jit/jit.h"
 #include "host/char/char.h"
 #include "machine/board.h"
 #include "machine/build.h"
@@ -95,16 +96,17 @@ typedef enum options_result handler(struct options *o, const char *arg, struct e
 #define OK_IF(x) ((x) ? OPTIONS_RUN : OPTIONS_BAD)
 
 /* Of the accelerators in a list "A:B" the first one that is here is taken, as QEMU does. */
-static bool check_accel(const char *list, struct err *e)
+static bool choose_accel(struct options *o, const char *list, struct err *e)
 {
     for (const char *a = list;; a++) {
         size_t n = strcspn(a, ":,");
-        if ((n == 6 && !strncmp(a, "interp", 6)) || (n == 3 && !strncmp(a, "tcg", 3)))
+        o->jit = n == 3 && !strncmp(a, "jit", 3);
+        if (o->jit || (n == 6 && !strncmp(a, "interp", 6)) || (n == 3 && !strncmp(a, "tcg", 3)))
             return true;
         a += n;
         if (*a != ':')
-            return err_set(e, "'%.*s' is not supported: guest time is virtual, so instructions are interpreted; "
-                              "leave it out or say 'interp'", (int)strcspn(list, ","), list);
+            return err_set(e, "'%.*s' is not supported: guest time is virtual, so instructions are interpreted or compiled here; "
+                              "leave it out or say 'interp' or 'jit'", (int)strcspn(list, ","), list);
     }
 }
 
@@ -151,7 +153,7 @@ static enum options_result on_machine(struct options *o, const char *arg, struct
             if (!parse_number(p->text, &o->quantum, e) || !o->quantum)
                 return err_set(e, "quantum takes a number of instructions above 0"), OPTIONS_BAD;
         } else if (!strcmp(p->name, "accel")) {
-            if (!check_accel(p->text, e))
+            if (!choose_accel(o, p->text, e))
                 return err_prefix(e, "accel"), OPTIONS_BAD;
         } else if (!strcmp(p->name, "usb") || !strcmp(p->name, "graphics")) {
             continue; /* nothing here to switch */
@@ -267,10 +269,37 @@ static enum options_result on_quantum(struct options *o, const char *arg, struct
 static enum options_result on_accel(struct options *o, const char *arg, struct err *e)
 {
     if (is_query(arg)) {
-        printf("Accelerators supported:\ninterp\n");
+        printf("Accelerators supported:\ninterp (default)\n"
+               "jit[,tier=1][,threshold=N]  host code for blocks entered N times (default %u)\n", JIT_THRESHOLD);
         return OPTIONS_DONE;
     }
-    return OK_IF(check_accel(strncmp(arg, "accel=", 6) ? arg : arg + 6, e));
+    if (!strncmp(arg, "accel=", 6))
+        arg += 6;
+    if (!choose_accel(o, arg, e))
+        return OPTIONS_BAD;
+    const char *rest = strchr(arg, ',');
+    for (struct prop_value *p = o->jit && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+        u64 v;
+        bool tier = !strcmp(p->name, "tier");
+        if (!tier && strcmp(p->name, "threshold"))
+            return err_set(e, "-accel jit has tier= and threshold=, not '%s'", p->name), OPTIONS_BAD;
+        if (!parse_number(p->text, &v, e))
+            return OPTIONS_BAD;
+        if (tier && v != 1)
+            return err_set(e, "tier=%s is not there; tier=1 compiles blocks", p->text), OPTIONS_BAD;
+        if (!tier && !v)
+            return err_set(e, "threshold takes a number above 0"), OPTIONS_BAD;
+        if (!tier)
+            o->jit_threshold = v;
+    }
+    return OPTIONS_RUN;
+}
+
+static enum options_result on_code_cache(struct options *o, const char *arg, struct err *e)
+{
+    if (!parse_size(arg, (u64)1 << 20, &o->code_cache, e))
+        return OPTIONS_BAD;
+    return OK_IF(o->code_cache <= (u64)1 << 30 || err_set(e, "a code cache has at most 1G"));
 }
 
 static enum options_result on_display(struct options *o, const char *arg, struct err *e)
@@ -690,8 +719,9 @@ static const struct option_row {
     { "no-shutdown", NULL, NULL, on_no_shutdown, "stop instead of ending when the guest powers off" },
     { "rtc", NULL, "base=utc|localtime|DATE", on_rtc, "date at the start (default: 2026-01-01, the same in every run)" },
     { "semihosting", NULL, NULL, on_semihosting, "serve semihosting calls" },
+    { "accel", NULL, "interp|jit[,...]", on_accel, "how instructions are executed; '?' lists" },
+    { "code-cache", NULL, "SIZE", on_code_cache, "host memory for the JIT's code, all harts together (default 16M)" },
     { "semihosting-config", NULL, "enable=on|off", on_semihosting_config, "the same, as QEMU's long form" },
-    { "accel", NULL, "interp", on_accel, "how instructions are executed; '?' lists" },
     { "pidfile", NULL, "FILE", on_pidfile, "write the process number there" },
     { "name", NULL, "TEXT", on_ignored, NULL },
     { "k", NULL, "LAYOUT", on_ignored, NULL },

@@ -14,6 +14,7 @@
 #include "host/file/file.h"
 #include "host/net/net.h"
 #include "iodev/block/virtio-blk.h"
+#include "jit/jit.h"
 #include "machine/board.h"
 #include "machine/build.h"
 #include "machine/record.h"
@@ -455,6 +456,17 @@ static void debugger_write_out(void *opaque, const char *text, size_t n)
     fflush(stdout);
 }
 
+static bool install_jit(struct session *s, struct err *e)
+{
+    const struct options *o = s->o;
+    struct jit_options jit = { .tier = 1, .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
+                               .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus };
+    for (unsigned i = 0; i < s->m->n_cpus; i++)
+        if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))
+            return false;
+    return true;
+}
+
 /* Ctrl-A s. */
 static void on_commit(void *opaque)
 {
@@ -508,6 +520,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)
+        return false;
+    if (o->jit && !install_jit(s, e))
         return false;
     for (unsigned i = 0; i < s->n_nets; i++)
         host_net_clock(s->nets[i], &s->m->clock);

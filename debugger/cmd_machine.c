@@ -355,6 +355,26 @@ HANDLER(info_board)
     return info_mtree(d, "", e);
 }
 
+static void describe_cpu(struct debugger *d, struct cpu *c)
+{
+    struct buf out = { 0 };
+    if (c->ops->describe)
+        c->ops->describe(c, &out);
+    if (out.len && out.data[out.len - 1] != '\n')
+        buf_printf(&out, "\n");
+    debug_write(d, &out);
+    buf_free(&out);
+}
+
+HANDLER(info_jit)
+{
+    for (unsigned i = 0; i < d->machine->n_cpus; i++) {
+        debug_printf(d, "%s:\n", d->machine->cpus[i]->name);
+        describe_cpu(d, d->machine->cpus[i]);
+    }
+    return true;
+}
+
 HANDLER(info_cpus)
 {
     struct machine *m = d->machine;
@@ -371,14 +391,8 @@ HANDLER(info_cpus)
         if (symbols_line_at(d->syms, pc, &p))
             debug_printf(d, " at %s:%d", base_name(p.file), p.line);
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
-        if (c->ops->describe && c == d->cpu) {
-            struct buf out = { 0 };
-            c->ops->describe(c, &out);
-            if (out.len && out.data[out.len - 1] != '\n')
-                buf_printf(&out, "\n");
-            debug_write(d, &out);
-            buf_free(&out);
-        }
+        if (c == d->cpu)
+            describe_cpu(d, c);
     }
     return true;
 }

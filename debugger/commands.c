@@ -121,6 +121,7 @@ const struct command info_commands[] = {
         "The registers of a device with their fields, read without side effects."),
     ROW("board", NULL, info_board, ARG_NONE, false, false, "", "The board: memory map and wires."),
     ROW("mtree", NULL, info_mtree, ARG_NONE, false, false, "", "The physical address space."),
+    ROW("jit", NULL, info_jit, ARG_NONE, false, false, "", "What each hart decoded and compiled: blocks, caches, TLB."),
     ROW("cpus", "threads harts", info_cpus, ARG_NONE, false, false, "", "The harts: where each is and what it does."),
     ROW("mem", "tlb", info_mem, ARG_NONE, false, false, "", "The pages the page table of this hart maps now."),
     ROW("timing", NULL, info_timing, ARG_NONE, false, false, "", "The timing model."),

@@ -70,6 +70,8 @@ void rv_blocks_flush(struct riscv_engine *e)
     e->code_used = 0;
     e->want = NULL;
     rv_jumps_flush(e); /* the fetch entries too: they are of the same generation */
+    if (e->tier)
+        e->tier->flushed(e->tier);
     e->count.flushes++;
 }
 
@@ -283,6 +285,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
             return NULL;
         add_straddling(&b, offset, bits);
     } else {
+        if (e->tier)
+            add(&b, rv_h_hot, offset);
         add_run(&b, p->host, offset, RV_BLOCK_MAX);
         fuse(&b);
     }
@@ -316,15 +320,17 @@ struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, uns
 {
     struct builder b;
     start(&b, h);
-    for (unsigned k = 0; whole->side[k].count < max; k++) {
+    unsigned k = h->engine->tier && !whole->straddle; /* the first slot is the tier's: see rv_block_build */
+    for (; whole->side[k].count < max; k++) {
         struct rv_insn *s = add(&b, NULL, whole->side[k].offset);
+        struct rv_side *side = &b.side[b.slots - 1];
         *s = whole->slot[k];
-        b.side[k] = whole->side[k];
-        if (b.side[k].op != RV_OP_COUNT)
-            s->fn = h->engine->handlers[b.side[k].op];
+        *side = whole->side[k];
+        if (side->op != RV_OP_COUNT)
+            s->fn = h->engine->handlers[side->op];
     }
     b.n = max;
-    add_links(&b, whole->side[b.slots].offset, false);
+    add_links(&b, whole->side[k].offset, false);
     return finish(&b, h->engine->scratch, whole->host, whole->offset);
 }
 

@@ -239,6 +239,15 @@ i64 rv_h_fp_dirty(RV_ARGS)
     RV_CHAIN(i + 1, vpage);
 }
 
+/* First slot of a block while a tier counts how often it runs. */
+i64 rv_h_hot(RV_ARGS)
+{
+    struct rv_tier *t = h->engine->tier;
+    if (UNLIKELY(++((struct rv_insn *)(uintptr_t)i)->n == t->threshold))
+        t->hot(t, rv_block_of(i));
+    RV_CHAIN(i + 1, vpage);
+}
+
 i64 rv_h_illegal(RV_ARGS)
 {
     return rv_illegal(RV_PASS);
@@ -313,14 +322,15 @@ static i64 chain(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
 {
     budget -= (i64)b->head.n;
     const struct rv_insn *i = b->slot;
-#if RV_TRAMPOLINE
     struct riscv_engine *e = h->engine;
-    i64 left = i->fn(h, i, budget, ctx, vpage);
+    rv_handler *const enter = e->tier ? e->tier->enter : NULL;
+#if RV_TRAMPOLINE
+    i64 left = (enter ? enter : i->fn)(h, i, budget, ctx, vpage);
     while (left == RV_CONTINUE)
-        left = e->next.i->fn(h, e->next.i, e->next.budget, ctx, e->next.vpage);
+        left = (enter ? enter : e->next.i->fn)(h, e->next.i, e->next.budget, ctx, e->next.vpage);
     return left;
 #else
-    return i->fn(h, i, budget, ctx, vpage);
+    return (UNLIKELY(enter != NULL) ? enter : i->fn)(h, i, budget, ctx, vpage);
 #endif
 }
 
@@ -491,6 +501,12 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
     e->running = false;
     set_time(h, budget);
     return stop;
+}
+
+void rv_tier_install(struct hart *h, struct rv_tier *t)
+{
+    h->engine->tier = t;
+    rv_blocks_flush(h->engine);
 }
 
 void riscv_quantum_end(struct cpu *c)

@@ -110,6 +110,17 @@ enum rv_reason { /* why a chain of handlers came back */
     RV_STOP,  /* engine->stop */
 };
 
+/* A faster way to execute hot blocks, installed from above. It may replace the handlers of a block's slots by others
+ * that do the same; they go when the block goes. */
+struct rv_tier {
+    void (*hot)(struct rv_tier *t, struct rv_block *b); /* its first slot was entered `threshold` times */
+    void (*flushed)(struct rv_tier *t);                 /* no block is left */
+    void (*describe)(const struct rv_tier *t, struct buf *out);
+    rv_handler *enter; /* calls slot i's handler; what it replaced need not keep the host's registers */
+    u64 threshold;
+};
+void rv_tier_install(struct hart *h, struct rv_tier *t);
+
 struct rv_listener {
     struct ram_listener l;
     struct riscv_engine *engine;
@@ -174,6 +185,8 @@ struct riscv_engine {
     struct { /* host side, for describe */
         u64 blocks, flushes, tlb_fills, tlb_flushes, dropped_pages;
     } count;
+
+    struct rv_tier *tier; /* NULL: only the interpreter */
 
     const struct cpu_reg *regs; /* made when first asked for */
     size_t first_csr, n_regs;
@@ -290,7 +303,7 @@ void rv_pairs_init(struct riscv_engine *e);
 bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, unsigned b);
 
 /* Pseudo slots. */
-rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_illegal, rv_h_straddle, rv_h_nowhere;
+rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_illegal, rv_h_straddle, rv_h_nowhere, rv_h_hot;
 
 #define INSN(id, sem, ...) extern rv_handler rv64_##sem, rv32_##sem;
 #include "cpu/riscv/insn.def"

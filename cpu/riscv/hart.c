@@ -173,6 +173,8 @@ static void describe(const struct cpu *c, struct buf *out)
                (unsigned long long)e->count.dropped_pages);
     buf_printf(out, "TLB fills %llu, flushes %llu\n", (unsigned long long)e->count.tlb_fills,
                (unsigned long long)e->count.tlb_flushes);
+    if (e->tier)
+        e->tier->describe(e->tier, out);
 }
 
 /* --- state ------------------------------------------------------------------------------------------------------ */

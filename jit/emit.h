@@ -1,0 +1,43 @@
+/* Emitters: a run of operations becomes host code with the calling convention of the interpreter's handlers,
+ *   handler(state, slot, budget, context, base),
+ * so that compiled code and handlers tail-call one another without knowing which is which. */
+#ifndef JIT_EMIT_H
+#define JIT_EMIT_H
+
+#include "jit/code.h"
+#include "jit/ir.h"
+#include "jit/regalloc.h"
+
+/* The shapes compiled code has to know, told by the guest's side. */
+struct jit_env {
+    /* A slot: its handler, and (in the slot before) how many instructions its block has. */
+    i32 slot_handler, slot_count;
+    /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
+    u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, page_shift;
+    /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation
+     * is the context's. */
+    u32 jump_bits, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;
+    u64 jump_missed;  /* (state, budget, context, address) */
+    u64 jump_too_far; /* a handler: the target is its slot, the budget already reduced */
+    /* Where a link leads: *slot and the *count of its block, and its code; NULL while it has none. *slot is 0 while the
+     * link is not set; once set it stays. */
+    const void *(*direct)(void *opaque, u64 link, u64 *slot, u32 *count);
+    /* The jump whose distance is at `at` (where code is written) should go to the slot's code when there is some. */
+    void (*wait)(void *opaque, u64 slot, u8 *at);
+    void *opaque;
+};
+
+struct emitter {
+    struct ra_host host;
+    bool bmi2, fma;
+};
+
+/* How the host does it, and what it can. */
+void emit_x64_init(struct emitter *e);
+/* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
+const void *emit_x64_enter(struct code *code, const struct jit_env *env);
+/* NULL: does not fit (the cache, or too many values at once). */
+const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+    struct ra *ra);
+
+#endif

@@ -1,0 +1,144 @@
+/* The intermediate representation of one run of guest code: a list of operations in order, each of which may define
+ * a value of 64 bits named by its place in the list. It knows no guest and no host.
+ *
+ * Control only goes forward and only leaves: an operation that cannot go on takes an exit, which hands the guest
+ * state (registers put so far, nothing of the operation itself) to another executor of the same code. A run ends
+ * with one of the terminators. So every value is defined before its uses and there are no joins. */
+#ifndef JIT_IR_H
+#define JIT_IR_H
+
+#include "base/desc.h"
+#include "base/types.h"
+
+/* X(name, text, operands, kind). Operands: how many of a, b, c are values. */
+enum ir_kind {
+    IRK_PURE,   /* a function of its operands */
+    IRK_READ,   /* may go when unused: reads state or memory that is known to be there */
+    IRK_EFFECT, /* stays */
+    IRK_END,    /* last of a run */
+};
+#define IR_OPS(X)                                                                                                 \
+    X(NOP, "nop", 0, IRK_PURE)                                                                                    \
+    X(CONST, "const", 0, IRK_PURE)      /* imm */                                                                 \
+    X(BASE, "base", 0, IRK_PURE)        /* the address the run's positions are relative to */                     \
+    X(ADD, "add", 2, IRK_PURE) X(SUB, "sub", 2, IRK_PURE)                                                         \
+    X(AND, "and", 2, IRK_PURE) X(OR, "or", 2, IRK_PURE) X(XOR, "xor", 2, IRK_PURE)                                \
+    X(SHL, "shl", 2, IRK_PURE) X(SHR, "shr", 2, IRK_PURE) X(SAR, "sar", 2, IRK_PURE) /* amounts modulo 64 */      \
+    X(MUL, "mul", 2, IRK_PURE) X(MULHU, "mulhu", 2, IRK_PURE) X(MULHS, "mulhs", 2, IRK_PURE)                      \
+    X(MULHSU, "mulhsu", 2, IRK_PURE)                                                                              \
+    /* total: x / 0 is all ones, x rem 0 is x, and the smallest number / -1 is itself, with remainder 0 */        \
+    X(DIVS, "divs", 2, IRK_PURE) X(DIVU, "divu", 2, IRK_PURE) X(REMS, "rems", 2, IRK_PURE)                        \
+    X(REMU, "remu", 2, IRK_PURE)                                                                                  \
+    /* 0 or 1; each at an even place is undone by the next */                                                     \
+    X(EQ, "eq", 2, IRK_PURE) X(NE, "ne", 2, IRK_PURE) X(LTS, "lts", 2, IRK_PURE) X(GES, "ges", 2, IRK_PURE)       \
+    X(LTU, "ltu", 2, IRK_PURE) X(GEU, "geu", 2, IRK_PURE)                                                         \
+    X(SX8, "sx8", 1, IRK_PURE) X(SX16, "sx16", 1, IRK_PURE) X(SX32, "sx32", 1, IRK_PURE)                          \
+    X(ZX8, "zx8", 1, IRK_PURE) X(ZX16, "zx16", 1, IRK_PURE) X(ZX32, "zx32", 1, IRK_PURE)                          \
+    X(SELECT, "select", 3, IRK_PURE)    /* a ? b : c */                                                           \
+    X(CALL, "call", 2, IRK_PURE)        /* imm: a pure ir_call of a and b */                                      \
+    /* IEEE arithmetic in the low bits (size 4 or 8), rounding to nearest even; flags are not kept, and NaNs are  \
+     * whatever the host makes: the builder exits before either matters */                                        \
+    X(FADD, "fadd", 2, IRK_PURE) X(FSUB, "fsub", 2, IRK_PURE) X(FMUL, "fmul", 2, IRK_PURE)                        \
+    X(FDIV, "fdiv", 2, IRK_PURE) X(FSQRT, "fsqrt", 1, IRK_PURE) X(FMA, "fma", 3, IRK_PURE)                        \
+    X(FLT, "flt", 2, IRK_PURE) X(FLE, "fle", 2, IRK_PURE) X(FEQ, "feq", 2, IRK_PURE) /* 0 when unordered */       \
+    X(FTOI, "ftoi", 1, IRK_PURE)        /* truncated to 64 bits, in range */                                      \
+    X(ITOF, "itof", 1, IRK_PURE)        /* of a signed 64-bit number */                                           \
+    X(FWIDEN, "fwiden", 1, IRK_PURE) X(FNARROW, "fnarrow", 1, IRK_PURE)                                           \
+    X(GET, "get", 0, IRK_READ)          /* state[imm], size 1 or 8 */                                             \
+    X(PUT, "put", 1, IRK_EFFECT)        /* state[imm] = a, 8 bytes */                                             \
+    X(LOAD, "load", 1, IRK_EFFECT)      /* memory[a + imm], size, sign; exits when not plain RAM */               \
+    X(STORE, "store", 2, IRK_EFFECT)    /* memory[a + imm] = b */                                                 \
+    X(LOCATE, "locate", 1, IRK_EFFECT)  /* host address of memory[a + imm] for reading and writing; exits */      \
+    X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address */                                         \
+    X(POKE, "poke", 2, IRK_EFFECT)                                                                                \
+    X(EXIT_IF, "exit_if", 1, IRK_EFFECT)                                                                          \
+    X(LEAVE, "leave", 0, IRK_END)       /* takes its exit */                                                      \
+    X(CHAIN, "chain", 0, IRK_END)       /* to the block the link at imm points to, or its exit */                 \
+    X(CHAIN_IF, "chain_if", 1, IRK_END) /* a != 0: link imm, exit; else link imm + 8, exit + 1 */                 \
+    X(JUMP, "jump", 1, IRK_END)         /* to address a, through the cache of such jumps, or its exit */
+
+enum ir_op {
+#define X(name, text, n, kind) IR_##name,
+    IR_OPS(X)
+#undef X
+    IR_OP_COUNT
+};
+
+typedef u64 ir_call(u64 a, u64 b);
+typedef u16 ir_val;
+#define IR_IMM 0xffff  /* as operand b: the number imm */
+#define IR_NONE 0xfffe /* not an operand */
+
+struct ir_insn {
+    u8 op, size;
+    bool sign;
+    ir_val a, b, c;
+    u16 exit;
+    u64 imm;
+};
+
+struct ir_put {
+    u32 offset;
+    ir_val value;
+};
+
+struct ir_exit {
+    u64 slot, handler; /* who goes on, and where: the emitter only hands these over */
+    u32 first_put;     /* registers to store first: passes.c */
+    u16 n_puts;
+};
+
+enum { IR_MAX = 4096, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 16384 };
+
+struct ir {
+    u32 n, n_exits, n_puts;
+    struct ir_insn insn[IR_MAX];
+    struct ir_exit exit[IR_MAX_EXITS];
+    struct ir_put put[IR_MAX_PUTS];
+};
+
+struct ir_info {
+    const char *name;
+    u8 n_args, kind;
+};
+extern const struct ir_info ir_info[IR_OP_COUNT];
+
+/* Building. The caller leaves before the lists are full: ir_room(). */
+void ir_start(struct ir *ir);
+bool ir_room(const struct ir *ir); /* for another guest instruction */
+ir_val ir_add(struct ir *ir, struct ir_insn i);
+ir_val ir_const(struct ir *ir, u64 v);
+ir_val ir_unary(struct ir *ir, enum ir_op op, unsigned size, ir_val a);
+ir_val ir_binary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b);
+ir_val ir_ternary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b, ir_val c);
+u16 ir_exit_to(struct ir *ir, u64 slot, u64 handler);
+/* Operands of an operation: 0 to 3 values, IR_IMM left out. */
+unsigned ir_operands(struct ir_insn *i, ir_val *operand[3]);
+
+void ir_dump(const struct ir *ir, struct buf *out);
+
+/* Evaluation, for tests and folding. */
+u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c);
+struct ir_machine {
+    u8 *state;
+    u64 base;
+    void *opaque;
+    u8 *(*locate)(void *opaque, u64 addr, unsigned size, bool write); /* NULL: the operation exits */
+};
+struct ir_end {
+    ir_val at; /* the operation that ended the run */
+    u16 exit;  /* IR_NONE: a terminator did what it is for */
+    bool taken;
+    u64 target;
+};
+void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end);
+
+/* Passes: each keeps what the run does. */
+void ir_fold(struct ir *ir);      /* constants, identities, displacements */
+void ir_forward(struct ir *ir);   /* gets of what was put or got */
+void ir_share(struct ir *ir);     /* common subexpressions */
+void ir_sink_puts(struct ir *ir); /* puts happen at the end, or in the exit taken before it */
+void ir_sweep(struct ir *ir);     /* what nobody uses goes */
+void ir_optimize(struct ir *ir);  /* all of them */
+
+#endif

@@ -1,0 +1,18 @@
+/* The compiling tiers, as those above install them. */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "cpu/cpu.h"
+
+struct jit_options {
+    unsigned tier;    /* 1: blocks */
+    u64 threshold;    /* a block is compiled when it is entered for the this-manyth time */
+    u64 cache_bytes;  /* of host code, for each CPU */
+};
+#define JIT_THRESHOLD 64
+#define JIT_CACHE_BYTES ((u64)16 << 20)
+
+/* Makes a RISC-V hart's hot blocks run as host code from now on. False: this host cannot (e says why). */
+bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e);
+
+#endif

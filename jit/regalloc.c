@@ -1,0 +1,141 @@
+/* Linear scan over a run. There are no joins, so a value's life is one interval: from its place to its last use. */
+#include "jit/regalloc.h"
+
+#include <string.h>
+
+static bool is_compare(unsigned op) { return op >= IR_EQ && op <= IR_GEU; }
+static bool makes_float(unsigned op)
+{
+    return (op >= IR_FADD && op <= IR_FMA) || op == IR_ITOF || op == IR_FWIDEN || op == IR_FNARROW;
+}
+static bool takes_float(unsigned op) { return op >= IR_FADD && op <= IR_FNARROW && op != IR_ITOF; }
+
+static bool defines(const struct ir_insn *i)
+{
+    unsigned kind = ir_info[i->op].kind;
+    return i->op != IR_NOP && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD || i->op == IR_LOCATE);
+}
+
+struct uses {
+    u8 n[IR_MAX];         /* up to 2: more does not matter */
+    bool elsewhere[IR_MAX]; /* by something that wants it in a general register */
+    u16 calls[IR_MAX];    /* how many before this place */
+};
+
+static void use(struct ra *ra, struct uses *u, ir_val v, u32 at, bool general)
+{
+    if (ra->last[v] < at)
+        ra->last[v] = (u16)at;
+    u->n[v] = (u8)(u->n[v] < 2 ? u->n[v] + 1 : 2);
+    u->elsewhere[v] |= general;
+}
+
+static void find_uses(struct ra *ra, struct uses *u, struct ir *ir)
+{
+    memset(u, 0, sizeof *u);
+    memset(ra->last, 0, sizeof ra->last);
+    unsigned calls = 0;
+    for (u32 k = 0; k < ir->n; k++) {
+        struct ir_insn *i = &ir->insn[k];
+        u->calls[k] = (u16)calls;
+        calls += i->op == IR_CALL;
+        ir_val *arg[3];
+        unsigned n = ir_operands(i, arg);
+        for (unsigned j = 0; j < n; j++) {
+            bool data = (i->op == IR_PUT && j == 0) || ((i->op == IR_STORE || i->op == IR_POKE) && j == 1 &&
+                i->size >= 4);
+            use(ra, u, *arg[j], k, !takes_float(i->op) && !data);
+        }
+        for (unsigned e = 0; i->exit != IR_NONE && e <= (i->op == IR_CHAIN_IF); e++)
+            for (u32 p = 0; p < ir->exit[i->exit + e].n_puts; p++)
+                use(ra, u, ir->put[ir->exit[i->exit + e].first_put + p].value, k, false);
+    }
+}
+
+/* Comparisons whose only user tests them: their operands live as long as the user wants. */
+static void fuse(struct ra *ra, struct uses *u, struct ir *ir)
+{
+    for (u32 k = 0; k < ir->n; k++) {
+        struct ir_insn *i = &ir->insn[k];
+        if (i->op != IR_EXIT_IF && i->op != IR_CHAIN_IF && i->op != IR_SELECT)
+            continue;
+        struct ir_insn *c = &ir->insn[i->a];
+        if (!is_compare(c->op) || u->n[i->a] != 1)
+            continue;
+        ra->loc[i->a] = LOC_FUSED;
+        ir_val *arg[3];
+        unsigned n = ir_operands(c, arg);
+        for (unsigned j = 0; j < n; j++)
+            if (ra->last[*arg[j]] < k)
+                ra->last[*arg[j]] = (u16)k;
+    }
+}
+
+struct file { /* registers of one kind */
+    u32 set;
+    ir_val holds[16];
+};
+
+static u16 spill(struct ra *ra)
+{
+    return ra->spills < SPILL_SLOTS ? (u16)(LOC_SPILL + ra->spills++) : LOC_NONE;
+}
+
+bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
+{
+    struct uses u;
+    struct file file[2] = { { .set = host->gpr }, { .set = host->xmm } };
+    u32 busy[2] = { 0, 0 };
+
+    memset(ra->loc, 0, ir->n * sizeof *ra->loc);
+    ra->spills = 0;
+    find_uses(ra, &u, ir);
+    fuse(ra, &u, ir);
+    for (u32 k = 0; k < ir->n; k++) {
+        struct ir_insn *i = &ir->insn[k];
+        for (unsigned f = 0; f < 2; f++)
+            for (unsigned r = 0; r < 16; r++)
+                if ((busy[f] >> r & 1) && ra->last[file[f].holds[r]] <= k)
+                    busy[f] &= ~(1u << r);
+        if (!defines(i) || ra->loc[k] == LOC_FUSED || !u.n[k])
+            continue;
+        if (i->op == IR_CONST) {
+            ra->loc[k] = LOC_CONST;
+            continue;
+        }
+        if (i->op == IR_BASE) {
+            ra->loc[k] = (u16)(LOC_GPR + host->base);
+            continue;
+        }
+        u32 last = ra->last[k];
+        bool called = u.calls[last] > u.calls[k] + (i->op == IR_CALL);
+        bool whole = i->op == IR_GET || i->op == IR_LOAD || i->op == IR_PEEK;
+        bool is_float = makes_float(i->op) || (whole && !i->sign && i->size >= 4 && !u.elsewhere[k]);
+        unsigned f = is_float && !called;
+        u32 may = file[f].set & (called ? host->gpr_kept : ~0u), have = may & ~busy[f];
+        unsigned r;
+        if (have) {
+            u32 kept = have & host->gpr_kept;
+            r = (unsigned)__builtin_ctz(!f && have != kept ? have & ~host->gpr_kept : have);
+        } else { /* the one needed last goes to memory: it or this */
+            unsigned victim = 16;
+            for (r = 0; r < 16; r++)
+                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == 16 ||
+                    ra->last[file[f].holds[r]] > ra->last[file[f].holds[victim]]))
+                    victim = r;
+            u16 slot = spill(ra);
+            if (!slot)
+                return false;
+            if (victim == 16) {
+                ra->loc[k] = slot;
+                continue;
+            }
+            ra->loc[file[f].holds[victim]] = slot;
+            r = victim;
+        }
+        busy[f] |= 1u << r;
+        file[f].holds[r] = (ir_val)k;
+        ra->loc[k] = (u16)((f ? LOC_XMM : LOC_GPR) + r);
+    }
+    return true;
+}

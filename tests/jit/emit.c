@@ -1,0 +1,209 @@
+/* Random runs as host code do what their evaluation does: state, memory, the way out and who is handed what. */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "jit/emit.h"
+#include "tests/jit/random_ir.h"
+#include "tests/unit.h"
+
+enum { N_TLB = 4, BUDGET = 1000, PAGE = 4096, RUN_BASE = 0x5000 };
+
+struct slot {
+    i64 (*handler)(void *state, void *slot, i64 budget, void *ctx, u64 base);
+    u64 count;
+};
+struct ctx {
+    struct {
+        u64 read, write, addend, pad;
+    } tlb[N_TLB];
+    struct {
+        u64 pc, gen;
+        struct slot *slot;
+    } jump[16];
+    u64 gen;
+};
+
+static struct {
+    unsigned times;
+    u64 slot, target, base;
+    i64 budget;
+    enum { TO_EXIT, TO_LINK, MISSED } how;
+} went;
+
+static i64 to_exit(void *state, void *slot, i64 budget, void *ctx, u64 base)
+{
+    went.times++;
+    went.slot = (u64)(uintptr_t)slot;
+    went.budget = budget;
+    went.base = base;
+    went.how = TO_EXIT;
+    return budget;
+}
+
+static i64 to_link(void *state, void *slot, i64 budget, void *ctx, u64 base)
+{
+    to_exit(state, slot, budget, ctx, base);
+    went.how = TO_LINK;
+    return budget;
+}
+
+static i64 missed(void *state, i64 budget, void *ctx, u64 target)
+{
+    to_exit(state, NULL, budget, ctx, RUN_BASE);
+    went.target = target;
+    went.how = MISSED;
+    return budget;
+}
+
+/* Every other run finds its links set. */
+static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
+{
+    struct slot *to = *(struct slot **)(uintptr_t)link;
+    *slot = *(unsigned *)opaque & 1 ? (u64)(uintptr_t)to : 0;
+    *count = (u32)to[-1].count;
+    return NULL;
+}
+
+static void waits(void *opaque, u64 slot, u8 *at) {}
+
+static u8 *tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
+{
+    struct world *w = opaque;
+    return (addr & ~(u64)(PAGE - 1)) || addr + size > PAGE ? NULL : w->memory + (addr - FIRST);
+}
+
+typedef i64 enter_fn(void *state, void *slot, i64 budget, void *ctx, u64 base);
+
+/* What the run ended with, in terms of what the capturing functions saw. */
+static bool same_way(const struct ir *ir, const struct ir_end *end, struct slot *link)
+{
+    if (went.times != 1 || went.base != RUN_BASE)
+        return false;
+    if (end->exit != IR_NONE)
+        return went.how == TO_EXIT && went.slot == ir->exit[end->exit].slot && went.budget == BUDGET;
+    if (ir->insn[end->at].op == IR_JUMP)
+        return went.how == MISSED && went.target == end->target && went.budget == BUDGET;
+    unsigned which = end->taken ? 0 : 1;
+    return went.how == TO_LINK && went.slot == (u64)(uintptr_t)&link[2 * which + 1] &&
+        went.budget == BUDGET - 5 - (i64)which;
+}
+
+static void run_many(bool optimize, bool bmi2)
+{
+    struct arena *a = arena_new();
+    struct code code;
+    struct err e;
+    CU_ASSERT_FATAL(code_init(&code, a, 1 << 20, &e));
+    struct emitter em;
+    emit_x64_init(&em);
+    em.bmi2 &= bmi2;
+    unsigned round = 0;
+    struct ctx ctx;
+    memset(&ctx, 0xff, sizeof ctx);
+    ctx.gen = 1;
+    const struct jit_env env = {
+        .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
+            .tlb_write = 8,
+        .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
+            .jump_entry = 24,
+        .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
+            .jump_missed = (u64)(uintptr_t)missed,
+        .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
+    };
+    struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
+    struct slot link[4] = { { NULL, 5 }, { to_link, 0 }, { NULL, 6 }, { to_link, 0 } };
+    struct slot *links[2] = { &link[1], &link[3] };
+    enter_fn *enter = (enter_fn *)(uintptr_t)emit_x64_enter(&code, &env);
+    struct ir *ir = xmalloc(sizeof *ir), *opt = xmalloc(sizeof *opt);
+    struct ra *ra = xmalloc(sizeof *ra);
+    u64 s = 0xfeedbeef12345 + optimize;
+    unsigned differ = 0, spilled = 0;
+
+    for (unsigned n = 0; n < 15000 && !differ; n++) {
+        random_run(ir, &s, true);
+        for (u32 k = 0; k < ir->n_exits; k++)
+            ir->exit[k].handler = (u64)(uintptr_t)to_exit;
+        for (u32 k = 0; k < ir->n; k++)
+            if (ir->insn[k].op == IR_CHAIN_IF)
+                ir->insn[k].imm = (u64)(uintptr_t)links;
+        struct world w1, w2;
+        random_world(&w1, &s);
+        w2 = w1;
+        memcpy(opt, ir, sizeof *opt);
+        if (optimize)
+            ir_optimize(opt);
+        struct ir_end end;
+        struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate };
+        ir_eval(ir, &m, &end);
+        code_flush(&code);
+        round = n;
+        const void *run = emit_x64(&em, &code, &env, opt, ra);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(run);
+        spilled += ra->spills != 0;
+        ctx.tlb[0].read = ctx.tlb[0].write = 0;
+        ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
+        entry[1].handler = (enter_fn *)(uintptr_t)run;
+        memset(&went, 0, sizeof went);
+        enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);
+        if (memcmp(&w1, &w2, sizeof w1) || !same_way(ir, &end, link)) {
+            struct buf out = { 0 };
+            ir_dump(ir, &out);
+            buf_printf(&out, "--- as emitted\n");
+            ir_dump(opt, &out);
+            printf("run %u, ended at %u exit %u; went %u times, %d, slot %llx, budget %lld:\n%s", n, end.at,
+                end.exit, went.times, (int)went.how,
+                   (unsigned long long)went.slot, (long long)went.budget, buf_cstr(&out));
+            for (unsigned k = 0; k < REGS; k++)
+                if (memcmp(w1.state + 8 * k, w2.state + 8 * k, 8))
+                    printf("state %u: %llx, emitted %llx\n", 8 * k, (unsigned long long)load_le(w1.state + 8 * k, 8),
+                           (unsigned long long)load_le(w2.state + 8 * k, 8));
+            buf_free(&out);
+            differ++;
+        }
+    }
+    CU_ASSERT_EQUAL(differ, 0);
+    CU_ASSERT(spilled > 100);
+    free(ra);
+    free(opt);
+    free(ir);
+    arena_free(a);
+}
+
+/* The cache is there to write and to execute, and no page is both. */
+static void test_mappings(void)
+{
+    struct arena *a = arena_new();
+    struct code code;
+    struct err e;
+    CU_ASSERT_FATAL(code_init(&code, a, 1 << 20, &e));
+    FILE *f = fopen("/proc/self/maps", "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    char line[512], rights[8];
+    unsigned write = 0, execute = 0, both = 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%*s %7s", rights) == 1) {
+            both += rights[1] == 'w' && rights[2] == 'x';
+            write += strstr(line, "orrery-code") && rights[1] == 'w';
+            execute += strstr(line, "orrery-code") && rights[2] == 'x';
+        }
+    fclose(f);
+    CU_ASSERT_EQUAL(write, 1);
+    CU_ASSERT_EQUAL(execute, 1);
+    CU_ASSERT_EQUAL(both, 0);
+    arena_free(a);
+}
+
+static void test_plain(void) { run_many(false, true); }
+static void test_optimized(void) { run_many(true, true); }
+static void test_no_bmi2(void) { run_many(true, false); }
+
+int main(void)
+{
+#ifndef __x86_64__
+    return 77;
+#endif
+    return unit_main("jit emit", (CU_TestInfo[]){ { "mappings", test_mappings }, { "random runs", test_plain },
+        { "optimized", test_optimized },
+                                                  { "without BMI2", test_no_bmi2 }, CU_TEST_INFO_NULL });
+}

@@ -1,0 +1,70 @@
+/* Random runs do the same before and after each pass, and after all of them. */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "tests/jit/random_ir.h"
+#include "tests/unit.h"
+
+static const struct {
+    const char *name;
+    void (*pass)(struct ir *ir);
+} passes[] = {
+    { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share }, { "sink_puts", ir_sink_puts }, { "sweep",
+        ir_sweep },
+    { "optimize", ir_optimize },
+};
+
+static bool same_end(const struct ir *x, const struct ir_end *ex, const struct ir *y, const struct ir_end *ey)
+{
+    if (ex->taken != ey->taken || ex->target != ey->target || (ex->exit == IR_NONE) != (ey->exit == IR_NONE))
+        return false;
+    return ex->exit == IR_NONE || (x->exit[ex->exit].slot == y->exit[ey->exit].slot &&
+        x->exit[ex->exit].handler == y->exit[ey->exit].handler);
+}
+
+static void test_passes(void)
+{
+    struct ir *a = xmalloc(sizeof *a), *b = xmalloc(sizeof *b);
+    u64 s = 0x123456789abcdef, before = 0, after = 0;
+    unsigned differ = 0;
+    for (unsigned n = 0; n < 20000 && !differ; n++) {
+        random_run(a, &s, true);
+        for (unsigned p = 0; p < ARRAY_LEN(passes); p++) {
+            struct world w1, w2;
+            random_world(&w1, &s);
+            w2 = w1;
+            memcpy(b, a, sizeof *b);
+            passes[p].pass(b);
+            struct ir_end e1, e2;
+            struct ir_machine m1 = { w1.state, 0x5000, &w1, world_locate }, m2 = { w2.state, 0x5000, &w2,
+                world_locate };
+            ir_eval(a, &m1, &e1);
+            ir_eval(b, &m2, &e2);
+            if (memcmp(&w1, &w2, sizeof w1) || !same_end(a, &e1, b, &e2)) {
+                struct buf out = { 0 };
+                ir_dump(a, &out);
+                buf_printf(&out, "--- %s\n", passes[p].name);
+                ir_dump(b, &out);
+                printf("run %u:\n%s", n, buf_cstr(&out));
+                buf_free(&out);
+                differ++;
+                break;
+            }
+        }
+        for (u32 k = 0; k < a->n; k++)
+            before += a->insn[k].op != IR_NOP;
+        for (u32 k = 0; k < b->n; k++)
+            after += b->insn[k].op != IR_NOP;
+    }
+    CU_ASSERT_EQUAL(differ, 0);
+    CU_ASSERT(after * 4 < before * 3); /* the passes do something */
+    free(a);
+    free(b);
+}
+
+int main(void)
+{
+    return unit_main("jit passes", (CU_TestInfo[]){ { "random runs before and after", test_passes },
+        CU_TEST_INFO_NULL });
+}
