@@ -660,6 +660,8 @@ int session_run(struct session *s)
 
 void session_close(struct session *s)
 {
+    for (unsigned i = 0; s->n_nets && i < 10; i++)
+        host_loop_poll(s->loop, 2000000); /* what the guest sent last still goes out */
     if (s->m)
         trace_hub_end(&s->hub, s->m);
     for (unsigned i = 0; i < s->n_traces; i++)
