@@ -80,7 +80,8 @@ HANDLER(cmd_printf); HANDLER(set_var); HANDLER(set_color); HANDLER(set_pretty); 
 HANDLER(set_listsize); HANDLER(set_ignored); HANDLER(cmd_show); HANDLER(show_settings);
 /* cmd_machine.c */
 HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER(cmd_csr); HANDLER(info_devices);
-HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus); HANDLER(info_jit); HANDLER(info_mem);
+HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus);
+HANDLER(info_jit); HANDLER(info_mem);
 HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
 
 #endif

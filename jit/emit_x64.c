@@ -459,8 +459,13 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
         x_rm(x, true, false, 0x8d, T2, a, (i64)i->imm);
         a = T2;
     }
-    x_rr(x, false, 0x89, a, T0);
-    x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
+    if (m->e->bmi2) { /* rorx: what comes in from below is masked away */
+        x_vex(x, 3, 3, false, 0xf0, T0, 0, a);
+        x_byte(x, env->page_shift - env->tlb_shift);
+    } else {
+        x_rr(x, false, 0x89, a, T0);
+        x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
+    }
     x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
     if (aligned || i->size == 1)
         x_mov(x, T1, a);
