@@ -100,7 +100,7 @@ struct ir_exit {
 #define IR_BASE_STAYS (~(u64)0)
 
 /* IR_REGS: of 8 bytes each, that a run may put or, in a loop, get. */
-enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 16384 };
+enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 49152 };
 
 struct ir {
     u32 n, n_exits, n_puts;
