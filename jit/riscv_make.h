@@ -57,7 +57,10 @@ static inline void put_x(struct translation *tr, unsigned r, V v)
 }
 
 static inline V get_f(struct translation *tr, unsigned r) { return get_state(tr, offsetof(struct hart, f) + 8 * r, 8); }
-static inline void put_f(struct translation *tr, unsigned r, V v) { put_state(tr, offsetof(struct hart, f) + 8 * r, v); }
+static inline void put_f(struct translation *tr, unsigned r, V v)
+{
+    put_state(tr, offsetof(struct hart, f) + 8 * r, v);
+}
 
 static inline u16 exit_here(struct translation *tr)
 {
