@@ -48,7 +48,7 @@ ir_val ir_ternary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val 
 
 u16 ir_exit_to(struct ir *ir, u64 slot, u64 handler)
 {
-    ir->exit[ir->n_exits] = (struct ir_exit){ .slot = slot, .handler = handler };
+    ir->exit[ir->n_exits] = (struct ir_exit){ .slot = slot, .handler = handler, .base = IR_BASE_STAYS };
     return (u16)ir->n_exits++;
 }
 

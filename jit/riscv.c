@@ -55,7 +55,7 @@ static void arrived(struct jit_riscv *j, u64 slot, const void *code)
 static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at)
 {
     ir_optimize(&j->ir);
-    const void *code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+    const void *code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra).start;
     if (!code)
         return false;
     b->slot[at].fn = (rv_handler *)(uintptr_t)code;
