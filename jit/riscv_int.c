@@ -78,17 +78,26 @@ static V bytes_set(struct translation *tr, V a)
 
 static void branch(struct translation *tr, const struct rv_insn *i, V c)
 {
+    struct hart *h = tr->j->h;
+    tr->ended = true;
+    if (tr->next) { /* the other way leaves the region */
+        bool taken = jit_next_address(tr) == rv_addr(h, tr->vpage + (u64)(i64)i->imm);
+        u16 side = exit_at(tr, i, taken ? rv_next_slow : rv_taken_slow);
+        tr->ir->exit[side].link = link_of(i, taken);
+        ir_add(tr->ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8,
+            .a = value(tr, taken ? op2(tr, IR_EQ, c, 0) : c), .exit = side });
+        return;
+    }
     i64 next = next_offset(i);
-    if ((!in_page(i->imm) || !in_page(next)) && !((u64)(i64)i->imm & tr->j->h->engine->misaligned)) {
+    if ((!in_page(i->imm) || !in_page(next)) && !((u64)(i64)i->imm & h->engine->misaligned)) {
         V there = address_at(tr, i->imm), here = address_at(tr, next);
         jump_to(tr, op3(tr, IR_SELECT, 8, c, there, here));
         return;
     }
-    u16 taken = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_taken_slow);
-    ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_next_slow);
+    u16 taken = exit_at(tr, i, rv_taken_slow);
+    exit_at(tr, i, rv_next_slow);
     ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN_IF, .size = 8, .a = value(tr, c), .exit = taken,
         .imm = link_of(i, 0) });
-    tr->ended = true;
 }
 
 static void jump(struct translation *tr, const struct rv_insn *i, V link)
@@ -106,6 +115,13 @@ static void jump_reg(struct translation *tr, const struct rv_insn *i, V target, 
     if (tr->j->h->engine->misaligned)
         exit_if(tr, op2(tr, IR_AND, target, tr->j->h->engine->misaligned));
     put_x(tr, i->rd, link);
+    if (tr->next) {
+        V expected = number(tr, jit_next_address(tr)), other = op2(tr, IR_NE, target, expected);
+        ir_add(tr->ir, (struct ir_insn){ .op = IR_JUMP_IF, .size = 8, .a = value(tr, other), .b = value(tr, target),
+            .exit = exit_at(tr, i, NULL) });
+        tr->ended = true;
+        return;
+    }
     jump_to(tr, target);
 }
 
@@ -141,9 +157,10 @@ static void poke(struct translation *tr, V host, size_t size, V v)
         .exit = IR_NONE });
 }
 
-static V phys(struct translation *tr, V addr)
+static V phys(struct translation *tr, V addr, bool write)
 {
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .a = value(tr, addr), .exit = IR_NONE }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .sign = write, .a = value(tr, addr),
+        .exit = exit_here(tr) }));
 }
 
 /* The byte of the hart's state. */
@@ -152,7 +169,7 @@ static V reserved(struct translation *tr) { return number(tr, (u64)(uintptr_t)&t
 static V load_reserved(struct translation *tr, V addr, size_t size, bool sign)
 {
     exit_if(tr, op2(tr, IR_AND, addr, size - 1));
-    V v = load(tr, addr, size, sign), pa = phys(tr, addr), flag = reserved(tr);
+    V v = load(tr, addr, size, sign), pa = phys(tr, addr, false), flag = reserved(tr);
     put_state(tr, offsetof(struct hart, lr_addr), pa);
     poke(tr, flag, 1, 1);
     return v;
@@ -161,7 +178,7 @@ static V load_reserved(struct translation *tr, V addr, size_t size, bool sign)
 /* One that fails is the interpreter's. */
 static V store_conditional(struct translation *tr, V addr, size_t size, V v)
 {
-    V host = locate(tr, addr, size), pa = phys(tr, addr), at = get_state(tr, offsetof(struct hart, lr_addr), 8);
+    V host = locate(tr, addr, size), pa = phys(tr, addr, true), at = get_state(tr, offsetof(struct hart, lr_addr), 8);
     V flag = reserved(tr), valid = peek(tr, flag, 1, false), same = op2(tr, IR_EQ, at, pa);
     exit_unless(tr, op2(tr, IR_AND, valid, same));
     poke(tr, flag, 1, 0);

@@ -62,10 +62,16 @@ static inline void put_f(struct translation *tr, unsigned r, V v)
     put_state(tr, offsetof(struct hart, f) + 8 * r, v);
 }
 
-static inline u16 exit_here(struct translation *tr)
+/* To a handler of slot i. */
+static inline u16 exit_at(struct translation *tr, const struct rv_insn *i, rv_handler *handler)
 {
-    return ir_exit_to(tr->ir, (u64)(uintptr_t)tr->slot, (u64)(uintptr_t)tr->plain);
+    u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)handler);
+    if (tr->region && tr->vpage != tr->region->vpage)
+        tr->ir->exit[exit].base = tr->vpage;
+    return exit;
 }
+
+static inline u16 exit_here(struct translation *tr) { return exit_at(tr, tr->slot, tr->plain); }
 
 static inline void exit_if(struct translation *tr, V c)
 {
@@ -82,6 +88,8 @@ static inline bool in_page(i64 offset) { return offset >= 0 && offset < (i64)PAG
 
 static inline V relative(struct translation *tr, u64 offset)
 {
+    if (tr->region)
+        return number(tr, tr->vpage + offset);
     V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
     return op2(tr, IR_ADD, base, offset);
 }
@@ -107,14 +115,16 @@ static inline i64 next_offset(const struct rv_insn *i)
 
 static inline void chain_to(struct translation *tr, const struct rv_insn *i, unsigned which, rv_handler *slow)
 {
+    tr->ended = true;
+    if (tr->next)
+        return;
     i64 target = which ? next_offset(i) : i->imm;
     if (!in_page(target)) {
         jump_to(tr, address_at(tr, target));
         return;
     }
-    u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)slow);
+    u16 exit = exit_at(tr, i, slow);
     ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN, .size = 8, .exit = exit, .imm = link_of(i, which) });
-    tr->ended = true;
 }
 
 #endif

@@ -35,8 +35,8 @@ static V peek_hart(struct translation *tr, const void *member, unsigned size)
 static V pending(struct translation *tr)
 {
     const struct hart *h = tr->j->h;
-    V enabled = peek_hart(tr, &h->mie, 8), soft = peek_hart(tr, &h->mip_soft, 8), wires = peek_hart(tr, &h->mip_wires, 8);
-    V raised = op2(tr, IR_OR, soft, wires);
+    V enabled = peek_hart(tr, &h->mie, 8), soft = peek_hart(tr, &h->mip_soft, 8);
+    V wires = peek_hart(tr, &h->mip_wires, 8), raised = op2(tr, IR_OR, soft, wires);
     if (riscv_has(h, RV_SSTC)) {
         V armed = peek_hart(tr, &h->stimer.armed, 1), timer = number(tr, MIP_STIP), none = number(tr, 0);
         V due = op3(tr, IR_SELECT, 8, armed, none, timer);
