@@ -112,7 +112,8 @@ bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, b
 struct riscv_csr_view {
     u32 offset;              /* of the u64 */
     u64 readable, writable;
-    u64 effects, effects_set; /* bits whose change, or whose becoming 1, has an effect besides */
+    u64 effects;             /* bits whose change has an effect besides */
+    u64 lets_in;             /* bits whose becoming 1 lets interrupts in that are pending */
     bool dirty;              /* SD is read as well */
 };
 bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v);
