@@ -91,6 +91,6 @@ int debug_main(struct session *s)
         ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;
     if (!s->o->batch && !d->quit)
         console_run(d);
-    int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : EXIT_PASS;
+    int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : s->o->batch ? d->exit_code : EXIT_PASS;
     return session_finish(s) ? status : 1;
 }

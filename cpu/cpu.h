@@ -102,6 +102,9 @@ struct cpu_ops {
     enum cpu_stop (*run)(struct cpu *c, u64 max_ticks);
     void (*set_irq)(struct cpu *c, u32 line, bool level);
     bool (*has_work)(const struct cpu *c); /* false: stays idle until an interrupt */
+    /* Can nothing bring this CPU on, neither time nor an interrupt? Then why[0..n) says what it is caught in. A function
+     * of the state that is saved. It is asked when the CPU has kicked the clock. NULL: it never says so. */
+    bool (*stuck)(const struct cpu *c, char *why, size_t n);
     void (*stops_changed)(struct cpu *c);  /* cpu->stops or cpu->observer changed */
 
     u64 (*get_pc)(const struct cpu *c);

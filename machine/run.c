@@ -51,6 +51,18 @@ static enum machine_stop stop(struct machine *m, enum machine_stop why, struct c
     return why;
 }
 
+/* No hart can go on: the end, with what the one that ran last is caught in. */
+static void see_if_stuck(struct machine *m, struct cpu *c)
+{
+    char why[256], other[256];
+    if (!c->ops->stuck || !c->ops->stuck(c, why, sizeof why))
+        return;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        if (m->cpus[i] != c && !m->cpus[i]->ops->stuck(m->cpus[i], other, sizeof other))
+            return;
+    machine_request(m, MACHINE_PANIC, 0, why);
+}
+
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 {
     struct clock *clock = &m->clock;
@@ -95,6 +107,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         m->turn_left -= min_u64(used, m->turn_left);
         if (used)
             m->last_ran = c;
+        if (clock->attention)
+            see_if_stuck(m, c);
         switch (why) {
         case CPU_BUDGET:
         case CPU_IDLE:
