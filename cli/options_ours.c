@@ -86,7 +86,7 @@ const struct option_row options_of_ours[] = {
     { "state-hash", NULL, NULL, "print the hash of the whole guest state at the end", SETS_FLAG(state_hash) },
     { "hash-every", NULL, "N", "print 'position hash' each N instructions", SETS_NUMBER(hash_every) },
     { "stop-at", NULL, "POSITION", "end there (exit status 0)", SETS_NUMBER(stop_at) },
-    { "max-instructions", NULL, "N", "end after N instructions with exit status 4", SETS_NUMBER(max_instructions) },
+    { "max-instructions", NULL, "N", "end after N instructions of this run with exit status 4", SETS_NUMBER(max_instructions) },
     { "ex", NULL, "COMMAND", "debugger command at the start (repeatable)", CALLS(on_ex) },
     { "x", NULL, "FILE", "debugger commands from a file", CALLS(on_x) },
     { "batch", NULL, NULL, "end after the -ex and -x commands", SETS_FLAG(batch) },

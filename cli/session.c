@@ -176,7 +176,11 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;
-    return !o->load || session_load(s, o->load, e);
+    if (o->load && !session_load(s, o->load, e))
+        return false;
+    if (o->max_instructions < CLOCK_NEVER)
+        s->m->executed_limit = machine_executed(s->m) + o->max_instructions;
+    return true;
 }
 
 bool session_save(struct session *s, const char *path, struct err *e)
@@ -191,7 +195,10 @@ bool session_save(struct session *s, const char *path, struct err *e)
 bool session_load(struct session *s, const char *path, struct err *e)
 {
     struct buf b = { 0 };
+    u64 limit = s->m->executed_limit, left = limit - machine_executed(s->m);
     bool ok = host_file_load(path, &b, e) && (machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path));
+    if (limit) /* the snapshot's own count is of another run */
+        s->m->executed_limit = machine_executed(s->m) + left;
     buf_free(&b);
     return ok;
 }

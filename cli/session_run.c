@@ -13,7 +13,12 @@ int session_status(struct session *s, enum machine_stop why)
     const char *program = s->o->program;
     switch (why) {
     case MACHINE_POWEROFF: return s->m->stop.code;
-    case MACHINE_PANIC: fprintf(stderr, "%s: the guest cannot go on: %s\n", program, s->m->stop.text); return EXIT_PANIC;
+    case MACHINE_PANIC:
+        fprintf(stderr, "%s: the guest cannot go on: %s\n", program, s->m->stop.text);
+        return EXIT_PANIC;
+    case MACHINE_LIMIT:
+        fprintf(stderr, "%s: --max-instructions %llu reached\n", program, (unsigned long long)s->o->max_instructions);
+        return EXIT_LIMIT;
     case MACHINE_DIVERGED: fprintf(stderr, "%s: %s\n", program, s->m->stop.text); return EXIT_DIVERGED;
     case MACHINE_REPLAY_END:
         if (s->m->stop.text[0])
@@ -43,7 +48,7 @@ int session_run(struct session *s)
 {
     const struct options *o = s->o;
     struct host_run_options run = { .pacing = o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
-                                    .until = o->stop_at < o->max_instructions ? o->stop_at : o->max_instructions };
+                                    .until = o->stop_at };
     int status = EXIT_PASS;
     for (;;) {
         int signal = 0;
@@ -86,13 +91,8 @@ int session_run(struct session *s)
             s->paused = s->monitor ? monitor_stopped(s->monitor, r.machine) : run_stopped(s->debugger, r.machine);
             continue;
         }
-        if (r.machine == MACHINE_REACHED) {
-            if (machine_position(s->m) >= o->max_instructions) {
-                fprintf(stderr, "%s: --max-instructions %llu reached\n", o->program, (unsigned long long)o->max_instructions);
-                status = EXIT_LIMIT;
-            }
+        if (r.machine == MACHINE_REACHED)
             break;
-        }
         if (r.machine == MACHINE_POWEROFF && o->no_shutdown) {
             s->paused = true;
             continue;

@@ -132,6 +132,7 @@ struct cpu {
     struct clock *clock;
     struct event_bus *bus;
     u64 retired; /* instructions, since power-on */
+    u64 trapped; /* instructions that raised an exception instead, since this program began: not state of the guest */
     bool idle;   /* in WFI */
     bool semihosting;
     u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */
