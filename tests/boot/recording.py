@@ -8,7 +8,7 @@ recording.py argument FILE OUT FROM TO  another command line (of the same length
 import struct
 import sys
 
-MAGIC = b"ORRYREC1"
+MAGIC = b"ORRYREC2"
 
 
 def chunks(data):
