@@ -54,8 +54,6 @@ static json_t *describe(struct session *s, int argc, char **argv)
 
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e)
 {
-    if (s->o->load)
-        return err_set(e, "--record and --load do not go together yet: record from power-on");
     FILE *f = fopen(path, "wb");
     if (!f)
         return err_set(e, "--record %s: it cannot be written: %m", path);

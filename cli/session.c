@@ -45,8 +45,7 @@ static bool load_blob(struct session *s, const char *role, const char *path, str
         return err_set(e, "%s: the file is empty", path);
     if (s->want_hashes) {
         char hash[HOST_HASH_TEXT];
-        if (!host_file_hash(path, hash, e))
-            return false;
+        host_bytes_hash(b->data, b->len, hash);
         note_image(s, role, path, b->len, hash);
     }
     return true;
@@ -499,6 +498,22 @@ static bool check_options(struct session *s, struct err *e)
     return true;
 }
 
+/* The first one, where the machine begins, belongs to a recording as its images do. */
+static bool load_snapshot(struct session *s, const char *path, bool first, struct err *e)
+{
+    struct buf b = { 0 };
+    char hash[HOST_HASH_TEXT];
+    if (!host_file_load(path, &b, e))
+        return false;
+    bool ok = machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path);
+    if (ok && first && s->want_hashes) {
+        host_bytes_hash(b.data, b.len, hash);
+        note_image(s, "snapshot", path, b.len, hash);
+    }
+    buf_free(&b);
+    return ok;
+}
+
 bool session_open(struct session *s, const struct options *o, struct err *e)
 {
     s->arena = arena_new();
@@ -542,7 +557,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;
-    return !o->load || session_load(s, o->load, e);
+    return !o->load || load_snapshot(s, o->load, true, e);
 }
 
 bool session_save(struct session *s, const char *path, struct err *e)
@@ -556,10 +571,8 @@ bool session_save(struct session *s, const char *path, struct err *e)
 
 bool session_load(struct session *s, const char *path, struct err *e)
 {
-    struct buf b = { 0 };
-    bool ok = host_file_load(path, &b, e) && (machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path));
-    buf_free(&b);
-    return ok;
+    const char *why = machine_untouchable(s->m);
+    return why ? err_set(e, "snapshot %s: %s", path, why) : load_snapshot(s, path, false, e);
 }
 
 int session_status(struct session *s, enum machine_stop why)
