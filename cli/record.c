@@ -19,8 +19,8 @@ static void sink(void *opaque, const void *bytes, size_t n)
 /* What only concerns the recording run and is not part of the machine: how many words it has. */
 static int words_left_out(const char *word)
 {
-    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d" };
-    static const char *const alone[] = { "S", "s", "no-shutdown" };
+    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d", "ex", "x" };
+    static const char *const alone[] = { "S", "s", "no-shutdown", "batch" };
     const char *name = word + (word[0] == '-') + (word[0] == '-' && word[1] == '-');
     size_t n = strcspn(name, "=");
     if (name == word)

@@ -391,6 +391,66 @@ static void of_another_format(void)
     buf_free(&r.file);
 }
 
+/* Somebody at the monitor: reset, and the end. */
+static void reset_from_outside(void)
+{
+    struct buf file = { 0 };
+    u64 hash[2] = { 0 };
+    for (unsigned replayed = 0; replayed < 2; replayed++) {
+        struct guest_machine g;
+        guest_config(&g, 2);
+        g.config.no_reboot = false;
+        struct machine *m = guest_start(&g);
+        if (!replayed) {
+            recorder_new(m, "", 100000, to_buf, &file);
+            machine_run(m, 150001, true);
+            u64 before = m->cpus[0]->ops->get_pc(m->cpus[0]);
+            machine_input(m, machine_channel(m, "machine"), (const u8 *)"r?", 2);
+            machine_run(m, 150002, true);
+            CU_ASSERT(before > m->cpus[0]->ops->get_pc(m->cpus[0])); /* the guest's loop is behind its first instructions */
+            machine_run(m, 250000, true);
+            machine_input(m, &m->control, (const u8 *)"p", 1);
+            CU_ASSERT_EQUAL(machine_run(m, CLOCK_NEVER, true), MACHINE_POWEROFF);
+            recorder_end(m->recorder, m);
+        } else {
+            struct err e = { "" };
+            CU_ASSERT_PTR_NOT_NULL(replayer_new(m, file.data, file.len, &e));
+            CU_ASSERT_EQUAL(machine_run(m, CLOCK_NEVER, true), MACHINE_POWEROFF);
+            if (m->stop.why == MACHINE_DIVERGED)
+                fprintf(stderr, "%s\n", m->stop.text);
+        }
+        CU_ASSERT_EQUAL(m->clock.now, 250000);
+        hash[replayed] = machine_hash(m);
+        guest_end(&g);
+    }
+    CU_ASSERT_EQUAL(hash[0], hash[1]);
+    buf_free(&file);
+}
+
+static void untouchable(void)
+{
+    struct recording r;
+    record(1, 8, false, &r);
+    struct guest_machine g;
+    guest_config(&g, 1);
+    struct machine *m = guest_start(&g);
+    struct buf file = { 0 };
+    struct err e = { "" };
+    CU_ASSERT_PTR_NULL(machine_untouchable(m));
+    recorder_new(m, "", 100000, to_buf, &file);
+    CU_ASSERT_PTR_NOT_NULL(strstr(machine_untouchable(m), "is being recorded"));
+    recorder_end(m->recorder, m);
+    CU_ASSERT_PTR_NULL(machine_untouchable(m));
+    CU_ASSERT_PTR_NOT_NULL(replayer_new(m, r.file.data, r.file.len, &e));
+    CU_ASSERT_PTR_NOT_NULL(strstr(machine_untouchable(m), "replays a recording"));
+    while (machine_run(m, CLOCK_NEVER, true) == MACHINE_REACHED)
+        ;
+    CU_ASSERT_PTR_NULL(machine_untouchable(m));
+    guest_end(&g);
+    buf_free(&file);
+    buf_free(&r.file);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -408,6 +468,8 @@ int main(void)
         { "recorded registers changed", recorded_registers_changed },
         { "distances grow", distances_grow },
         { "of another format", of_another_format },
+        { "reset from outside", reset_from_outside },
+        { "untouchable", untouchable },
         CU_TEST_INFO_NULL,
     };
     return unit_main("replay", tests);
