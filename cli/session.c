@@ -137,6 +137,25 @@ static bool check_options(struct session *s, struct err *e)
     return true;
 }
 
+/* The first one, where the machine begins, belongs to a recording as its images do. */
+static bool load_snapshot(struct session *s, const char *path, bool first, struct err *e)
+{
+    struct buf b = { 0 };
+    char hash[HOST_HASH_TEXT];
+    if (!host_file_load(path, &b, e))
+        return false;
+    u64 limit = s->m->executed_limit, left = limit - machine_executed(s->m);
+    bool ok = machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path);
+    if (limit) /* the snapshot's own count is of another run */
+        s->m->executed_limit = machine_executed(s->m) + left;
+    if (ok && first && s->want_hashes) {
+        host_bytes_hash(b.data, b.len, hash);
+        session_note_image(s, "snapshot", path, b.len, hash);
+    }
+    buf_free(&b);
+    return ok;
+}
+
 bool session_open(struct session *s, const struct options *o, struct err *e)
 {
     s->arena = arena_new();
@@ -176,7 +195,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;
-    if (o->load && !session_load(s, o->load, e))
+    if (o->load && !load_snapshot(s, o->load, true, e))
         return false;
     if (o->max_instructions < CLOCK_NEVER)
         s->m->executed_limit = machine_executed(s->m) + o->max_instructions;
@@ -194,13 +213,8 @@ bool session_save(struct session *s, const char *path, struct err *e)
 
 bool session_load(struct session *s, const char *path, struct err *e)
 {
-    struct buf b = { 0 };
-    u64 limit = s->m->executed_limit, left = limit - machine_executed(s->m);
-    bool ok = host_file_load(path, &b, e) && (machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path));
-    if (limit) /* the snapshot's own count is of another run */
-        s->m->executed_limit = machine_executed(s->m) + left;
-    buf_free(&b);
-    return ok;
+    const char *why = machine_untouchable(s->m);
+    return why ? err_set(e, "snapshot %s: %s", path, why) : load_snapshot(s, path, false, e);
 }
 
 void session_close(struct session *s)

@@ -15,7 +15,7 @@ static void free_buf(void *p)
     buf_free(p);
 }
 
-static bool note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash)
+bool session_note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash)
 {
     if (s->n_images < ARRAY_LEN(s->images)) {
         struct session_image *i = &s->images[s->n_images++];
@@ -36,9 +36,8 @@ static bool load_blob(struct session *s, const char *role, const char *path, str
         return err_set(e, "%s: the file is empty", path);
     if (s->want_hashes) {
         char hash[HOST_HASH_TEXT];
-        if (!host_file_hash(path, hash, e))
-            return false;
-        note_image(s, role, path, b->len, hash);
+        host_bytes_hash(b->data, b->len, hash);
+        session_note_image(s, role, path, b->len, hash);
     }
     return true;
 }
@@ -144,7 +143,7 @@ static bool open_drive(struct session *s, const struct option_list *l, unsigned 
         char hash[IMAGE_HASH_TEXT];
         if (!image_hash(b, hash, hash_progress, (void *)(uintptr_t)file, e))
             return false;
-        note_image(s, b->id, file, b->size, hash);
+        session_note_image(s, b->id, file, b->size, hash);
     }
     return at != DRIVE_AT_VIRTIO || add_virtio_disk(s, b->id, e);
 }

@@ -8,6 +8,8 @@
 /* session_files.c */
 bool session_open_files(struct session *s, struct err *e); /* firmware, kernel, initial RAM disk, device tree */
 bool session_open_drives(struct session *s, struct err *e);
+/* A recording names it. */
+bool session_note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash);
 bool session_open_loaders(struct session *s, struct err *e);
 
 /* session_ports.c */

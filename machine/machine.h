@@ -118,6 +118,8 @@ struct machine {
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
     void (*quantum_end)(struct cpu *c); /* of the ISA */
 
+    struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
+
     struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
     struct {                   /* `--hash-every N` */
@@ -146,6 +148,10 @@ void machine_advance(struct machine *m, u64 when);
 /* The one door. n must be at most the channel's room now. Shut while a recording is replayed. */
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n);
 struct input_channel *machine_channel(struct machine *m, const char *name);
+#define MACHINE_CONTROL_RESET 'r'
+#define MACHINE_CONTROL_POWEROFF 'p'
+/* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
+const char *machine_untouchable(const struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);
