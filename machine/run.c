@@ -51,6 +51,26 @@ static enum machine_stop stop(struct machine *m, enum machine_stop why, struct c
     return why;
 }
 
+u64 machine_executed(const struct machine *m)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        n += m->cpus[i]->retired + m->cpus[i]->trapped;
+    return n;
+}
+
+/* No hart can go on: the end, with what the one that ran last is caught in. */
+static void see_if_stuck(struct machine *m, struct cpu *c)
+{
+    char why[256], other[256];
+    if (!c->ops->stuck || !c->ops->stuck(c, why, sizeof why))
+        return;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        if (m->cpus[i] != c && !m->cpus[i]->ops->stuck(m->cpus[i], other, sizeof other))
+            return;
+    machine_request(m, MACHINE_PANIC, 0, why);
+}
+
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 {
     struct clock *clock = &m->clock;
@@ -88,6 +108,12 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         }
         u64 start = clock->now;
         u64 budget = min_u64(limit - start, m->turn_left);
+        if (m->executed_limit) { /* an instruction takes a tick at least */
+            u64 done = machine_executed(m);
+            if (done >= m->executed_limit)
+                return stop(m, MACHINE_LIMIT, c);
+            budget = min_u64(budget, m->executed_limit - done);
+        }
         clock->horizon = start + budget;
         clock->attention = false;
         enum cpu_stop why = c->ops->run(c, budget);
@@ -95,6 +121,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         m->turn_left -= min_u64(used, m->turn_left);
         if (used)
             m->last_ran = c;
+        if (clock->attention)
+            see_if_stuck(m, c);
         switch (why) {
         case CPU_BUDGET:
         case CPU_IDLE:
