@@ -296,7 +296,7 @@ __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_
 /* 0: it is; 1: it is another; 2: fault. */
 __attribute__((noinline)) static int straddle_changed(struct hart *h, struct rv_block *b, struct rv_ctx *ctx, u64 pc)
 {
-    u32 bits = (u32)load_le(b->host + b->offset, 2);
+    u32 bits = (u32)load_le(b->host + (pc & PAGE_MASK), 2);
     if (!straddling_bits(h, ctx, pc, &bits))
         return 2;
     return bits != b->straddle;
@@ -305,7 +305,7 @@ __attribute__((noinline)) static int straddle_changed(struct hart *h, struct rv_
 i64 rv_h_straddle(RV_ARGS)
 {
     struct rv_block *b = rv_block_of(i);
-    u64 pc = rv_addr(h, vpage + b->offset);
+    u64 pc = rv_pc(h, i, vpage); /* not from b->offset: links may lead to a block that was forgotten */
     int changed = straddle_changed(h, b, ctx, pc);
     if (UNLIKELY(changed == 2))
         return rv_fault(RV_PASS);
