@@ -526,6 +526,21 @@ static void leave(struct translation *tr)
     tr->ended = true;
 }
 
+/* Some armed address has this place in its page: most often it is in another page. */
+static void stop_here(struct translation *tr, unsigned offset)
+{
+    const struct cpu_stops *s = tr->j->h->cpu.stops;
+    V base = relative(tr, 0);
+    if (tr->j->h->config.xlen == 32)
+        base = op1(tr, IR_ZX32, base);
+    unsigned n = 0;
+    for (size_t k = 0; s && k < s->n_code && n < 5; k++)
+        if ((s->code[k] & PAGE_MASK) == offset && ++n < 5)
+            exit_if(tr, op2(tr, IR_EQ, base, number(tr, s->code[k] & ~PAGE_MASK)));
+    if (n == 5)
+        leave(tr);
+}
+
 /* Makes operations of the slots from k on. Returns the slot after the last one that was taken in. */
 static unsigned translate_run(struct jit_riscv *j, struct rv_block *b, unsigned k)
 {
@@ -539,8 +554,10 @@ static unsigned translate_run(struct jit_riscv *j, struct rv_block *b, unsigned 
             chain_to(&tr, s, 1, rv_next_slow);
         } else if (s->fn == rv_h_fp_on || s->fn == rv_h_fp_dirty) {
             fp_on(&tr, s->fn == rv_h_fp_dirty);
-        } else if (s->fn == rv_h_illegal || s->fn == rv_h_stop || !ir_room(&j->ir)) {
+        } else if (s->fn == rv_h_illegal || !ir_room(&j->ir)) {
             leave(&tr);
+        } else if (s->fn == rv_h_stop) {
+            stop_here(&tr, b->side[k].offset);
         } else {
             unsigned op = b->side[k].op;
             tr.plain = j->h->engine->handlers[op];

@@ -486,6 +486,10 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             e->stale = false;
             rv_blocks_flush(e);
         }
+        if (UNLIKELY(e->restop)) {
+            e->restop = false;
+            rv_blocks_restop(h);
+        }
         if (e->look) {
             e->look = false;
             take_interrupt(h, budget);

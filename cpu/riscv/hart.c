@@ -145,14 +145,12 @@ static bool has_work(const struct cpu *c)
     return !c->idle || riscv_wfi_wakes((const struct hart *)c);
 }
 
-/* Armed addresses are in the blocks and watched pages are not in the TLB: both are made anew. */
+/* Armed addresses are in the blocks and watched pages are not in the TLB. The chain in progress still needs its blocks:
+ * before the next one those that differ are made anew. */
 static void stops_changed(struct cpu *c)
 {
     struct hart *h = hart_of(c);
-    if (h->engine->running)
-        h->engine->stale = true; /* the chain in progress still needs its blocks */
-    else
-        rv_blocks_flush(h->engine);
+    h->engine->restop = true;
     forget(h);
 }
 
@@ -171,6 +169,7 @@ static void describe(const struct cpu *c, struct buf *out)
                (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
                (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
                (unsigned long long)e->count.dropped_pages);
+    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
     buf_printf(out, "TLB fills %llu, flushes %llu\n", (unsigned long long)e->count.tlb_fills,
                (unsigned long long)e->count.tlb_flushes);
     if (e->tier)
