@@ -25,6 +25,7 @@ struct jit_env {
     /* The jump whose distance is at `at` (where code is written) should go to the slot's code when there is some. */
     void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
+    u32 *at_op; /* NULL, or [IR_MAX + 2]: where each operation's code begins; then the exits, then the end */
 };
 
 struct emitter {

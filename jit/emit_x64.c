@@ -634,9 +634,17 @@ const void *emit_x64(const struct emitter *e, struct code *code, const struct ji
     if (!ra_run(ra, &e->host, ir))
         return NULL;
     struct em m = { .x = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
-    for (u32 k = 0; k < ir->n; k++)
+    const u8 *start = m.x.p;
+    for (u32 k = 0; k < ir->n; k++) {
+        if (env->at_op)
+            env->at_op[k] = (u32)(m.x.p - start);
         one(&m, (ir_val)k);
+    }
+    if (env->at_op)
+        env->at_op[ir->n] = (u32)(m.x.p - start);
     exits(&m);
+    if (env->at_op)
+        env->at_op[ir->n + 1] = (u32)(m.x.p - start);
     return code_take(code, m.x.p);
 }
 

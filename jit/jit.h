@@ -3,11 +3,13 @@
 #define JIT_JIT_H
 
 #include "cpu/cpu.h"
+#include "jit/look.h"
 
 struct jit_options {
     unsigned tier;    /* 1: blocks */
     u64 threshold;    /* a block is compiled when it is entered for the this-manyth time */
     u64 cache_bytes;  /* of host code, for each CPU */
+    const struct jit_watch *watch; /* told of all that is compiled; NULL: nobody */
 };
 #define JIT_THRESHOLD 64
 #define JIT_CACHE_BYTES ((u64)16 << 20)

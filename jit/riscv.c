@@ -27,9 +27,18 @@ struct jit_riscv {
     struct rv_block *block; /* being compiled */
     bool first;             /* its first run */
     bool full;              /* nothing more until the blocks are flushed */
+    u64 vpage;              /* where it runs */
     struct {
-        u64 blocks, runs, bytes, refused, flushes;
+        u64 blocks, refused, flushes;
     } count;
+    struct jit_counts counts;
+    const struct jit_watch *watch;
+    struct { /* for who watches */
+        bool only; /* nothing is put in place */
+        unsigned n;
+        struct jit_insn insn[RV_BLOCK_MAX + 1];
+        u32 at_op[IR_MAX + 2];
+    } unit;
     struct { /* jumps that wait for the code of a slot, in lists by slot */
         u32 n, first[1024]; /* place plus 1 */
         struct {
@@ -132,6 +141,15 @@ static u64 call_rev8_32(u64 a, u64 b) { return (u64)(i64)(i32)__builtin_bswap32(
 static u64 call_class64(u64 a, u64 b) { return (u64)1 << f64_classify(a); }
 static u64 call_class32(u64 a, u64 b) { return (u64)1 << f32_classify(a); }
 static u64 call_class16(u64 a, u64 b) { return (u64)1 << f16_classify(a); }
+
+static ir_call call_orc_b, call_clmul, call_clmulh, call_clmulr, call_clmul_hi32, call_clmul_r32;
+static const struct jit_call_name call_names[] = {
+#define CALL(name) { call_##name, #name }
+    CALL(clz64), CALL(ctz64), CALL(cpop64), CALL(clz32), CALL(ctz32), CALL(cpop32), CALL(rev8), CALL(rev8_32),
+    CALL(class64), CALL(class32), CALL(class16), CALL(orc_b), CALL(clmul), CALL(clmulh), CALL(clmulr),
+    CALL(clmul_hi32), CALL(clmul_r32),
+#undef CALL
+};
 
 static u64 call_orc_b(u64 a, u64 b)
 {
@@ -541,13 +559,29 @@ static void stop_here(struct translation *tr, unsigned offset)
         leave(tr);
 }
 
+/* The operations that follow are made for the instruction at slot k. */
+static void begin_insn(struct jit_riscv *j, const struct rv_block *b, unsigned k)
+{
+    unsigned offset = b->side[k].offset;
+    u64 pc = rv_addr(j->h, j->vpage + offset);
+    if (j->unit.n && j->unit.insn[j->unit.n - 1].pc == pc)
+        return;
+    struct jit_insn *i = &j->unit.insn[j->unit.n];
+    *i = (struct jit_insn){ .pc = pc, .length = (u8)rv_insn_length((u32)load_le(b->host + offset, 2)) };
+    memcpy(i->bytes, b->host + offset, i->length);
+    j->ir.at = (u16)j->unit.n++;
+}
+
 /* Makes operations of the slots from k on. Returns the slot after the last one that was taken in. */
 static unsigned translate_run(struct jit_riscv *j, struct rv_block *b, unsigned k)
 {
     struct translation tr = { .j = j, .ir = &j->ir };
     ir_start(&j->ir);
+    j->unit.n = 0;
     for (; !tr.ended; k++) {
         const struct rv_insn *s = &b->slot[k];
+        if (s->fn != rv_h_next)
+            begin_insn(j, b, k);
         tr.slot = s;
         tr.plain = s->fn;
         if (s->fn == rv_h_next) {
@@ -589,6 +623,9 @@ static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
         return NULL;
     *slot = (u64)(uintptr_t)to;
     *count = (u32)to[-1].n;
+    if (j->unit.only)
+        return runs_at(j, to);
+    j->counts.links++;
     if (j->first && to == j->block->slot)
         return code_here(&j->code) + j->code.shift;
     return runs_at(j, to);
@@ -602,6 +639,9 @@ static u32 *waiting_for(struct jit_riscv *j, u64 slot)
 static void wait_for(void *opaque, u64 slot, u8 *at)
 {
     struct jit_riscv *j = opaque;
+    if (j->unit.only)
+        return;
+    j->counts.links_open++;
     if (j->wait.n == ARRAY_LEN(j->wait.jump)) /* it goes through the slot for ever */
         return;
     u32 *first = waiting_for(j, slot);
@@ -615,22 +655,47 @@ static void wait_for(void *opaque, u64 slot, u8 *at)
 static void arrived(struct jit_riscv *j, u64 slot, const void *code)
 {
     for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
-        if (j->wait.jump[k - 1].slot == slot)
+        if (j->wait.jump[k - 1].slot == slot) {
+            j->counts.patched++;
             store_le(j->wait.jump[k - 1].at, 4,
                 (u64)((i64)(uintptr_t)code - j->code.shift - (i64)(uintptr_t)(j->wait.jump[k - 1].at + 4)));
+        }
+}
+
+static const char *place(const struct cpu *c, u64 offset)
+{
+    const struct hart *h = (const struct hart *)c;
+    const struct cpu_reg *r = NULL;
+    u64 x = offset - offsetof(struct hart, x), f = offset - offsetof(struct hart, f);
+    if (x < sizeof h->x - 8)
+        r = rv_reg(h, OBS_X, (unsigned)x / 8);
+    else if (f < sizeof h->f)
+        r = rv_reg(h, OBS_F, (unsigned)f / 8);
+    return r ? r->name : offset == offsetof(struct hart, mstatus) ? "mstatus" :
+        offset == offsetof(struct hart, frm) ? "frm" : offset == offsetof(struct hart, fflags) ? "fflags" : NULL;
+}
+
+static void tell(struct jit_riscv *j, const struct jit_watch *watch, const void *code)
+{
+    struct jit_unit u = { .cpu = &j->h->cpu, .tier = 1, .insn = j->unit.insn, .n_insns = j->unit.n, .ir = &j->ir,
+        .at_op = j->unit.at_op, .host = code, .runs_at = (u64)(uintptr_t)code, .place = place, .again = j->unit.only };
+    for (; watch; watch = watch->next)
+        watch->made(watch->opaque, &u);
 }
 
 /* The code of one run takes the place of slot `at`. False: no room. */
 static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at)
 {
     ir_optimize(&j->ir);
+    size_t used = j->code.used;
     const void *code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
     if (!code)
         return false;
     b->slot[at].fn = (rv_handler *)(uintptr_t)code;
     if (!at)
         arrived(j, (u64)(uintptr_t)b->slot, code);
-    j->count.runs++;
+    jit_count_unit(&j->counts, 1, j->unit.n, &j->ir, j->code.used - used);
+    tell(j, j->watch, code);
     return true;
 }
 
@@ -640,7 +705,7 @@ static bool goes_on(const struct rv_block *b, unsigned k)
     return k + 2 < b->slots && b->slot[k].fn && b->slot[k + 1].fn && b->slot[k].fn != rv_h_next;
 }
 
-static void hot(struct rv_tier *t, struct rv_block *b)
+static void hot(struct rv_tier *t, struct rv_block *b, u64 vpage)
 {
     struct jit_riscv *j = (struct jit_riscv *)t;
     if (j->full)
@@ -650,8 +715,8 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         return;
     }
     j->block = b;
+    j->vpage = vpage;
     j->first = true;
-    size_t used = j->code.used;
     for (unsigned k = 1, at = 0; k == 1 || goes_on(b, k); at = k) {
         if (at && b->side[k].op == RV_OP_COUNT) { /* pseudo slots keep their handlers: rv_block_part() copies them */
             k++;
@@ -668,7 +733,62 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         j->first = false;
     }
     j->count.blocks++;
-    j->count.bytes += j->code.used - used;
+}
+
+/* The same once more, into room that stays free. */
+static bool look_at_block(struct jit_riscv *j, struct rv_block *b, u64 low, const struct jit_watch *w)
+{
+    bool found = false;
+    j->block = b;
+    j->first = false;
+    for (unsigned k = 1, at = 0; k == 1 || goes_on(b, k); at = k) {
+        if (at && b->side[k].op == RV_OP_COUNT) {
+            k++;
+            continue;
+        }
+        k = translate_run(j, b, k);
+        ir_optimize(&j->ir);
+        size_t used = j->code.used;
+        const void *code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+        j->code.used = used;
+        if (!code)
+            break;
+        struct jit_unit u = { .insn = j->unit.insn, .n_insns = j->unit.n };
+        if (!jit_unit_has(&u, low, low + 1))
+            continue;
+        found = true;
+        tell(j, w, code);
+    }
+    return found;
+}
+
+bool jit_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err *e)
+{
+    struct riscv_engine *engine = hart_of(c)->engine;
+    struct jit_riscv *j = (struct jit_riscv *)engine->tier;
+    if (!j)
+        return err_set(e, "%s: nothing is compiled; run with -accel jit", c->name);
+    pc = rv_addr(j->h, pc);
+    struct cpu_walk walk = { 0 };
+    c->ops->walk(c, pc, CPU_EXEC, &walk);
+    const struct region *r = walk.ok ? space_find(c->mem, walk.pa) : NULL;
+    if (!r || !r->ram)
+        return err_set(e, "%s: there is no code at 0x%llx", c->name, (unsigned long long)pc);
+    u64 index = (walk.pa - r->base + r->ram_offset) >> PAGE_SHIFT;
+    bool found = false;
+    u32 *at_op = j->env.at_op;
+    j->env.at_op = j->unit.at_op;
+    j->unit.only = true;
+    j->vpage = pc & ~PAGE_MASK;
+    for (unsigned k = 0; k < RV_PAGE_HASH; k++)
+        for (struct rv_page *p = engine->pages[k]; p; p = p->next)
+            for (unsigned n = 0; p->ram == r->ram && p->index == index && n < RV_PAGE_BUCKETS; n++)
+                for (struct rv_block *b = p->bucket[n]; b; b = b->next)
+                    if (!b->straddle && runs_at(j, b->slot))
+                        found |= look_at_block(j, b, pc, w);
+    j->unit.only = false;
+    j->env.at_op = at_op;
+    return found || err_set(e, "%s: no compiled block holds 0x%llx", c->name, (unsigned long long)pc);
 }
 
 static void flushed(struct rv_tier *t)
@@ -685,10 +805,11 @@ static void describe(const struct rv_tier *t, struct buf *out)
 {
     const struct jit_riscv *j = (const struct jit_riscv *)t;
 #define U(v) (unsigned long long)(v)
-    buf_printf(out, "JIT: blocks compiled %llu in %llu runs, left to the interpreter %llu, threshold %llu\n",
-               U(j->count.blocks), U(j->count.runs), U(j->count.refused), U(t->threshold));
-    buf_printf(out, "JIT: host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n",
-               U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
+    buf_printf(out, "JIT: blocks compiled %llu, left to the interpreter %llu, threshold %llu\n", U(j->count.blocks),
+               U(j->count.refused), U(t->threshold));
+    buf_printf(out, "JIT: code cache %llu of %llu KiB used, emptied %llu times\n", U(j->code.used >> 10),
+               U(j->code.size >> 10), U(j->count.flushes));
+    jit_counts_print(&j->counts, call_names, ARRAY_LEN(call_names), out);
 #undef U
 }
 
@@ -722,6 +843,8 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.direct = direct;
     j->env.wait = wait_for;
     j->env.opaque = j;
+    j->watch = o->watch;
+    j->env.at_op = o->watch ? j->unit.at_op : NULL;
     emit_x64_init(&j->emitter);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
         for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)

@@ -244,7 +244,7 @@ i64 rv_h_hot(RV_ARGS)
 {
     struct rv_tier *t = h->engine->tier;
     if (UNLIKELY(++((struct rv_insn *)(uintptr_t)i)->n == t->threshold))
-        t->hot(t, rv_block_of(i));
+        t->hot(t, rv_block_of(i), vpage);
     RV_CHAIN(i + 1, vpage);
 }
 

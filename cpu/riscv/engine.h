@@ -113,7 +113,8 @@ enum rv_reason { /* why a chain of handlers came back */
 /* A faster way to execute hot blocks, installed from above. It may replace the handlers of a block's slots by others
  * that do the same; they go when the block goes. */
 struct rv_tier {
-    void (*hot)(struct rv_tier *t, struct rv_block *b); /* its first slot was entered `threshold` times */
+    /* Its first slot was entered `threshold` times, now at this virtual page. */
+    void (*hot)(struct rv_tier *t, struct rv_block *b, u64 vpage);
     void (*flushed)(struct rv_tier *t);                 /* no block is left */
     void (*describe)(const struct rv_tier *t, struct buf *out);
     rv_handler *enter; /* calls slot i's handler; what it replaced need not keep the host's registers */
