@@ -256,6 +256,9 @@ static enum options_result on_load(struct options *o, const char *arg, struct er
 static enum options_result on_save(struct options *o, const char *arg, struct err *e) { o->save = arg; return OPTIONS_RUN; }
 static enum options_result on_state_hash(struct options *o, const char *arg, struct err *e) { o->state_hash = true; return OPTIONS_RUN; }
 static enum options_result on_batch(struct options *o, const char *arg, struct err *e) { o->batch = true; return OPTIONS_RUN; }
+static enum options_result on_dump_jit(struct options *o, const char *arg, struct err *e) { o->dump_jit = arg; return OPTIONS_RUN; }
+static enum options_result on_perfmap(struct options *o, const char *arg, struct err *e) { o->perfmap = true; return OPTIONS_RUN; }
+static enum options_result on_jitdump(struct options *o, const char *arg, struct err *e) { o->jitdump = true; return OPTIONS_RUN; }
 static enum options_result on_hash_every(struct options *o, const char *arg, struct err *e) { return OK_IF(parse_number(arg, &o->hash_every, e)); }
 static enum options_result on_stop_at(struct options *o, const char *arg, struct err *e) { return OK_IF(parse_number(arg, &o->stop_at, e)); }
 static enum options_result on_seed(struct options *o, const char *arg, struct err *e) { return OK_IF(parse_number(arg, &o->seed, e)); }
@@ -721,6 +724,8 @@ static const struct option_row {
     { "semihosting", NULL, NULL, on_semihosting, "serve semihosting calls" },
     { "accel", NULL, "interp|jit[,...]", on_accel, "how instructions are executed; '?' lists" },
     { "code-cache", NULL, "SIZE", on_code_cache, "host memory for the JIT's code, all harts together (default 16M)" },
+    { "perfmap", NULL, NULL, on_perfmap, "tell Linux's perf of compiled code: /tmp/perf-PID.map" },
+    { "jitdump", NULL, NULL, on_jitdump, "the same with code and lines: jit-PID.dump, for perf inject --jit" },
     { "semihosting-config", NULL, "enable=on|off", on_semihosting_config, "the same, as QEMU's long form" },
     { "pidfile", NULL, "FILE", on_pidfile, "write the process number there" },
     { "name", NULL, "TEXT", on_ignored, NULL },
@@ -738,6 +743,7 @@ static const struct option_row {
     { "save", NULL, "FILE", on_save, "write a snapshot at the end of the run" },
     { "trace", NULL, "KIND:FILE", on_trace, "write a trace; '?' lists the kinds" },
     { "state-hash", NULL, NULL, on_state_hash, "print the hash of the whole guest state at the end" },
+    { "dump-jit", NULL, "SYMBOL|ADDR", on_dump_jit, "print what is compiled there: guest, operations, host code" },
     { "hash-every", NULL, "N", on_hash_every, "print 'position hash' each N instructions" },
     { "stop-at", NULL, "POSITION", on_stop_at, "end there (exit status 0)" },
     { "max-instructions", NULL, "N", on_max, "end after N instructions with exit status 4" },

@@ -79,7 +79,7 @@ void ir_dump_op(const struct ir *ir, u32 k, struct buf *out)
             buf_printf(out, " #%lld", (long long)i->imm);
         else
             buf_printf(out, " v%u", arg[n]);
-    if (i->imm && i->b != IR_IMM)
+    if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM)
         buf_printf(out, " [0x%llx]", (unsigned long long)i->imm);
     if (i->exit == IR_NONE)
         return;
