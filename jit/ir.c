@@ -79,7 +79,9 @@ void ir_dump_op(const struct ir *ir, u32 k, struct buf *out)
             buf_printf(out, " #%lld", (long long)i->imm);
         else
             buf_printf(out, " v%u", arg[n]);
-    if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM)
+    if (i->op == IR_LOAD || i->op == IR_STORE || i->op == IR_LOCATE)
+        buf_printf(out, i->imm ? " %+lld" : "", (long long)i->imm);
+    else if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM)
         buf_printf(out, " [0x%llx]", (unsigned long long)i->imm);
     if (i->exit == IR_NONE)
         return;

@@ -124,17 +124,18 @@ check(len(loads) > 20 and all(n == len(c) for _, n, _, c in loads), '-jitdump: c
 
 # --- perf itself
 perf = shutil.which('perf')
+home = dict(os.environ, HOME=work) # where perf keeps copies of programs
 why = None if perf else 'perf is not installed (Debian: linux-perf)'
 if not why:
     r = subprocess.run([perf, 'record', '-k', 'mono', '-e', 'cpu-clock:u', '-o', 'perf.data', ORRERY, 'run', *J, '-jitdump'],
-                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW)
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, env=home, timeout=60 * SLOW)
     if r.returncode:
         why = 'perf may not record here: ' + (r.stderr.strip().splitlines() or ['?'])[-1]
 if why:
     print('skipped: ' + why)
 else:
-    r = subprocess.run([perf, 'inject', '--jit', '-i', 'perf.data', '-o', 'perf.jit'], capture_output=True, text=True)
+    r = subprocess.run([perf, 'inject', '--jit', '-i', 'perf.data', '-o', 'perf.jit'], capture_output=True, text=True, env=home)
     check(r.returncode == 0, 'perf inject --jit', r.stderr)
-    r = subprocess.run([perf, 'report', '-i', 'perf.jit', '--stdio', '--sort', 'sym'], capture_output=True, text=True)
+    r = subprocess.run([perf, 'report', '-i', 'perf.jit', '--stdio', '--sort', 'sym'], capture_output=True, text=True, env=home)
     check(re.search(r'^ +\d+\.\d+% +\[\.\] work *$', r.stdout, re.M), 'perf report names the guest\'s function', r.stdout[:1500])
 finish()
