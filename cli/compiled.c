@@ -51,24 +51,24 @@ static bool resolve(struct session_compiled *c, struct err *e)
     return true;
 }
 
-static void dump(void *opaque, const struct jit_unit *u)
+static void dump(void *opaque, const struct jit_view *u)
 {
     struct session_compiled *c = opaque;
     struct err e;
     if (!c->resolved && !resolve(c, &e)) /* under the debugger symbols may come later */
         fprintf(stderr, "%s: %s\n", c->s->o->program, e.text);
-    if (!jit_unit_has(u, c->low, c->high))
+    if (!jit_view_has(u, c->low, c->high))
         return;
     const struct jit_names names = { name_address, c->s->debugger->syms };
     struct buf out = { 0 };
-    jit_unit_print(u, &names, &out);
+    jit_view_print(u, &names, &out);
     fwrite(out.data, 1, out.len, stderr);
     buf_free(&out);
 }
 
 /* --- perf ------------------------------------------------------------------------------------------------------- */
 
-static void unit_name(struct session_compiled *c, const struct jit_unit *u, char *out, size_t cap)
+static void unit_name(struct session_compiled *c, const struct jit_view *u, char *out, size_t cap)
 {
     u64 offset;
     const struct symbol *sym = symbols_at(c->s->debugger->syms, u->insn[0].pc, &offset);
@@ -78,12 +78,12 @@ static void unit_name(struct session_compiled *c, const struct jit_unit *u, char
         snprintf(out, cap, "guest:0x%" PRIx64, u->insn[0].pc);
 }
 
-static void add_to_map(void *opaque, const struct jit_unit *u)
+static void add_to_map(void *opaque, const struct jit_view *u)
 {
     struct session_compiled *c = opaque;
     char name[256];
     unit_name(c, u, name, sizeof name);
-    fprintf(c->map, "%" PRIx64 " %" PRIx64 " %s\n", u->runs_at, jit_unit_size(u), name);
+    fprintf(c->map, "%" PRIx64 " %" PRIx64 " %s\n", u->runs_at, jit_view_size(u), name);
 }
 
 static u64 timestamp(void)
@@ -107,7 +107,7 @@ static void put_record(struct session_compiled *c, u32 id, const struct buf *bod
 }
 
 /* Source lines of the guest, for the host code of each instruction. */
-static void put_lines(struct session_compiled *c, const struct jit_unit *u)
+static void put_lines(struct session_compiled *c, const struct jit_view *u)
 {
     struct buf lines = { 0 }, body = { 0 };
     u64 n = 0;
@@ -136,7 +136,7 @@ static void put_lines(struct session_compiled *c, const struct jit_unit *u)
     buf_free(&body);
 }
 
-static void add_to_dump(void *opaque, const struct jit_unit *u)
+static void add_to_dump(void *opaque, const struct jit_view *u)
 {
     struct session_compiled *c = opaque;
     char name[256];
@@ -147,10 +147,10 @@ static void add_to_dump(void *opaque, const struct jit_unit *u)
     buf_put_le(&body, (u64)syscall(SYS_gettid), 4);
     buf_put_le(&body, u->runs_at, 8);
     buf_put_le(&body, u->runs_at, 8);
-    buf_put_le(&body, jit_unit_size(u), 8);
+    buf_put_le(&body, jit_view_size(u), 8);
     buf_put_le(&body, c->dumped++, 8);
     buf_put(&body, name, strlen(name) + 1);
-    buf_put(&body, u->host, jit_unit_size(u));
+    buf_put(&body, u->host, jit_view_size(u));
     put_record(c, JIT_CODE_LOAD, &body);
     buf_free(&body);
 }

@@ -372,11 +372,11 @@ static void name_address(void *opaque, u64 addr, char *out, size_t cap)
     symbols_format(((struct debugger *)opaque)->syms, addr, out, cap);
 }
 
-static void show_unit(void *opaque, const struct jit_unit *u)
+static void show_unit(void *opaque, const struct jit_view *u)
 {
     struct buf out = { 0 };
     const struct jit_names names = { name_address, opaque };
-    jit_unit_print(u, &names, &out);
+    jit_view_print(u, &names, &out);
     debug_write(opaque, &out);
     buf_free(&out);
 }

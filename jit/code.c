@@ -1,4 +1,4 @@
-/* Two mappings of the same anonymous memory. */
+/* Two mappings of the same memory, and counters in front of the one that runs. */
 #include "jit/code.h"
 
 #include <errno.h>
@@ -27,39 +27,45 @@ static u8 *keep(struct arena *a, void *p, size_t size)
     return p;
 }
 
-/* One mapping, then a second one of its pages: mremap() of nothing. The kernel gives both the name that Linux's perf
- * takes for code made at run time (/tmp/perf-PID.map); a memfd has a name of its own. */
-static bool map_twice(struct arena *a, size_t size, u8 **w, u8 **x)
+/* One mapping, then a second one of its pages at `at`: mremap() of nothing. The kernel gives both the name by which
+ * Linux's perf knows code made at run time (/tmp/perf-PID.map); a memfd has a name of its own. */
+static u8 *map_twice(struct arena *a, size_t size, u8 *at)
 {
-    *w = keep(a, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), size);
-    *x = *w ? keep(a, mremap(*w, 0, size, MREMAP_MAYMOVE), size) : NULL;
-    return *x && !mprotect(*x, size, PROT_READ | PROT_EXEC);
+    u8 *w = keep(a, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), size);
+    if (!w || mremap(w, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at || mprotect(at, size, PROT_READ | PROT_EXEC))
+        return NULL;
+    return w;
 }
 
 /* Where that is not to be had (user-mode emulators). */
-static bool map_file(struct arena *a, size_t size, u8 **w, u8 **x)
+static u8 *map_file(struct arena *a, size_t size, u8 *at)
 {
     int fd = memfd_create("orrery-code", MFD_CLOEXEC);
     if (fd < 0)
-        return false;
-    if (!ftruncate(fd, (off_t)size)) {
-        *w = keep(a, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), size);
-        *x = keep(a, mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0), size);
-    }
+        return NULL;
+    u8 *w = ftruncate(fd, (off_t)size) ? NULL :
+        keep(a, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), size);
+    if (w && mmap(at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) != at)
+        w = NULL;
     int why = errno;
     close(fd);
     errno = why;
-    return *w && *x;
+    return w;
 }
 
 bool code_init(struct code *c, struct arena *a, size_t size, struct err *e)
 {
     size = (size + 4095) & ~(size_t)4095;
-    u8 *w = NULL, *x = NULL;
-    if (!map_twice(a, size, &w, &x) && (w = x = NULL, !map_file(a, size, &w, &x)))
+    const size_t counters = CODE_COUNTERS * sizeof(i32);
+    u8 *data = keep(a, mmap(NULL, counters + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        counters + size);
+    u8 *x = data ? data + counters : NULL, *w = x ? map_twice(a, size, x) : NULL;
+    if (x && !w)
+        w = map_file(a, size, x);
+    if (!w)
         return err_set(e, "cannot map a code cache of %zu KiB: %s; take a smaller --code-cache or -accel interp",
             size >> 10, strerror(errno));
-    *c = (struct code){ .write = w, .shift = x - w, .size = size };
+    *c = (struct code){ .write = w, .shift = x - w, .size = size, .counter = (i32 *)(void *)data };
     return true;
 }
 

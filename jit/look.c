@@ -13,7 +13,7 @@
 
 enum { LEFT = 46 }; /* columns of the operations */
 
-bool jit_unit_has(const struct jit_unit *u, u64 low, u64 high)
+bool jit_view_has(const struct jit_view *u, u64 low, u64 high)
 {
     for (unsigned k = 0; k < u->n_insns; k++)
         if (u->insn[k].pc < high && u->insn[k].pc + u->insn[k].length > low)
@@ -24,7 +24,7 @@ bool jit_unit_has(const struct jit_unit *u, u64 low, u64 high)
 /* --- host code -------------------------------------------------------------------------------------------------- */
 
 struct host_code {
-    const struct jit_unit *u;
+    const struct jit_view *u;
     bool can; /* turn it into text */
 #ifdef HAVE_CAPSTONE
     csh handle;
@@ -32,7 +32,7 @@ struct host_code {
 #endif
 };
 
-static void host_open(struct host_code *h, const struct jit_unit *u)
+static void host_open(struct host_code *h, const struct jit_view *u)
 {
     *h = (struct host_code){ .u = u };
 #ifdef HAVE_CAPSTONE
@@ -67,7 +67,7 @@ static u32 host_one(struct host_code *h, u32 offset, u32 end, struct buf *out)
     if (h->can && cs_disasm_iter(h->handle, &code, &left, &at, h->insn)) {
         u64 target = strtoull(h->insn->op_str, NULL, 0);
         bool inside = h->insn->mnemonic[0] == 'j' && target >= h->u->runs_at &&
-            target - h->u->runs_at < jit_unit_size(h->u);
+            target - h->u->runs_at < jit_view_size(h->u);
         if (inside)
             buf_printf(out, "%s +%" PRIx64, h->insn->mnemonic, target - h->u->runs_at);
         else
@@ -97,7 +97,7 @@ static void host_lines(struct host_code *h, u32 from, u32 end, struct buf *line,
 
 /* --- a unit ----------------------------------------------------------------------------------------------------- */
 
-static void print_insn(const struct jit_unit *u, unsigned k, const struct jit_names *names, struct buf *out)
+static void print_insn(const struct jit_view *u, unsigned k, const struct jit_names *names, struct buf *out)
 {
     const struct jit_insn *i = &u->insn[k];
     char text[128], name[160] = "";
@@ -111,14 +111,16 @@ static void print_insn(const struct jit_unit *u, unsigned k, const struct jit_na
     buf_printf(out, "\n");
 }
 
-void jit_unit_print(const struct jit_unit *u, const struct jit_names *names, struct buf *out)
+void jit_view_print(const struct jit_view *u, const struct jit_names *names, struct buf *out)
 {
     struct host_code h;
     struct buf line = { 0 };
     host_open(&h, u);
     buf_printf(out, "--- %s, tier %u: %u instructions, %" PRIu64 " bytes of host code at 0x%" PRIx64 "%s\n", u->cpu->name,
-        u->tier, u->n_insns, jit_unit_size(u), u->runs_at,
+        u->tier, u->n_insns, jit_view_size(u), u->runs_at,
         u->again ? " (made again to be looked at: links are as they would be now)" : "");
+    if (u->region)
+        buf_printf(out, "    (a region begins here and is what runs; --dump-jit shows it when it is made)\n");
     if (!h.can)
         buf_printf(out, "    (host code in bytes: this Orrery was built without libcapstone)\n");
     unsigned told = 0, current = UINT_MAX;
@@ -139,9 +141,9 @@ void jit_unit_print(const struct jit_unit *u, const struct jit_names *names, str
     }
     while (told < u->n_insns)
         print_insn(u, told++, names, out);
-    if (u->at_op[u->ir->n] < jit_unit_size(u)) {
+    if (u->at_op[u->ir->n] < jit_view_size(u)) {
         buf_printf(out, "exits:\n");
-        host_lines(&h, u->at_op[u->ir->n], (u32)jit_unit_size(u), &line, out);
+        host_lines(&h, u->at_op[u->ir->n], (u32)jit_view_size(u), &line, out);
     }
     host_close(&h);
     buf_free(&line);
@@ -172,13 +174,13 @@ void jit_count_unit(struct jit_counts *c, unsigned tier, unsigned insns, const s
         case IR_LOAD: case IR_STORE: case IR_LOCATE: c->exits_memory++; break;
         case IR_EXIT_IF: c->exits_test++; break;
         case IR_LEAVE: c->exits_left++; break;
-        case IR_JUMP: c->jumps++; break;
+        case IR_JUMP: case IR_JUMP_IF: c->jumps++; break;
         default: break;
         }
     }
 }
 
-void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *names, size_t n_names, struct buf *out)
+void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *const *names, struct buf *out)
 {
 #define U(v) (unsigned long long)(v)
     for (unsigned t = 1; t < JIT_TIERS; t++)
@@ -195,9 +197,10 @@ void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *na
     buf_printf(out, "JIT calls of helpers in the code:");
     for (unsigned k = 0; k < ARRAY_LEN(c->call) && c->call[k].fn; k++) {
         const char *name = "?";
-        for (size_t j = 0; j < n_names; j++)
-            if ((u64)(uintptr_t)names[j].fn == c->call[k].fn)
-                name = names[j].name;
+        for (const struct jit_call_name *const *list = names; *list; list++)
+            for (const struct jit_call_name *n = *list; n->fn; n++)
+                if ((u64)(uintptr_t)n->fn == c->call[k].fn)
+                    name = n->name;
         buf_printf(out, "%s %s %llu", k ? "," : "", name, U(c->call[k].n));
     }
     buf_printf(out, "\n");

@@ -15,9 +15,9 @@ struct jit_insn { /* one guest instruction */
     u8 length, bytes[7];
 };
 
-enum { JIT_UNIT_INSNS = 1024 };
+enum { JIT_VIEW_INSNS = 1024 };
 
-struct jit_unit {
+struct jit_view { /* of a unit */
     const struct cpu *cpu;
     unsigned tier;
     const struct jit_insn *insn; /* ir_insn.at is a place in this list; the first is where the unit is entered */
@@ -28,14 +28,15 @@ struct jit_unit {
     u64 runs_at;          /* ... and where they are executed */
     const char *(*place)(const struct cpu *c, u64 offset); /* what the state has there: "a0", or NULL */
     bool again;           /* made again only to be looked at */
+    bool region;          /* then: its entry leads to a region */
 };
 
-static inline u64 jit_unit_size(const struct jit_unit *u) { return u->at_op[u->ir->n + 1]; }
-bool jit_unit_has(const struct jit_unit *u, u64 low, u64 high); /* an instruction in [low, high) */
+static inline u64 jit_view_size(const struct jit_view *u) { return u->at_op[u->ir->n + 1]; }
+bool jit_view_has(const struct jit_view *u, u64 low, u64 high); /* an instruction in [low, high) */
 
 /* Is told of every unit when it is made. */
 struct jit_watch {
-    void (*made)(void *opaque, const struct jit_unit *u);
+    void (*made)(void *opaque, const struct jit_view *u);
     void *opaque;
     const struct jit_watch *next;
 };
@@ -45,7 +46,7 @@ struct jit_names {
     void (*address)(void *opaque, u64 addr, char *out, size_t cap); /* "main+0x12" or ""; NULL: none are known */
     void *opaque;
 };
-void jit_unit_print(const struct jit_unit *u, const struct jit_names *names, struct buf *out);
+void jit_view_print(const struct jit_view *u, const struct jit_names *names, struct buf *out);
 
 /* Makes the code of the compiled units that hold the guest's address once more, for w to see; what is in the code cache
  * stays as it is. False: there is none (e says why). */
@@ -68,12 +69,13 @@ struct jit_counts {
     } call[32]; /* by function */
 };
 
-struct jit_call_name {
+struct jit_call_name { /* lists end with NULL */
     ir_call *fn;
     const char *name;
 };
 
 void jit_count_unit(struct jit_counts *c, unsigned tier, unsigned insns, const struct ir *ir, u64 bytes);
-void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *names, size_t n_names, struct buf *out);
+/* names: lists of them, NULL behind the last. */
+void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *const *names, struct buf *out);
 
 #endif

@@ -33,9 +33,9 @@ def shows(what, *options, face='run'):
     check(len(r.err.splitlines()) > 25, f'{what}: it is long', r.err)
     return r
 r = shows('--dump-jit SYMBOL', '--dump-jit', 'work')
-head = next(n for n, l in enumerate(r.err.splitlines()) if '<work>:' in l)
-check(re.match(r' +\d+  get \[0x[0-9a-f]+\] s1 +0  ', r.err.splitlines()[head + 1]), 'operations and host code side by side', r.err)
+check(re.search(r'^ +\d+  get \[0x[0-9a-f]+\] s1 +[0-9a-f]+  ', r.err, re.M), 'operations and host code side by side', r.err)
 address = re.search(r'(0x[0-9a-f]+) <work>', r.err)[1]
+has('--dump-jit of a region', r.err, 'tier 2')
 shows('--dump-jit ADDRESS', '--dump-jit', address)
 shows('--dump-jit of an expression', '--dump-jit', 'work+4')
 r = expect('--dump-jit of a place that is not compiled', 0, run('run', *J, '--dump-jit', 'work+0x400'))

@@ -33,7 +33,8 @@ static u32 jal(u32 from, u32 to)
 }
 
 /* Two pages that jump to one another for ever. */
-static struct machine *machine(unsigned xlen, bool jit, const struct jit_watch *watch)
+/* tier 0: interpreted. */
+static struct machine *machine(unsigned xlen, unsigned tier, const struct jit_watch *watch)
 {
     static const u32 one[] = { 0x00128293 /* addi t0,t0,1 */, 0x00330313 /* addi t1,t1,3 */, 0x0062c3b3 /* xor t2,t0,t1 */ };
     static const u32 two[] = { 0x00540433 /* add s0,s0,t0 */, 0x028454b3 /* divu s1,s0,s0 */, 0x60041513 /* clz a0,s0 */ };
@@ -54,8 +55,8 @@ static struct machine *machine(unsigned xlen, bool jit, const struct jit_watch *
     }
     store_le(m->ram->host + (ONE - RAM) + 12, 4, jal(ONE + 12, TWO));
     store_le(m->ram->host + (TWO - RAM) + 12, 4, jal(TWO + 12, ONE));
-    struct jit_options o = { .tier = 1, .threshold = 2, .cache_bytes = 2 << 20, .watch = watch };
-    if (jit && !jit_install(m->a, m->c, &o, &e)) {
+    struct jit_options o = { .tier = tier, .threshold = 2, .region_threshold = 20, .cache_bytes = 2 << 20, .watch = watch };
+    if (tier && !jit_install(m->a, m->c, &o, &e)) {
         printf("%s\n", e.text);
         CU_FAIL_FATAL("jit_install");
     }
@@ -98,12 +99,12 @@ struct seen {
     struct buf text;
 };
 
-static void see(void *opaque, const struct jit_unit *u)
+static void see(void *opaque, const struct jit_view *u)
 {
     struct seen *s = opaque;
     s->units++;
     s->insns += u->n_insns;
-    s->bytes = jit_unit_size(u);
+    s->bytes = jit_view_size(u);
     for (u32 k = 0; k < u->ir->n; k++)
         if (u->at_op[k] > u->at_op[k + 1] || u->ir->insn[k].at >= u->n_insns)
             s->right = false;
@@ -111,7 +112,7 @@ static void see(void *opaque, const struct jit_unit *u)
         s->right = false;
     else
         memcpy(s->code, u->host, s->bytes);
-    jit_unit_print(u, NULL, &s->text);
+    jit_view_print(u, NULL, &s->text);
 }
 
 static void test_watch(void)
@@ -119,7 +120,7 @@ static void test_watch(void)
     struct seen s = { .right = true }, again = { .right = true };
     const struct jit_watch watch = { see, &s, NULL }, other = { see, &again, NULL };
     struct err e = { "" };
-    struct machine *m = machine(64, true, &watch);
+    struct machine *m = machine(64, 1, &watch);
     CU_ASSERT(!jit_look(m->c, ONE, &other, &e)); /* nothing yet */
     m->c->ops->run(m->c, 1000);
     CU_ASSERT_EQUAL(s.units, 2);
@@ -156,6 +157,32 @@ static void test_watch(void)
     machine_done(m);
 }
 
+static void test_region(void)
+{
+    struct seen s = { .right = true }, again = { .right = true };
+    const struct jit_watch watch = { see, &s, NULL }, other = { see, &again, NULL };
+    struct err e = { "" };
+    struct machine *m = machine(64, 2, &watch);
+    m->c->ops->run(m->c, 5000);
+    CU_ASSERT(s.right);
+    CU_ASSERT_EQUAL(s.units, 3);
+    const char *region = strstr(buf_cstr(&s.text), "tier 2: ");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(region);
+    CU_ASSERT_PTR_NOT_NULL(strstr(region, "0x80001004:  addi t1,t1,3"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(region, "0x80002100:  add s0,s0,t0"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(region, "loop"));
+    CU_ASSERT_EQUAL(number_after(m->c, "JIT tier 2: "), 1);
+    CU_ASSERT(jit_look(m->c, ONE, &other, &e) && jit_look(m->c, TWO, &other, &e));
+    CU_ASSERT_EQUAL(again.units, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&again.text), "a region begins here"));
+    u64 now = m->clock.now;
+    m->c->ops->run(m->c, 5000);
+    CU_ASSERT_EQUAL(m->clock.now, now + 5000);
+    buf_free(&s.text);
+    buf_free(&again.text);
+    machine_done(m);
+}
+
 /* --- stop points ------------------------------------------------------------------------------------------------ */
 
 static u64 next_random(u64 *s)
@@ -166,11 +193,11 @@ static u64 next_random(u64 *s)
     return *s;
 }
 
-static void stops_against_interpreter(unsigned xlen)
+static void stops_against_interpreter(unsigned xlen, unsigned tier)
 {
     /* In both pages, at the same place in another page, nowhere, in the middle of an instruction. */
     static const u64 places[] = { ONE, ONE + 2, ONE + 8, ONE + 0x100, TWO, TWO + 4, TWO + 12, RAM + 0x3008, RAM + 0x4008 };
-    struct machine *a = machine(xlen, false, NULL), *b = machine(xlen, true, NULL);
+    struct machine *a = machine(xlen, 0, NULL), *b = machine(xlen, tier, NULL);
     u64 rng = 88172645463325252u, hits = 0;
     bool same = true;
     for (unsigned round = 0; round < 4000 && same; round++) {
@@ -199,19 +226,23 @@ static void stops_against_interpreter(unsigned xlen)
     CU_ASSERT(same);
     CU_ASSERT(hits > 5000);
     CU_ASSERT(number_after(b->c, "JIT: blocks compiled ") > 500);
+    if (tier == 2)
+        CU_ASSERT(number_after(b->c, "JIT: regions ") > 100);
     machine_done(a);
     machine_done(b);
 }
 
-static void test_stops64(void) { stops_against_interpreter(64); }
-static void test_stops32(void) { stops_against_interpreter(32); }
+static void test_stops64(void) { stops_against_interpreter(64, 1); }
+static void test_stops32(void) { stops_against_interpreter(32, 1); }
+static void test_stops_regions(void) { stops_against_interpreter(64, 2); }
+static void test_stops_regions32(void) { stops_against_interpreter(32, 2); }
 
 /* Only what has code at that place of its page is made anew, and it is compiled again with the stop point in it. */
 static void test_only_affected(void)
 {
     struct seen s = { .right = true };
     const struct jit_watch watch = { see, &s, NULL };
-    struct machine *m = machine(64, true, &watch);
+    struct machine *m = machine(64, 1, &watch);
     const char *dropped = "code pages dropped for stop points ";
     m->c->ops->run(m->c, 1000);
     CU_ASSERT_EQUAL(s.units, 2);
@@ -248,6 +279,9 @@ int main(void)
 #endif
     return unit_main("jit look", (CU_TestInfo[]){
         { "units are shown as they are made, and again", test_watch },
+        { "a region over two pages is shown", test_region },
+        { "stop points come and go, regions, RV64", test_stops_regions },
+        { "stop points come and go, regions, RV32", test_stops_regions32 },
         { "stop points come and go, RV64", test_stops64 },
         { "stop points come and go, RV32", test_stops32 },
         { "a stop point takes only its pages out", test_only_affected }, CU_TEST_INFO_NULL });
