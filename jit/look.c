@@ -116,8 +116,8 @@ void jit_view_print(const struct jit_view *u, const struct jit_names *names, str
     struct host_code h;
     struct buf line = { 0 };
     host_open(&h, u);
-    buf_printf(out, "--- %s, tier %u: %u instructions, %" PRIu64 " bytes of host code at 0x%" PRIx64 "%s\n", u->cpu->name,
-        u->tier, u->n_insns, jit_view_size(u), u->runs_at,
+    buf_printf(out, "--- %s, tier %u: %u instructions, %" PRIu64 " bytes of host code at 0x%" PRIx64 "%s\n",
+        u->cpu->name, u->tier, u->n_insns, jit_view_size(u), u->runs_at,
         u->again ? " (made again to be looked at: links are as they would be now)" : "");
     if (u->region)
         buf_printf(out, "    (a region begins here and is what runs; --dump-jit shows it when it is made)\n");
@@ -185,8 +185,8 @@ void jit_counts_print(const struct jit_counts *c, const struct jit_call_name *co
 #define U(v) (unsigned long long)(v)
     for (unsigned t = 1; t < JIT_TIERS; t++)
         if (c->tier[t].units)
-            buf_printf(out, "JIT tier %u: %llu units of %llu instructions, %llu operations, %llu bytes of host code\n", t,
-                U(c->tier[t].units), U(c->tier[t].insns), U(c->tier[t].ops), U(c->tier[t].bytes));
+            buf_printf(out, "JIT tier %u: %llu units of %llu instructions, %llu operations, %llu bytes of host code\n",
+                t, U(c->tier[t].units), U(c->tier[t].insns), U(c->tier[t].ops), U(c->tier[t].bytes));
     buf_printf(out, "JIT chains: direct %llu (of them set when their target was compiled: %llu), still open %llu, "
         "through the jump cache %llu\n", U(c->links - c->links_open + c->patched), U(c->patched),
         U(c->links_open - c->patched), U(c->jumps));

@@ -1,8 +1,8 @@
 /* Looking at compiled code: what a unit was made of, what it became, and what there is of it all.
  *
- * A unit is what one call of the emitter made: a run of a block (tier 1) or a region (tier 2). Every operation of its IR
- * names the guest instruction it was made for (ir_insn.at), and while somebody watches the emitter notes where the code
- * of each operation begins (jit_env.at_op). */
+ * A unit is what one call of the emitter made: a run of a block (tier 1) or a region (tier 2). Every operation of its
+ * IR names the guest instruction it was made for (ir_insn.at), and while somebody watches the emitter notes where the
+ * code of each operation begins (jit_env.at_op). */
 #ifndef JIT_LOOK_H
 #define JIT_LOOK_H
 
@@ -52,7 +52,7 @@ void jit_view_print(const struct jit_view *u, const struct jit_names *names, str
  * stays as it is. False: there is none (e says why). */
 bool jit_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err *e);
 
-/* --- counts: of what was compiled, never of what was executed ------------------------------------------------------ */
+/* --- counts: of what was compiled, never of what was executed ----------------------------------------------------- */
 
 enum { JIT_TIERS = 3 };
 

@@ -36,8 +36,8 @@ static u32 jal(u32 from, u32 to)
 /* tier 0: interpreted. */
 static struct machine *machine(unsigned xlen, unsigned tier, const struct jit_watch *watch)
 {
-    static const u32 one[] = { 0x00128293 /* addi t0,t0,1 */, 0x00330313 /* addi t1,t1,3 */, 0x0062c3b3 /* xor t2,t0,t1 */ };
-    static const u32 two[] = { 0x00540433 /* add s0,s0,t0 */, 0x028454b3 /* divu s1,s0,s0 */, 0x60041513 /* clz a0,s0 */ };
+    /* addi t0,t0,1; addi t1,t1,3; xor t2,t0,t1 and add s0,s0,t0; divu s1,s0,s0; clz a0,s0 */
+    static const u32 one[] = { 0x00128293, 0x00330313, 0x0062c3b3 }, two[] = { 0x00540433, 0x028454b3, 0x60041513 };
     struct err e = { "" };
     struct machine *m = xcalloc(1, sizeof *m);
     struct riscv_config config;
@@ -55,7 +55,8 @@ static struct machine *machine(unsigned xlen, unsigned tier, const struct jit_wa
     }
     store_le(m->ram->host + (ONE - RAM) + 12, 4, jal(ONE + 12, TWO));
     store_le(m->ram->host + (TWO - RAM) + 12, 4, jal(TWO + 12, ONE));
-    struct jit_options o = { .tier = tier, .threshold = 2, .region_threshold = 20, .cache_bytes = 2 << 20, .watch = watch };
+    struct jit_options o = { .tier = tier, .threshold = 2, .region_threshold = 20, .cache_bytes = 2 << 20,
+        .watch = watch };
     if (tier && !jit_install(m->a, m->c, &o, &e)) {
         printf("%s\n", e.text);
         CU_FAIL_FATAL("jit_install");
@@ -126,8 +127,9 @@ static void test_watch(void)
     CU_ASSERT_EQUAL(s.units, 2);
     CU_ASSERT_EQUAL(s.insns, 8);
     CU_ASSERT(s.right);
-    static const char *const parts[] = { "0x80001000:  addi t0,t0,1", "0x80001008:  xor t2,t0,t1", "0x80002104:  divu s1,s0,s0",
-        "0x80002108:  clz a0,s0", "tier 1: 4 instructions", "divu v", "call v", "get [", "exits:" };
+    static const char *const parts[] = { "0x80001000:  addi t0,t0,1", "0x80001008:  xor t2,t0,t1",
+        "0x80002104:  divu s1,s0,s0", "0x80002108:  clz a0,s0", "tier 1: 4 instructions", "divu v", "call v", "get [",
+        "exits:" };
     for (unsigned k = 0; k < ARRAY_LEN(parts); k++)
         if (!strstr(buf_cstr(&s.text), parts[k])) {
             printf("not shown: %s\n%s", parts[k], buf_cstr(&s.text));
@@ -196,7 +198,8 @@ static u64 next_random(u64 *s)
 static void stops_against_interpreter(unsigned xlen, unsigned tier)
 {
     /* In both pages, at the same place in another page, nowhere, in the middle of an instruction. */
-    static const u64 places[] = { ONE, ONE + 2, ONE + 8, ONE + 0x100, TWO, TWO + 4, TWO + 12, RAM + 0x3008, RAM + 0x4008 };
+    static const u64 places[] = { ONE, ONE + 2, ONE + 8, ONE + 0x100, TWO, TWO + 4, TWO + 12, RAM + 0x3008,
+        RAM + 0x4008 };
     struct machine *a = machine(xlen, 0, NULL), *b = machine(xlen, tier, NULL);
     u64 rng = 88172645463325252u, hits = 0;
     bool same = true;
