@@ -125,6 +125,9 @@ bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
 extern const struct event_type riscv_event_trap, riscv_event_reset;
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
+/* Is the hart at the first instruction of M-mode's trap handler, after a trap that this very instruction caused and with
+ * the state that the same trap will leave again? */
+bool riscv_trapped_for_ever(const struct hart *h);
 bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);
 

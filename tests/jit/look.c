@@ -74,7 +74,8 @@ static void machine_done(struct machine *m)
 
 static void arm(struct machine *m, const u64 *addrs, size_t n)
 {
-    memcpy(m->armed, addrs, n * sizeof *addrs);
+    if (n)
+        memcpy(m->armed, addrs, n * sizeof *addrs);
     m->stops = (struct cpu_stops){ .code = m->armed, .n_code = n };
     m->c->stops = n ? &m->stops : NULL;
     m->c->ops->stops_changed(m->c);
