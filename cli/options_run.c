@@ -135,16 +135,16 @@ static bool on_accel(struct options *o, const char *arg, struct err *e)
     if (!option_accel(o, arg, e))
         return false;
     const char *rest = strchr(arg, ',');
-    static const struct {
-        const char *name;
-        size_t field;
-        u64 max;
-    } known[] = {
-        { "tier", offsetof(struct options, jit_tier), 2 },
-        { "threshold", offsetof(struct options, jit_threshold), INT32_MAX },
-        { "regions", offsetof(struct options, jit_regions), INT32_MAX },
-    };
     for (struct prop_value *p = o->jit && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+        static const struct {
+            const char *name;
+            size_t field;
+            u64 max;
+        } known[] = {
+            { "tier", offsetof(struct options, jit_tier), 2 },
+            { "threshold", offsetof(struct options, jit_threshold), INT32_MAX },
+            { "regions", offsetof(struct options, jit_regions), INT32_MAX },
+        };
         u64 v;
         size_t k = 0;
         while (k < ARRAY_LEN(known) && strcmp(p->name, known[k].name))

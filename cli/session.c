@@ -229,11 +229,11 @@ void session_close(struct session *s)
         trace_hub_end(&s->hub, s->m);
     for (unsigned i = 0; i < s->n_traces; i++)
         if (s->files[i] != stdout && fclose(s->files[i]))
-    session_compiled_end(s);
             fprintf(stderr, "%s: --trace %s: %m\n", s->o->program, s->o->traces[i]);
     if (s->record_file)
         fclose(s->record_file);
     session_log_end(s);
+    session_compiled_end(s);
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);

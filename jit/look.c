@@ -171,7 +171,7 @@ void jit_count_unit(struct jit_counts *c, unsigned tier, unsigned insns, const s
         c->tier[tier].ops += i->op != IR_NOP;
         switch (i->op) {
         case IR_CALL: count_call(c, i->imm); break;
-        case IR_LOAD: case IR_STORE: case IR_LOCATE: c->exits_memory++; break;
+        case IR_LOAD: case IR_STORE: case IR_LOCATE: case IR_WINDOW: c->exits_memory++; break;
         case IR_EXIT_IF: c->exits_test++; break;
         case IR_LEAVE: c->exits_left++; break;
         case IR_JUMP: case IR_JUMP_IF: c->jumps++; break;

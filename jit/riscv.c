@@ -161,12 +161,16 @@ static void describe(const struct rv_tier *t, struct buf *out)
 #undef U
 }
 
+static u32 next_site(void *opaque) { return ((struct jit_riscv *)opaque)->next_site++; }
+
 static const struct jit_env shapes = {
+    .sites = offsetof(struct rv_ctx, site), .site_bits = RV_SITE_BITS, .next_site = next_site,
     .slot_handler = offsetof(struct rv_insn, fn),
     .slot_count = (i32)offsetof(struct rv_insn, n) - (i32)sizeof(struct rv_insn),
     .tlb_bits = RV_TLB_BITS, .tlb_shift = 5, .tlb_read = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, rtag),
     .tlb_write = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, wtag),
-    .tlb_addend = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, addend), .page_shift = PAGE_SHIFT,
+    .tlb_addend = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, addend),
+    .tlb_phys = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, pa), .page_shift = PAGE_SHIFT,
     .jump_bits = RV_JUMP_BITS, .jump_xor = 13, .jump_table = offsetof(struct rv_ctx, jump),
         .jump_entry = sizeof(struct rv_jump),
     .jump_pc = offsetof(struct rv_jump, pc), .jump_gen = offsetof(struct rv_jump, gen),

@@ -185,6 +185,7 @@ static unsigned translate_region(struct jit_riscv *j, const struct jit_step *s, 
     u64 body = (u64)(uintptr_t)j->unit[s->block->unit - 1].body;
     ir_start(&j->ir);
     j->look.n = 0;
+    j->ir.sites = true;
     entry(&tr, n, body);
     if (loop)
         ir_add(&j->ir, (struct ir_insn){ .op = IR_MARK, .exit = IR_NONE });

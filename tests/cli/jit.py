@@ -28,7 +28,7 @@ J = K + ['-accel', 'jit']
 # --- --dump-jit: the guest's text, operations, host code
 def shows(what, *options, face='run'):
     r = expect(what, 0, run(face, *J, *options))
-    for part in ('<work>:  c.lw a0,0(s1)', 'tier 1', 'bnez s0,', 'get [', 'loads32', 'store32', 'exits:'):
+    for part in ('<work>:  c.lw a0,0(s1)', 'tier 1', 'bnez s0,', 'get [', 'add v', 'exits:'):
         has(what, r.err, part)
     check(len(r.err.splitlines()) > 25, f'{what}: it is long', r.err)
     return r

@@ -158,6 +158,23 @@ static void random_insn(struct gen *g)
 
 #define OP(name, rd, rs1, rs2, imm) emit(g, RV_OP_##name, rd, rs1, rs2, imm)
 
+/* One use of a CSR that compiled code knows. sstatus: bits by their number, FS stays on. */
+static void random_csr(struct gen *g)
+{
+    static const u16 csrs[] = { 0x100, 0x100, 0x105, 0x140, 0x141, 0x142, 0x143, 1, 2, 3, 0x342, 0x343, 0xc00, 0xc02 };
+    static const u16 ops[] = { RV_OP_csrrw, RV_OP_csrrs, RV_OP_csrrc, RV_OP_csrrwi, RV_OP_csrrsi, RV_OP_csrrci };
+    u64 r = next_random(&g->rng);
+    unsigned csr = csrs[r % ARRAY_LEN(csrs)], op = ops[r >> 8 & 1 ? 1 : (r >> 9) % ARRAY_LEN(ops)];
+    unsigned rd = 11 + (r >> 20 & 15), rs1 = r >> 24 & 3 ? 0 : r >> 26 & 31;
+    if (csr == 0x100 && op == RV_OP_csrrw)
+        op = RV_OP_csrrsi;
+    if (csr == 0x100 && op == RV_OP_csrrwi)
+        op = RV_OP_csrrci;
+    if (csr == 0x100 && op == RV_OP_csrrc)
+        rs1 = 0;
+    emit(g, op, rd, rs1, 0, csr);
+}
+
 /* A trap goes on at another place of the code. */
 static void handler(struct gen *g, unsigned xlen)
 {
@@ -191,6 +208,8 @@ static void generate(struct gen *g, unsigned xlen)
     g->at = CODE;
     while (g->at < CODE + CODE_BYTES - 8) {
         random_insn(g);
+        if (!(next_random(&g->rng) & 7))
+            random_csr(g);
         if (!(next_random(&g->rng) & 15))
             OP(csrrwi, (unsigned)(next_random(&g->rng) & 1) * 5, next_random(&g->rng) & 1, 0,
                 next_random(&g->rng) & 3 ? 1 : 2);
@@ -202,6 +221,7 @@ static void generate(struct gen *g, unsigned xlen)
 
 static void load(struct machine *m, const struct gen *g, u64 seed)
 {
+    static const u8 privileges[] = { PRIV_M, PRIV_M, PRIV_S, PRIV_U };
     space_poke(m->s, RAM, g->image, RAM_BYTES);
     struct hart *h = m->h;
     for (unsigned k = 1; k < 32; k++) {
@@ -224,6 +244,13 @@ static void load(struct machine *m, const struct gen *g, u64 seed)
     if (h->config.xlen == 64)
         for (unsigned k = 2; k < 10; k++)
             h->x[k] = k == 2 || k >= 8 ? (u32)h->x[k] : h->x[k];
+    h->priv = privileges[seed >> 30 & 3];
+    h->pmpcfg[0] = 0x1f; /* everything to everyone */
+    h->pmpaddr[0] = ~(u64)0 >> 10;
+    h->menvcfg = seed >> 32 & 3 ? 0x80 : 0;
+    h->senvcfg = seed >> 34 & 3 ? 0x80 : 0;
+    h->mcounteren = h->scounteren = seed >> 36 & 1 ? 7 : 0;
+    h->stvec = h->config.xlen == 32 ? (u64)(i64)(i32)HANDLER : HANDLER;
     h->mscratch = SAVE;
     h->mtvec = HANDLER;
     h->mstatus |= (u64)1 << 13;
@@ -239,7 +266,8 @@ static bool equal(const struct machine *a, const struct machine *b)
         x->fflags == y->fflags &&
            x->frm == y->frm && x->mstatus == y->mstatus && x->mepc == y->mepc && x->mcause == y->mcause &&
                x->mtval == y->mtval &&
-           x->lr_valid == y->lr_valid && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now &&
+           x->lr_valid == y->lr_valid && x->lr_addr == y->lr_addr && x->priv == y->priv && x->sscratch == y->sscratch &&
+               x->sepc == y->sepc && x->scause == y->scause && x->stval == y->stval && x->stvec == y->stvec && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now &&
                a->device == b->device;
 }
 
@@ -252,6 +280,21 @@ static void explain(const struct machine *a, const struct machine *b)
            (unsigned long long)x->cpu.retired, (unsigned long long)y->cpu.retired, (unsigned long long)x->mcause,
            (unsigned long long)y->mcause, (unsigned long long)x->mepc, (unsigned long long)y->mepc, x->fflags,
                y->fflags);
+#define SHOW(m) \
+    if (x->m != y->m) \
+    printf(#m " %llx %llx\n", (unsigned long long)x->m, (unsigned long long)y->m)
+    SHOW(priv);
+    SHOW(frm);
+    SHOW(mstatus);
+    SHOW(mtval);
+    SHOW(lr_valid);
+    SHOW(lr_addr);
+    SHOW(stvec);
+    SHOW(sscratch);
+    SHOW(sepc);
+    SHOW(scause);
+    SHOW(stval);
+#undef SHOW
     for (unsigned k = 0; k < 32; k++) {
         if (x->x[k] != y->x[k])
             printf("x%u %llx %llx\n", k, (unsigned long long)x->x[k], (unsigned long long)y->x[k]);
@@ -302,6 +345,11 @@ static void compare(unsigned xlen, u64 drop, unsigned programs, u64 ticks)
                 b->c->ops->set_pc(b->c, pc);
                 a->h->f[go >> 40 & 31] = b->h->f[go >> 40 & 31] = next_random(&slices);
                 a->h->x[11 + (go >> 50 & 15)] = b->h->x[11 + (go >> 50 & 15)] = (u64)(i64)(i32)next_random(&slices);
+            }
+            if (go >> 5 & 1) { /* an interrupt line: taken when the program lets it */
+                a->h->mie = b->h->mie = a->h->mideleg = b->h->mideleg = go >> 6 & 1 ? 0x222 : 0;
+                a->c->ops->set_irq(a->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
+                b->c->ops->set_irq(b->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
             }
             u64 before = a->clock.now;
             a->c->ops->run(a->c, slice);

@@ -15,12 +15,15 @@ struct slot {
 };
 struct ctx {
     struct {
-        u64 read, write, addend, pad;
+        u64 read, write, addend, phys;
     } tlb[N_TLB];
     struct {
         u64 pc, gen;
         struct slot *slot;
     } jump[16];
+    struct {
+        u64 page, host;
+    } site[4];
     u64 gen;
 };
 
@@ -65,6 +68,8 @@ static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
     return NULL;
 }
 
+static u32 next_site(void *opaque) { return (*(unsigned *)opaque)++; }
+
 static void waits(void *opaque, u64 slot, u8 *at) {}
 
 static u8 *tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
@@ -98,6 +103,7 @@ static void run_many(bool optimize, bool bmi2)
     struct emitter em;
     emit_x64_init(&em);
     em.bmi2 &= bmi2;
+    em.lzcnt &= bmi2;
     unsigned round = 0;
     struct ctx ctx;
     memset(&ctx, 0xff, sizeof ctx);
@@ -111,10 +117,11 @@ static void run_many(bool optimize, bool bmi2)
     struct jit_env env = {
         .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
             .tlb_write = 8,
-        .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
+        .tlb_addend = 16, .tlb_phys = 24, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
+        .sites = offsetof(struct ctx, site), .site_bits = 2, .next_site = next_site,
         .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
@@ -140,20 +147,23 @@ static void run_many(bool optimize, bool bmi2)
         memcpy(opt, ir, sizeof *opt);
         if (optimize)
             ir_optimize(opt);
+        opt->sites = n & 2;
+        memset(ctx.site, 0x55, sizeof ctx.site);
         struct ir_end end;
-        struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate, world_leads, BUDGET };
-        ir_eval(ir, &m, &end);
+        struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate, world_phys, world_leads, BUDGET };
+        ir_eval(opt, &m, &end);
         code_flush(&code);
         round = n;
         const void *run = emit_x64(&em, &code, &env, opt, ra).start;
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
         ctx.tlb[0].read = ctx.tlb[0].write = 0;
+        ctx.tlb[0].phys = PHYSICAL;
         ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);
         enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);
-        if (memcmp(&w1, &w2, sizeof w1) || !same_way(ir, &end, link, m.budget)) {
+        if (memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
             struct buf out = { 0 };
             ir_dump(ir, &out);
             buf_printf(&out, "--- as emitted\n");
