@@ -28,7 +28,6 @@ struct jit_env {
     /* The jump whose distance is at `at` (where code is written) should go to the slot's code when there is some. */
     void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
-    const void *jump; /* code that does a JUMP: of emit_x64_jump() */
     u32 *at_op; /* NULL, or [IR_MAX + 2]: where each operation's code begins; then the exits, then the end */
 };
 
@@ -41,8 +40,6 @@ struct emitter {
 void emit_x64_init(struct emitter *e);
 /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
 const void *emit_x64_enter(struct code *code, const struct jit_env *env);
-/* Code that goes to an address in a register of the emitter's choice: for the jumps out of line. */
-const void *emit_x64_jump(struct code *code, const struct jit_env *env);
 struct emitted {
     const void *start; /* NULL: it does not fit (the cache, or too many values at once) */
     const void *body;  /* behind HEAT, when that is the first operation; start otherwise */

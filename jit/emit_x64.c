@@ -142,18 +142,33 @@ static void binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op, unsi
         return;
     }
     unsigned b = T1;
-    if (i->b == IR_IMM)
+    if (i->b == IR_IMM) {
         x_mov_imm(x, T1, i->imm);
-    else
+    } else if (m->ra->loc[i->b] >= LOC_SPILL && d != T1) {
+        x_mov(x, d, a);
+        x_rm(x, true, false, op, d, RSP, spill_at(m->ra->loc[i->b]));
+        done(m, k, d);
+        return;
+    } else {
         b = use(m, i->b, T1);
+    }
+    if (b == d && a != d && i->op != IR_SUB) { /* the others commute */
+        x_rr(x, true, op, d, a);
+        done(m, k, d);
+        return;
+    }
     if (b == d && a != d) {
         x_mov(x, T0, a);
         x_rr(x, true, op, T0, b);
         done(m, k, T0);
         return;
     }
-    x_mov(x, d, a);
-    x_rr(x, true, op, d, b);
+    if (i->op == IR_ADD && a != d) {
+        x_rmx(x, true, false, 0x8d, d, a, b, 0, 0); /* lea */
+    } else {
+        x_mov(x, d, a);
+        x_rr(x, true, op, d, b);
+    }
     done(m, k, d);
 }
 
@@ -297,7 +312,9 @@ static unsigned compare(struct em *m, const struct ir_insn *i)
 {
     static const u8 cc[] = { CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE };
     unsigned a = use(m, i->a, T2);
-    if (i->b != IR_IMM) {
+    if (i->b != IR_IMM && m->ra->loc[i->b] >= LOC_SPILL) {
+        x_rm(&m->x, true, false, 0x3b, a, RSP, spill_at(m->ra->loc[i->b]));
+    } else if (i->b != IR_IMM) {
         x_rr(&m->x, true, 0x39, use(m, i->b, T1), a);
     } else if (!i->imm && i->op <= IR_NE) {
         x_rr(&m->x, true, 0x85, a, a);
@@ -640,7 +657,7 @@ static u8 *follow(struct em *m, u64 link)
     const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
     if (slot) {
         x_alu_imm(x, true, 5, BUDGET, (i32)count);
-        u8 *too_far = x_jcc(x, CC_S), *at = x_jmp(x);
+        u8 *too_far = x_jcc(x, CC_L), *at = x_jmp(x);
         if (to) {
             x_land(at, to - m->shift);
         } else {
@@ -655,7 +672,7 @@ static u8 *follow(struct em *m, u64 link)
     x_imm(x, link, 8);
     x_mov(x, SLOT, RAX);
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, m->env->slot_count);
-    u8 *too_far = x_jcc(x, CC_S);
+    u8 *too_far = x_jcc(x, CC_L);
     x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
     return too_far;
 }
@@ -682,18 +699,23 @@ static void jump(struct x64 *x, const struct jit_env *env)
     x_shift_imm(x, true, 5, RSI, env->jump_xor);
     x_rr(x, false, 0x31, RSI, RAX);
     x_alu_imm(x, false, 4, RAX, (i32)((1u << env->jump_bits) - 1));
-    x_rr(x, true, 0x69, RAX, RAX);
-    x_imm(x, env->jump_entry, 4);
-    x_rmx(x, true, false, 0x3b, T2, CTX, RAX, 0, env->jump_table + env->jump_pc);
+    unsigned scale = env->jump_entry == 24 ? 3 : 0;
+    if (scale) { /* three times eight */
+        x_rmx(x, true, false, 0x8d, RAX, RAX, RAX, 1, 0);
+    } else {
+        x_rr(x, true, 0x69, RAX, RAX);
+        x_imm(x, env->jump_entry, 4);
+    }
+    x_rmx(x, true, false, 0x3b, T2, CTX, RAX, scale, env->jump_table + env->jump_pc);
     u8 *miss1 = x_jcc(x, CC_NE);
     x_rm(x, true, false, 0x8b, RSI, CTX, env->ctx_gen);
-    x_rmx(x, true, false, 0x3b, RSI, CTX, RAX, 0, env->jump_table + env->jump_gen);
+    x_rmx(x, true, false, 0x3b, RSI, CTX, RAX, scale, env->jump_table + env->jump_gen);
     u8 *miss2 = x_jcc(x, CC_NE);
-    x_rmx(x, true, false, 0x8b, SLOT, CTX, RAX, 0, env->jump_table + env->jump_slot);
+    x_rmx(x, true, false, 0x8b, SLOT, CTX, RAX, scale, env->jump_table + env->jump_slot);
     x_mov(x, BASE, T2);
     x_alu_imm(x, true, 4, BASE, (i32) - (1 << env->page_shift));
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
-    u8 *too_far = x_jcc(x, CC_S);
+    u8 *too_far = x_jcc(x, CC_L);
     x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
     x_land(too_far, x->p);
     go_to(x, env->jump_too_far);
@@ -847,7 +869,7 @@ static void exits(struct em *m)
         for (u32 p = 0; p < e->n_puts; p++)
             put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
         if (f->jump != IR_NONE) {
-            x_land(x_jmp(x), (const u8 *)m->env->jump - m->shift);
+            jump(x, m->env);
             continue;
         }
         set_base(m, e);
@@ -908,7 +930,7 @@ static void one(struct em *m, ir_val k)
     case IR_LEAVE: m->fixup[m->n_fixups++] = (struct fixup){ x_jmp(&m->x), i->exit, IR_NONE }; break;
     case IR_PASS:
         x_alu_imm(&m->x, true, 5, BUDGET, (i32)i->imm);
-        exit_on(m, CC_S, i->exit);
+        exit_on(m, CC_L, i->exit);
         break;
     case IR_HEAT: heat(m, i); break;
     case IR_LEADS: leads(m, i); break;
@@ -933,7 +955,7 @@ static void one(struct em *m, ir_val k)
 struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
-    if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 96 + (size_t)ir->n_puts * 24)
+    if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24)
         return (struct emitted){ 0 };
     if (!ra_run(ra, &e->host, ir))
         return (struct emitted){ 0 };
@@ -958,15 +980,6 @@ void emit_x64_redirect(struct code *code, const void *start, const void *to)
 {
     struct x64 x = { (u8 *)(uintptr_t)start - code->shift };
     x_land(x_jmp(&x), (const u8 *)to - code->shift);
-}
-
-const void *emit_x64_jump(struct code *code, const struct jit_env *env)
-{
-    struct x64 x = { code_here(code) };
-    jump(&x, env);
-    const void *start = code_take(code, x.p);
-    code->kept = code->used;
-    return start;
 }
 
 void emit_x64_init(struct emitter *e)

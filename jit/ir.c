@@ -13,7 +13,7 @@ void ir_start(struct ir *ir)
 {
     ir->n = ir->n_exits = ir->n_puts = 0;
     ir->at = 0;
-    ir->sites = false;
+    ir->sites = ir->based = false;
 }
 
 /* No guest instruction becomes more than 64 operations or 8 exits, and an exit has at most IR_REGS puts. */

@@ -115,6 +115,7 @@ struct ir {
     u32 n, n_exits, n_puts;
     u16 at; /* of the operations added next */
     bool sites; /* its windows are worth remembering their pages */
+    bool based; /* every exit behind the first says its base, and so does what ends it */
     struct ir_insn insn[IR_MAX];
     struct ir_exit exit[IR_MAX_EXITS];
     struct ir_put put[IR_MAX_PUTS];

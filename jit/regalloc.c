@@ -110,7 +110,7 @@ static u16 spill(struct ra *ra)
 bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
 {
     struct uses u;
-    struct file file[2] = { { .set = host->gpr }, { .set = host->xmm } };
+    struct file file[2] = { { .set = host->gpr | (ir->based ? 1u << host->base : 0) }, { .set = host->xmm } };
     u32 busy[2] = { 0, 0 }, homes[2] = { 0, 0 };
 
     memset(ra->loc, 0, ir->n * sizeof *ra->loc);
@@ -132,6 +132,10 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
         }
         if (i->op == IR_BASE) {
             ra->loc[k] = (u16)(LOC_GPR + host->base);
+            if (ir->based) {
+                file[0].holds[host->base] = (ir_val)k;
+                busy[0] |= 1u << host->base;
+            }
             continue;
         }
         u32 last = ra->last[k];

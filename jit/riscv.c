@@ -198,7 +198,6 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->watch = o->watch;
     j->env.at_op = o->watch ? j->look.at_op : NULL;
     emit_x64_init(&j->emitter);
-    j->env.jump = emit_x64_jump(&j->code, &j->env);
     j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;
     j->unit = ARENA_ARRAY(a, struct jit_unit, CODE_COUNTERS);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)

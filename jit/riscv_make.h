@@ -66,7 +66,7 @@ static inline void put_f(struct translation *tr, unsigned r, V v)
 static inline u16 exit_at(struct translation *tr, const struct rv_insn *i, rv_handler *handler)
 {
     u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)handler);
-    if (tr->region && tr->vpage != tr->region->vpage)
+    if (tr->region)
         tr->ir->exit[exit].base = tr->vpage;
     return exit;
 }

@@ -142,6 +142,8 @@ static bool has_floats(const struct jit_step *s, unsigned n)
 static void unless(struct translation *tr, V c, u64 body)
 {
     u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)tr->region->block->slot, body);
+    if (exit) /* the first asks for the base */
+        tr->ir->exit[exit].base = tr->region->vpage;
     ir_add(tr->ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8, .a = value(tr, op2(tr, IR_EQ, c, 0)), .exit = exit });
 }
 
@@ -159,6 +161,7 @@ static void entry(struct translation *tr, unsigned n, u64 body)
             continue;
         ir_val pc = ir_const(tr->ir, rv_addr(h, s[k].vpage + s[k].block->offset));
         u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)s->block->slot, body);
+        tr->ir->exit[exit].base = s->vpage;
         ir_add(tr->ir, (struct ir_insn){ .op = IR_LEADS, .size = 8, .a = pc, .exit = exit,
             .imm = (u64)(uintptr_t)s[k].block->slot });
     }
@@ -185,7 +188,7 @@ static unsigned translate_region(struct jit_riscv *j, const struct jit_step *s, 
     u64 body = (u64)(uintptr_t)j->unit[s->block->unit - 1].body;
     ir_start(&j->ir);
     j->look.n = 0;
-    j->ir.sites = true;
+    j->ir.sites = j->ir.based = true;
     entry(&tr, n, body);
     if (loop)
         ir_add(&j->ir, (struct ir_insn){ .op = IR_MARK, .exit = IR_NONE });

@@ -127,7 +127,6 @@ static void run_many(bool optimize, bool bmi2)
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
     struct slot link[4] = { { NULL, 5 }, { to_link, 0 }, { NULL, 6 }, { to_link, 0 } };
     struct slot *links[2] = { &link[1], &link[3] };
-    env.jump = emit_x64_jump(&code, &env);
     enter_fn *enter = (enter_fn *)(uintptr_t)emit_x64_enter(&code, &env);
     struct ir *ir = xmalloc(sizeof *ir), *opt = xmalloc(sizeof *opt);
     struct ra *ra = xmalloc(sizeof *ra);
