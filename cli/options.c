@@ -302,6 +302,8 @@ static enum options_result on_code_cache(struct options *o, const char *arg, str
     return OK_IF(o->code_cache <= (u64)1 << 30 || err_set(e, "a code cache has at most 1G"));
 }
 
+static enum options_result on_check_jit(struct options *o, const char *arg, struct err *e) { o->check_jit = true; return OPTIONS_RUN; }
+
 static enum options_result on_display(struct options *o, const char *arg, struct err *e)
 {
     if (is_query(arg)) {
@@ -720,6 +722,7 @@ static const struct option_row {
     { "rtc", NULL, "base=utc|localtime|DATE", on_rtc, "date at the start (default: 2026-01-01, the same in every run)" },
     { "semihosting", NULL, NULL, on_semihosting, "serve semihosting calls" },
     { "accel", NULL, "interp|jit[,...]", on_accel, "how instructions are executed; '?' lists" },
+    { "check-jit", NULL, NULL, on_check_jit, "execute all compiled code in both tiers and compare; exit status 6 when they differ" },
     { "code-cache", NULL, "SIZE", on_code_cache, "host memory for the JIT's code, all harts together (default 16M)" },
     { "semihosting-config", NULL, "enable=on|off", on_semihosting_config, "the same, as QEMU's long form" },
     { "pidfile", NULL, "FILE", on_pidfile, "write the process number there" },

@@ -460,7 +460,8 @@ static bool install_jit(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
     struct jit_options jit = { .tier = 1, .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
-                               .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus };
+                               .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus,
+                               .check = o->check_jit };
     for (unsigned i = 0; i < s->m->n_cpus; i++)
         if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))
             return false;
@@ -489,6 +490,8 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
+    if (o->check_jit && !o->jit)
+        return err_set(e, "--check-jit: there is no compiled code without -accel jit");
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;

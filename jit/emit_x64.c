@@ -447,6 +447,26 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
         done(m, k, d);
 }
 
+/* Checking: writes down what is at the host address in rsi. Keeps all but that and the flags. */
+static void log_store(struct em *m, unsigned size)
+{
+    static const u32 load[] = { X_0F | 0xb6, X_0F | 0xb7, 0x8b, 0x8b };
+    struct x64 *x = &m->x;
+    x_byte(x, 0x50); /* push rax, rcx */
+    x_byte(x, 0x51);
+    x_mov_imm(x, RAX, (u64)(uintptr_t)m->env->check_log);
+    x_rm(x, true, false, 0x8b, RCX, RAX, 0);
+    x_rm(x, true, false, 0x89, RSI, RCX, offsetof(struct jit_stored, host));
+    x_rm(x, true, false, 0xc7, 0, RCX, offsetof(struct jit_stored, size));
+    x_imm(x, size, 4);
+    x_rm(x, size == 8, false, load[__builtin_ctz(size)], RSI, RSI, 0);
+    x_rm(x, true, false, 0x89, RSI, RCX, offsetof(struct jit_stored, old));
+    x_rm(x, true, false, 0x83, 0, RAX, 0); /* add qword [rax], the size of an entry */
+    x_imm(x, sizeof(struct jit_stored), 1);
+    x_byte(x, 0x59);
+    x_byte(x, 0x58);
+}
+
 /* The address comes back in a register, the page's addend in rax. The tag is compared with the page of the last byte:
  * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
@@ -478,12 +498,25 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
     return a;
 }
 
+static void poke(struct em *m, const struct ir_insn *i)
+{
+    if (m->env->check_log) {
+        load_to(m, T1, i->a);
+        log_store(m, i->size);
+    }
+    store_value(m, i->b, i->size, use(m, i->a, T2), -1, 0);
+}
+
 static void memory(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned a = through_tlb(m, i, i->op == IR_LOAD ? m->env->tlb_read : m->env->tlb_write);
     if (i->op == IR_LOAD) {
         load_value(m, k, i, T0, (int)a, 0);
     } else if (i->op == IR_STORE) {
+        if (m->env->check_log) {
+            x_rmx(&m->x, true, false, 0x8d, T1, T0, a, 0, 0);
+            log_store(m, i->size);
+        }
         store_value(m, i->b, i->size, T0, (int)a, 0);
     } else {
         x_rr(&m->x, true, 0x01, a, T0);
@@ -492,6 +525,26 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
 }
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
+
+static void go_to(struct em *m, u64 handler)
+{
+    struct x64 *x = &m->x;
+    if (m->env->check_left) {
+        x_mov_imm(x, R9, handler);
+        handler = m->env->check_left;
+    }
+    x_mov_imm(x, RAX, handler);
+    x_rr(x, false, 0xff, 4, RAX);
+}
+
+/* To the handler of the slot in rsi. */
+static void go_to_slot(struct em *m)
+{
+    if (m->env->check_left)
+        go_to(m, 0);
+    else
+        x_rm(&m->x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
+}
 
 static void chain(struct em *m, u64 link, u16 exit)
 {
@@ -502,6 +555,11 @@ static void chain(struct em *m, u64 link, u16 exit)
     if (slot) {
         x_alu_imm(x, true, 5, BUDGET, (i32)count);
         exit_on(m, CC_S, exit);
+        if (m->env->check_left) {
+            x_mov_imm(x, SLOT, slot);
+            go_to(m, 0);
+            return;
+        }
         u8 *at = x_jmp(x);
         if (to) {
             x_land(at, to - m->shift);
@@ -518,7 +576,7 @@ static void chain(struct em *m, u64 link, u16 exit)
     x_mov(x, SLOT, RAX);
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, m->env->slot_count);
     exit_on(m, CC_S, exit);
-    x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
+    go_to_slot(m);
 }
 
 static void jump(struct em *m, const struct ir_insn *i)
@@ -544,13 +602,7 @@ static void jump(struct em *m, const struct ir_insn *i)
     x_alu_imm(x, true, 4, BASE, (i32) - (1 << env->page_shift));
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
     m->far_at = x_jcc(x, CC_S);
-    x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
-}
-
-static void go_to(struct em *m, u64 handler)
-{
-    x_mov_imm(&m->x, RAX, handler);
-    x_rr(&m->x, false, 0xff, 4, RAX);
+    go_to_slot(m);
 }
 
 static void exits(struct em *m)
@@ -575,6 +627,11 @@ static void exits(struct em *m)
     go_to(m, m->env->jump_too_far);
     x_land(m->miss_at[0], x->p);
     x_land(m->miss_at[1], x->p);
+    if (m->env->check_left) {
+        x_mov(x, SLOT, T2);
+        go_to(m, m->env->jump_missed);
+        return;
+    }
     x_mov(x, RSI, RDX);
     x_mov(x, RDX, RCX);
     x_mov(x, RCX, T2);
@@ -610,7 +667,7 @@ static void one(struct em *m, ir_val k)
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, 0); break;
-    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, 0); break;
+    case IR_POKE: poke(m, i); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;
     case IR_LEAVE: m->fixup[m->n_fixups++] = (struct fixup){ x_jmp(&m->x), i->exit }; break;
     case IR_CHAIN: chain(m, i->imm, i->exit); break;
@@ -626,6 +683,20 @@ static void one(struct em *m, ir_val k)
     }
 }
 
+/* What is called with the code that follows. */
+static void enter_checked(struct em *m)
+{
+    struct x64 *x = &m->x;
+    x_byte(x, 0x4c); /* lea r9, [rip + ...] */
+    x_byte(x, 0x8d);
+    x_byte(x, 0x0d);
+    u8 *at = x->p;
+    x_imm(x, 0, 4);
+    x_mov_imm(x, RAX, m->env->check_enter);
+    x_rr(x, false, 0xff, 4, RAX);
+    x_land(at, x->p);
+}
+
 const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
@@ -634,6 +705,8 @@ const void *emit_x64(const struct emitter *e, struct code *code, const struct ji
     if (!ra_run(ra, &e->host, ir))
         return NULL;
     struct em m = { .x = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
+    if (env->check_enter)
+        enter_checked(&m);
     for (u32 k = 0; k < ir->n; k++)
         one(&m, (ir_val)k);
     exits(&m);

@@ -8,6 +8,7 @@ struct jit_options {
     unsigned tier;    /* 1: blocks */
     u64 threshold;    /* a block is compiled when it is entered for the this-manyth time */
     u64 cache_bytes;  /* of host code, for each CPU */
+    bool check;       /* run everything in both tiers and compare: check.h */
 };
 #define JIT_THRESHOLD 64
 #define JIT_CACHE_BYTES ((u64)16 << 20)

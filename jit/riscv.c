@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "cpu/riscv/engine.h"
+#include "jit/check.h"
 #include "jit/emit.h"
 #include "jit/jit.h"
 
@@ -672,6 +673,8 @@ static void describe(const struct rv_tier *t, struct buf *out)
                U(j->count.blocks), U(j->count.runs), U(j->count.refused), U(t->threshold));
     buf_printf(out, "JIT: host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n",
                U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
+    if (t->check)
+        jit_check_describe(t->check, out);
 #undef U
 }
 
@@ -705,12 +708,16 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.direct = direct;
     j->env.wait = wait_for;
     j->env.opaque = j;
+    if (o->check)
+        jit_check_install(a, h, &j->tier, &j->env);
     emit_x64_init(&j->emitter);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
         for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
             if (!strcmp(meaning_of[op], meanings[m].name))
                 j->table[op] = meanings[m].fn[h->config.xlen == 64];
-    j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe };
+    j->tier.hot = hot;
+    j->tier.flushed = flushed;
+    j->tier.describe = describe;
     j->tier.threshold = o->threshold ? o->threshold : 1;
     j->tier.enter = (rv_handler *)(uintptr_t)emit_x64_enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);

@@ -77,7 +77,7 @@ enum machine_stop {
     MACHINE_RESET,     /* the guest asked for reset and the configuration says no_reboot; otherwise it just happens */
     MACHINE_PANIC,     /* the guest cannot go on: stop.text says why */
     MACHINE_SEMIHOST,  /* stop.cpu wants a semihosting call served */
-    MACHINE_DIVERGED,  /* replay differs from the recording: stop.text */
+    MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
 };
 
@@ -86,7 +86,7 @@ struct machine_stop_info {
     struct cpu *cpu;
     u64 addr;
     int code;
-    char text[1024];
+    char text[4096];
 };
 
 struct machine {
