@@ -317,6 +317,7 @@ __attribute__((noinline)) static void run_both(struct hart *h, const struct rv_i
     bool const leave = e->leave, watch_hit = e->watch_hit, trapped = e->trapped, taken = e->taken;
 
     c->state = c->count.entries % ALL_EACH ? OFTEN : STATE;
+    __asm__("" ::: "memory"); /* sizes known to the compiler would become slow copies */
     memcpy(c->before, h->x, c->state);
     c->next = c->log;
     c->entry[1].fn = (rv_handler *)(uintptr_t)code;
