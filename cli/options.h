@@ -53,7 +53,7 @@ struct options {
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     bool jit;
     bool check_jit;
-    u64 jit_threshold, code_cache; /* 0: not given */
+    u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
     enum pace pace;
     bool batch;
     struct {

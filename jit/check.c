@@ -15,6 +15,7 @@ enum {
 struct jit_check {
     struct jit_stored *next; /* first: where the code writes down its next store */
     struct jit_stored log[LOG];
+    const struct code *code;
     u64 words[2 * LOG]; /* what the stores left in the one or two words of each */
     u64 seen[LOG];      /* where the interpreter stored */
     unsigned n_seen;
@@ -116,7 +117,7 @@ static struct end where(struct hart *h)
     } else {
         e.budget = exact(i, c->left.budget);
         e.pc = rv_pc(h, i, c->left.vpage);
-        e.before = to && to != rv_leave_go_on ? i : NULL;
+        e.before = to && to != rv_leave_go_on && place(b, i) ? i : NULL; /* the first slot is the tier's */
         rv_handler *own = side->op == RV_OP_COUNT ? i->fn : h->engine->handlers[side->op];
         e.bad = e.before && to != own;
     }
@@ -380,15 +381,17 @@ __attribute__((noinline)) static void run_both(struct hart *h, const struct rv_i
     }
     if (c->left.jump)
         c->left.handler = jumped;
-    else if (!c->left.handler)
-        c->left.handler = c->left.slot->fn;
 }
 
 static i64 entered(RV_ARGS, const void *code)
 {
-    run_both(h, i, budget, ctx, vpage, code);
     struct jit_check *c = h->engine->tier->check;
-    return c->left.handler(h, c->left.slot, c->left.budget, ctx, c->left.vpage);
+    run_both(h, i, budget, ctx, vpage, code);
+    /* A region that cannot be entered goes on in the middle of its first block's own code. */
+    while ((u64)(uintptr_t)c->left.handler - (u64)((uintptr_t)c->code->write + (uintptr_t)c->code->shift) < c->code->size)
+        run_both(h, c->left.slot, c->left.budget, ctx, c->left.vpage, (const void *)(uintptr_t)c->left.handler);
+    rv_handler *next = c->left.handler ? c->left.handler : c->left.slot->fn;
+    return next(h, c->left.slot, c->left.budget, ctx, c->left.vpage);
 }
 
 static void check_free(void *p)
@@ -396,13 +399,15 @@ static void check_free(void *p)
     buf_free(&((struct jit_check *)p)->report);
 }
 
-void jit_check_install(struct arena *a, struct hart *h, struct rv_tier *t, struct jit_env *env)
+struct jit_check *jit_check_new(struct arena *a, const struct code *code, struct jit_env *env)
 {
-    t->check = ARENA_NEW(a, struct jit_check);
-    arena_defer(a, check_free, t->check);
+    struct jit_check *c = ARENA_NEW(a, struct jit_check);
+    arena_defer(a, check_free, c);
+    c->code = code;
     env->check_enter = (u64)(uintptr_t)entered;
     env->check_left = (u64)(uintptr_t)left;
-    env->check_log = &t->check->next;
+    env->check_log = &c->next;
+    return c;
 }
 
 void jit_check_describe(const struct jit_check *c, struct buf *out)

@@ -14,8 +14,8 @@
 
 struct jit_check;
 
-/* Code emitted with this env is checked from now on. */
-void jit_check_install(struct arena *a, struct hart *h, struct rv_tier *t, struct jit_env *env);
+/* For the tier that makes the code: what is emitted with this env from now on is checked. */
+struct jit_check *jit_check_new(struct arena *a, const struct code *code, struct jit_env *env);
 void jit_check_describe(const struct jit_check *c, struct buf *out);
 
 #endif

@@ -30,6 +30,7 @@ struct jit_env {
      * with jump_missed the slot is the address. Stores to memory are written down first: *check_log is where. */
     u64 check_enter, check_left;
     struct jit_stored **check_log;
+    const void *jump; /* code that does a JUMP: of emit_x64_jump() */
 };
 
 struct jit_stored {
@@ -45,8 +46,15 @@ struct emitter {
 void emit_x64_init(struct emitter *e);
 /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
 const void *emit_x64_enter(struct code *code, const struct jit_env *env);
-/* NULL: does not fit (the cache, or too many values at once). */
-const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+/* Code that goes to an address in a register of the emitter's choice: for the jumps out of line. */
+const void *emit_x64_jump(struct code *code, const struct jit_env *env);
+struct emitted {
+    const void *start; /* NULL: it does not fit (the cache, or too many values at once) */
+    const void *body;  /* behind HEAT, when that is the first operation; start otherwise */
+};
+struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra);
+/* Code that starts with HEAT goes to `to` from now on. */
+void emit_x64_redirect(struct code *code, const void *start, const void *to);
 
 #endif

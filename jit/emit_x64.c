@@ -10,6 +10,7 @@ enum { STATE = RDI, BUDGET = RDX, CTX = RCX, BASE = R8, SLOT = RSI, T0 = RAX, T1
 struct fixup {
     u8 *at;
     u16 exit;
+    ir_val jump; /* not IR_NONE: to this address */
 };
 
 struct em {
@@ -21,12 +22,12 @@ struct em {
     struct ra *ra;
     unsigned n_fixups;
     struct fixup fixup[IR_MAX_EXITS];
-    u8 *far_at, *miss_at[2]; /* of a jump */
+    u8 *mark, *body;
     unsigned n_waiting;
     struct {
         u8 *at;
         u64 slot;
-    } waiting[2];
+    } waiting[IR_MAX_EXITS];
 };
 
 /* --- where values are ------------------------------------------------------------------------------------------- */
@@ -113,7 +114,7 @@ static void done_xmm(struct em *m, ir_val v, unsigned reg)
 
 static void exit_on(struct em *m, unsigned cc, u16 exit)
 {
-    m->fixup[m->n_fixups++] = (struct fixup){ x_jcc(&m->x, cc), exit };
+    m->fixup[m->n_fixups++] = (struct fixup){ x_jcc(&m->x, cc), exit, IR_NONE };
 }
 
 static bool fits(u64 v) { return (i64)v == (i32)(u32)v; }
@@ -526,27 +527,33 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
 
-static void go_to(struct em *m, u64 handler)
+static void go_to(struct x64 *x, const struct jit_env *env, u64 handler)
 {
-    struct x64 *x = &m->x;
-    if (m->env->check_left) {
+    if (env->check_left) {
         x_mov_imm(x, R9, handler);
-        handler = m->env->check_left;
+        handler = env->check_left;
     }
     x_mov_imm(x, RAX, handler);
     x_rr(x, false, 0xff, 4, RAX);
 }
 
 /* To the handler of the slot in rsi. */
-static void go_to_slot(struct em *m)
+static void go_to_slot(struct x64 *x, const struct jit_env *env)
 {
-    if (m->env->check_left)
-        go_to(m, 0);
+    if (env->check_left)
+        go_to(x, env, 0);
     else
-        x_rm(&m->x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
+        x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
 }
 
-static void chain(struct em *m, u64 link, u16 exit)
+static void set_base(struct em *m, const struct ir_exit *e)
+{
+    if (e->base != IR_BASE_STAYS)
+        x_mov_imm(&m->x, BASE, e->base);
+}
+
+/* The budget falls by what the link's block takes. Returns the jump to where that is too much. */
+static u8 *follow(struct em *m, u64 link)
 {
     struct x64 *x = &m->x;
     u32 count;
@@ -554,11 +561,11 @@ static void chain(struct em *m, u64 link, u16 exit)
     const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
     if (slot) {
         x_alu_imm(x, true, 5, BUDGET, (i32)count);
-        exit_on(m, CC_S, exit);
+        u8 *too_far = x_jcc(x, CC_S);
         if (m->env->check_left) {
             x_mov_imm(x, SLOT, slot);
-            go_to(m, 0);
-            return;
+            go_to(x, m->env, 0);
+            return too_far;
         }
         u8 *at = x_jmp(x);
         if (to) {
@@ -568,22 +575,28 @@ static void chain(struct em *m, u64 link, u16 exit)
             m->waiting[m->n_waiting++].slot = slot;
             m->env->wait(m->env->opaque, slot, at);
         }
-        return;
+        return too_far;
     }
     x_byte(x, 0x48); /* mov rax, [link] */
     x_byte(x, 0xa1);
     x_imm(x, link, 8);
     x_mov(x, SLOT, RAX);
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, m->env->slot_count);
-    exit_on(m, CC_S, exit);
-    go_to_slot(m);
+    u8 *too_far = x_jcc(x, CC_S);
+    go_to_slot(x, m->env);
+    return too_far;
 }
 
-static void jump(struct em *m, const struct ir_insn *i)
+static void chain(struct em *m, u64 link, u16 exit)
 {
-    struct x64 *x = &m->x;
-    const struct jit_env *env = m->env;
-    load_to(m, T2, i->a);
+    set_base(m, &m->ir->exit[exit]);
+    u8 *too_far = follow(m, link);
+    m->fixup[m->n_fixups++] = (struct fixup){ too_far, exit, IR_NONE };
+}
+
+/* To the address in T2. */
+static void jump(struct x64 *x, const struct jit_env *env)
+{
     x_mov(x, RAX, T2);
     x_shift_imm(x, true, 5, RAX, 1);
     x_mov(x, RSI, T2);
@@ -593,49 +606,188 @@ static void jump(struct em *m, const struct ir_insn *i)
     x_rr(x, true, 0x69, RAX, RAX);
     x_imm(x, env->jump_entry, 4);
     x_rmx(x, true, false, 0x3b, T2, CTX, RAX, 0, env->jump_table + env->jump_pc);
-    m->miss_at[0] = x_jcc(x, CC_NE);
+    u8 *miss1 = x_jcc(x, CC_NE);
     x_rm(x, true, false, 0x8b, RSI, CTX, env->ctx_gen);
     x_rmx(x, true, false, 0x3b, RSI, CTX, RAX, 0, env->jump_table + env->jump_gen);
-    m->miss_at[1] = x_jcc(x, CC_NE);
+    u8 *miss2 = x_jcc(x, CC_NE);
     x_rmx(x, true, false, 0x8b, SLOT, CTX, RAX, 0, env->jump_table + env->jump_slot);
     x_mov(x, BASE, T2);
     x_alu_imm(x, true, 4, BASE, (i32) - (1 << env->page_shift));
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
-    m->far_at = x_jcc(x, CC_S);
-    go_to_slot(m);
+    u8 *too_far = x_jcc(x, CC_S);
+    go_to_slot(x, env);
+    x_land(too_far, x->p);
+    go_to(x, env, env->jump_too_far);
+    x_land(miss1, x->p);
+    x_land(miss2, x->p);
+    if (env->check_left) {
+        x_mov(x, SLOT, T2);
+    } else {
+        x_mov(x, RSI, RDX);
+        x_mov(x, RDX, RCX);
+        x_mov(x, RCX, T2);
+    }
+    go_to(x, env, env->jump_missed);
 }
+
+/* The entry of a constant address is at a constant place. */
+static void leads(struct em *m, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    const struct jit_env *env = m->env;
+    u64 pc = m->ir->insn[i->a].imm;
+    u64 entry = ((pc >> 1 ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
+    x_rm(x, true, false, 0x8b, T0, CTX, env->ctx_gen);
+    x_rm(x, true, false, 0x33, T0, CTX, (i64)(entry + env->jump_gen));
+    x_mov_imm(x, T1, pc);
+    x_rm(x, true, false, 0x33, T1, CTX, (i64)(entry + env->jump_pc));
+    x_rr(x, true, 0x09, T1, T0);
+    x_mov_imm(x, T1, i->imm);
+    x_rm(x, true, false, 0x33, T1, CTX, (i64)(entry + env->jump_slot));
+    x_rr(x, true, 0x09, T1, T0);
+    exit_on(m, CC_NE, i->exit);
+}
+
+static void heat(struct em *m, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    i64 away = (i64)i->imm - (i64)(uintptr_t)(x->p + m->shift + 7);
+    if (away == (i32)away) { /* sub dword [rip + away], 1 */
+        x_byte(x, 0x83);
+        x_byte(x, 0x2d);
+        x_imm(x, (u64)away, 4);
+    } else {
+        x_mov_imm(x, T0, i->imm);
+        x_byte(x, 0x83);
+        x_byte(x, 0x28);
+    }
+    x_byte(x, 1);
+    exit_on(m, CC_S, i->exit);
+    m->body = x->p;
+}
+
+/* --- the way back of a loop --- */
+
+static void move(struct em *m, unsigned to, unsigned from, ir_val v)
+{
+    struct x64 *x = &m->x;
+    if (in_gpr(to)) {
+        if (from == LOC_NONE)
+            x_mov(x, to - LOC_GPR, T0); /* broken cycle */
+        else
+            load_to(m, to - LOC_GPR, v);
+    } else if (in_xmm(to) && in_xmm(from)) {
+        mov_xmm(m, to - LOC_XMM, from - LOC_XMM);
+    } else if (in_xmm(to) && from >= LOC_SPILL) {
+        x_rm(x, false, false, X_PREFIX(0xf3) | X_0F | 0x7e, to - LOC_XMM, RSP, spill_at(from));
+    } else {
+        unsigned reg = from == LOC_NONE ? T0 : in_gpr(from) ? from - LOC_GPR : T2;
+        if (reg == T2)
+            load_to(m, T2, v);
+        if (in_xmm(to))
+            x_rr(x, true, X_PREFIX(0x66) | X_0F | 0x6e, to - LOC_XMM, reg);
+        else
+            x_rm(x, true, false, 0x89, reg, RSP, spill_at(to));
+    }
+}
+
+/* A round begins behind the params, which are loaded once. */
+static void mark(struct em *m, ir_val k)
+{
+    while (m->ir->insn[++k].op == IR_PARAM || m->ir->insn[k].op == IR_NOP)
+        if (m->ra->loc[k] != LOC_NONE)
+            load_value(m, k, &m->ir->insn[k], STATE, -1, (i64)m->ir->insn[k].imm);
+    m->mark = m->x.p;
+}
+
+/* All at once: a place is written when nobody waits to read it; in a circle one waits in rax. */
+static void go_back(struct em *m, const struct ir_insn *loop)
+{
+    struct {
+        unsigned to, from;
+        ir_val v;
+    } todo[IR_REGS];
+    unsigned n = 0;
+    const struct ir_exit *e = &m->ir->exit[loop->exit];
+    for (u32 k = 0; k < m->ir->n; k++) {
+        const struct ir_insn *i = &m->ir->insn[k];
+        unsigned to = m->ra->loc[k];
+        if (i->op != IR_PARAM || to == LOC_NONE)
+            continue;
+        ir_val v = IR_NONE;
+        for (u32 p = 0; p < e->n_puts; p++)
+            if (m->ir->put[e->first_put + p].offset == i->imm)
+                v = m->ir->put[e->first_put + p].value;
+        if (v == IR_NONE)
+            continue; /* already in the state: below */
+        unsigned from = m->ra->loc[v];
+        if (to != from) {
+            todo[n].to = to;
+            todo[n].from = from;
+            todo[n++].v = v;
+        }
+    }
+    while (n) {
+        bool moved = false;
+        for (unsigned k = 0; k < n && !moved; k++) {
+            bool waits = false;
+            for (unsigned j = 0; j < n; j++)
+                waits |= j != k && todo[j].from == todo[k].to;
+            if (waits)
+                continue;
+            move(m, todo[k].to, todo[k].from, todo[k].v);
+            todo[k] = todo[--n];
+            moved = true;
+        }
+        if (moved)
+            continue;
+        load_to(m, T0, todo[0].v);
+        for (unsigned j = 1, place = todo[0].from; j < n; j++)
+            if (todo[j].from == place)
+                todo[j].from = LOC_NONE;
+        todo[0].from = LOC_NONE;
+    }
+    for (u32 k = 0; k < m->ir->n; k++) {
+        const struct ir_insn *i = &m->ir->insn[k];
+        bool carried = i->op != IR_PARAM || m->ra->loc[k] == LOC_NONE;
+        for (u32 p = 0; p < e->n_puts; p++)
+            carried |= m->ir->put[e->first_put + p].offset == i->imm;
+        if (!carried)
+            load_value(m, (ir_val)k, i, STATE, -1, (i64)i->imm);
+    }
+    x_land(x_jmp(&m->x), m->mark);
+}
+
+/* --- ways out --- */
 
 static void exits(struct em *m)
 {
     struct x64 *x = &m->x;
     for (unsigned n = 0; n < m->n_fixups; n++) {
-        const struct ir_exit *e = &m->ir->exit[m->fixup[n].exit];
-        x_land(m->fixup[n].at, x->p);
+        struct fixup *f = &m->fixup[n];
+        const struct ir_exit *e = &m->ir->exit[f->exit];
+        x_land(f->at, x->p);
+        if (f->jump != IR_NONE)
+            load_to(m, T2, f->jump);
         for (u32 p = 0; p < e->n_puts; p++)
             put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
+        if (f->jump != IR_NONE) {
+            x_land(x_jmp(x), (const u8 *)m->env->jump - m->shift);
+            continue;
+        }
+        set_base(m, e);
+        if (e->link) {
+            u8 *too_far = follow(m, e->link);
+            x_land(too_far, x->p);
+        }
         x_mov_imm(x, SLOT, e->slot);
-        go_to(m, e->handler);
+        go_to(x, m->env, e->handler);
     }
     for (unsigned n = 0; n < m->n_waiting; n++) {
         x_land(m->waiting[n].at, x->p);
         x_mov_imm(x, SLOT, m->waiting[n].slot);
         x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
     }
-    if (!m->far_at)
-        return;
-    x_land(m->far_at, x->p);
-    go_to(m, m->env->jump_too_far);
-    x_land(m->miss_at[0], x->p);
-    x_land(m->miss_at[1], x->p);
-    if (m->env->check_left) {
-        x_mov(x, SLOT, T2);
-        go_to(m, m->env->jump_missed);
-        return;
-    }
-    x_mov(x, RSI, RDX);
-    x_mov(x, RDX, RCX);
-    x_mov(x, RCX, T2);
-    go_to(m, m->env->jump_missed);
 }
 
 /* --- a run ------------------------------------------------------------------------------------------------------ */
@@ -644,7 +796,7 @@ static void one(struct em *m, ir_val k)
 {
     const struct ir_insn *i = &m->ir->insn[k];
     unsigned loc = m->ra->loc[k];
-    if (loc == LOC_FUSED || loc == LOC_CONST || i->op == IR_NOP || i->op == IR_BASE ||
+    if (loc == LOC_FUSED || loc == LOC_CONST || i->op == IR_NOP || i->op == IR_BASE || i->op == IR_PARAM ||
         (loc == LOC_NONE && (ir_info[i->op].kind == IRK_PURE || ir_info[i->op].kind == IRK_READ)))
         return;
     switch (i->op) {
@@ -669,7 +821,19 @@ static void one(struct em *m, ir_val k)
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, 0); break;
     case IR_POKE: poke(m, i); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;
-    case IR_LEAVE: m->fixup[m->n_fixups++] = (struct fixup){ x_jmp(&m->x), i->exit }; break;
+    case IR_JUMP_IF:
+        exit_on(m, condition(m, i->a), i->exit);
+        m->fixup[m->n_fixups - 1].jump = i->b;
+        break;
+    case IR_LEAVE: m->fixup[m->n_fixups++] = (struct fixup){ x_jmp(&m->x), i->exit, IR_NONE }; break;
+    case IR_PASS:
+        x_alu_imm(&m->x, true, 5, BUDGET, (i32)i->imm);
+        exit_on(m, CC_S, i->exit);
+        break;
+    case IR_HEAT: heat(m, i); break;
+    case IR_LEADS: leads(m, i); break;
+    case IR_MARK: mark(m, k); break;
+    case IR_LOOP: go_back(m, i); break;
     case IR_CHAIN: chain(m, i->imm, i->exit); break;
     case IR_CHAIN_IF: {
         u8 *taken = x_jcc(&m->x, condition(m, i->a));
@@ -678,7 +842,10 @@ static void one(struct em *m, ir_val k)
         chain(m, i->imm, i->exit);
         break;
     }
-    case IR_JUMP: jump(m, i); break;
+    case IR_JUMP:
+        load_to(m, T2, i->a);
+        jump(&m->x, m->env);
+        break;
     default: float_op(m, k, i);
     }
 }
@@ -697,20 +864,37 @@ static void enter_checked(struct em *m)
     x_land(at, x->p);
 }
 
-const void *emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
-    if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 32 + (size_t)ir->n_puts * 24)
-        return NULL;
+    if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 96 + (size_t)ir->n_puts * 24)
+        return (struct emitted){ 0 };
     if (!ra_run(ra, &e->host, ir))
-        return NULL;
+        return (struct emitted){ 0 };
     struct em m = { .x = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
     if (env->check_enter)
         enter_checked(&m);
+    m.body = m.x.p;
     for (u32 k = 0; k < ir->n; k++)
         one(&m, (ir_val)k);
     exits(&m);
-    return code_take(code, m.x.p);
+    const u8 *body = m.body + code->shift;
+    return (struct emitted){ code_take(code, m.x.p), body };
+}
+
+void emit_x64_redirect(struct code *code, const void *start, const void *to)
+{
+    struct x64 x = { (u8 *)(uintptr_t)start - code->shift };
+    x_land(x_jmp(&x), (const u8 *)to - code->shift);
+}
+
+const void *emit_x64_jump(struct code *code, const struct jit_env *env)
+{
+    struct x64 x = { code_here(code) };
+    jump(&x, env);
+    const void *start = code_take(code, x.p);
+    code->kept = code->used;
+    return start;
 }
 
 void emit_x64_init(struct emitter *e)

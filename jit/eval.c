@@ -106,9 +106,16 @@ static u64 extend(u64 v, unsigned size, bool sign)
     return sign ? (u64)sign_extend(v, 8 * size) : v;
 }
 
+static void do_puts(const struct ir *ir, struct ir_machine *m, const struct ir_exit *x, const u64 *v)
+{
+    for (u32 p = 0; p < x->n_puts; p++)
+        store_le(m->state + ir->put[x->first_put + p].offset, 8, v[ir->put[x->first_put + p].value]);
+}
+
 void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
 {
     u64 v[IR_MAX];
+    u32 mark = 0;
     *end = (struct ir_end){ .exit = IR_NONE };
     for (u32 k = 0; k < ir->n; k++) {
         const struct ir_insn *i = &ir->insn[k];
@@ -125,6 +132,7 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
             v[k] = m->base;
             break;
         case IR_GET:
+        case IR_PARAM:
             v[k] = load_le(m->state + i->imm, i->size);
             break;
         case IR_PUT:
@@ -150,12 +158,33 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
             store_le((void *)(uintptr_t)a, i->size, b);
             break;
         case IR_EXIT_IF:
+        case IR_JUMP_IF:
             if (a)
                 exit = i->exit;
             break;
         case IR_LEAVE:
             exit = i->exit;
             break;
+        case IR_PASS:
+            m->budget -= (i64)i->imm;
+            if (m->budget < 0)
+                exit = i->exit;
+            break;
+        case IR_HEAT:
+            if (--*(i32 *)(uintptr_t)i->imm < 0)
+                exit = i->exit;
+            break;
+        case IR_LEADS:
+            if (!m->leads(m->opaque, a, i->imm))
+                exit = i->exit;
+            break;
+        case IR_MARK:
+            mark = k;
+            break;
+        case IR_LOOP:
+            do_puts(ir, m, &ir->exit[i->exit], v);
+            k = mark;
+            continue;
         case IR_CHAIN:
         case IR_CHAIN_IF:
         case IR_JUMP:
@@ -168,10 +197,10 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
         }
         if (exit != IR_NONE) {
             const struct ir_exit *x = &ir->exit[exit];
-            for (u32 p = 0; p < x->n_puts; p++)
-                store_le(m->state + ir->put[x->first_put + p].offset, 8, v[ir->put[x->first_put + p].value]);
+            do_puts(ir, m, x, v);
             end->at = (ir_val)k;
             end->exit = exit;
+            end->target = i->op == IR_JUMP_IF ? b : 0;
             return;
         }
     }

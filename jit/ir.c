@@ -14,10 +14,10 @@ void ir_start(struct ir *ir)
     ir->n = ir->n_exits = ir->n_puts = 0;
 }
 
-/* No guest instruction becomes more than 64 operations or 8 exits, and a run's puts are at most 32 an exit. */
+/* No guest instruction becomes more than 64 operations or 8 exits, and an exit has at most IR_REGS puts. */
 bool ir_room(const struct ir *ir)
 {
-    return ir->n + 128 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * 66 < IR_MAX_PUTS;
+    return ir->n + 128 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * IR_REGS < IR_MAX_PUTS;
 }
 
 ir_val ir_add(struct ir *ir, struct ir_insn i)
@@ -48,7 +48,7 @@ ir_val ir_ternary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val 
 
 u16 ir_exit_to(struct ir *ir, u64 slot, u64 handler)
 {
-    ir->exit[ir->n_exits] = (struct ir_exit){ .slot = slot, .handler = handler };
+    ir->exit[ir->n_exits] = (struct ir_exit){ .slot = slot, .handler = handler, .base = IR_BASE_STAYS };
     return (u16)ir->n_exits++;
 }
 

@@ -1,9 +1,10 @@
 /* The intermediate representation of one run of guest code: a list of operations in order, each of which may define
  * a value of 64 bits named by its place in the list. It knows no guest and no host.
  *
- * Control only goes forward and only leaves: an operation that cannot go on takes an exit, which hands the guest
- * state (registers put so far, nothing of the operation itself) to another executor of the same code. A run ends
- * with one of the terminators. So every value is defined before its uses and there are no joins. */
+ * Control goes forward and leaves: an operation that cannot go on takes an exit, which hands the guest state (registers
+ * put so far, nothing of the operation itself) to another executor of the same code. A run ends with one of the
+ * terminators. One of them goes back, to the run's only mark, and what it carries there are the guest's registers:
+ * params. So every value is defined before its uses, and there is no other join. */
 #ifndef JIT_IR_H
 #define JIT_IR_H
 
@@ -52,6 +53,13 @@ enum ir_kind {
     X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address */                                         \
     X(POKE, "poke", 2, IRK_EFFECT)                                                                                \
     X(EXIT_IF, "exit_if", 1, IRK_EFFECT)                                                                          \
+    X(JUMP_IF, "jump_if", 2, IRK_EFFECT) /* a != 0: to address b, as JUMP does, with its exit's puts */            \
+    X(PASS, "pass", 0, IRK_EFFECT)      /* time for imm more instructions: the budget falls; below 0 it exits */  \
+    X(HEAT, "heat", 0, IRK_EFFECT)      /* counts the i32 at host address imm down; below 0 it exits */            \
+    X(LEADS, "leads", 1, IRK_EFFECT)    /* exits unless the cache of jumps leads address a to slot imm */         \
+    X(MARK, "mark", 0, IRK_EFFECT)      /* a loop's first operation */                                            \
+    X(PARAM, "param", 0, IRK_READ)      /* state[imm], 8 bytes, as a round begins: directly behind the mark */    \
+    X(LOOP, "loop", 0, IRK_END)         /* does the puts of its exit and goes to the mark */                      \
     X(LEAVE, "leave", 0, IRK_END)       /* takes its exit */                                                      \
     X(CHAIN, "chain", 0, IRK_END)       /* to the block the link at imm points to, or its exit */                 \
     X(CHAIN_IF, "chain_if", 1, IRK_END) /* a != 0: link imm, exit; else link imm + 8, exit + 1 */                 \
@@ -84,11 +92,15 @@ struct ir_put {
 
 struct ir_exit {
     u64 slot, handler; /* who goes on, and where: the emitter only hands these over */
+    u64 link;          /* not 0: goes where this link leads, as CHAIN does; slot and handler when it cannot */
+    u64 base;          /* not IR_BASE_STAYS: the address positions are relative to from there on */
     u32 first_put;     /* registers to store first: passes.c */
     u16 n_puts;
 };
+#define IR_BASE_STAYS (~(u64)0)
 
-enum { IR_MAX = 4096, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 16384 };
+/* IR_REGS: of 8 bytes each, that a run may put or, in a loop, get. */
+enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 49152 };
 
 struct ir {
     u32 n, n_exits, n_puts;
@@ -112,6 +124,7 @@ ir_val ir_unary(struct ir *ir, enum ir_op op, unsigned size, ir_val a);
 ir_val ir_binary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b);
 ir_val ir_ternary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b, ir_val c);
 u16 ir_exit_to(struct ir *ir, u64 slot, u64 handler);
+static inline bool ir_two_exits(const struct ir_insn *i) { return i->op == IR_CHAIN_IF; }
 /* Operands of an operation: 0 to 3 values, IR_IMM left out. */
 unsigned ir_operands(struct ir_insn *i, ir_val *operand[3]);
 
@@ -124,6 +137,8 @@ struct ir_machine {
     u64 base;
     void *opaque;
     u8 *(*locate)(void *opaque, u64 addr, unsigned size, bool write); /* NULL: the operation exits */
+    bool (*leads)(void *opaque, u64 addr, u64 slot);                  /* may be NULL when no run asks */
+    i64 budget;
 };
 struct ir_end {
     ir_val at; /* the operation that ended the run */
@@ -134,6 +149,7 @@ struct ir_end {
 void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end);
 
 /* Passes: each keeps what the run does. */
+void ir_carry(struct ir *ir);     /* registers of a loop stay in values from round to round: before the others */
 void ir_fold(struct ir *ir);      /* constants, identities, displacements */
 void ir_forward(struct ir *ir);   /* gets of what was put or got */
 void ir_share(struct ir *ir);     /* common subexpressions */

@@ -228,7 +228,14 @@ void ir_forward(struct ir *ir)
         struct ir_insn *i = &ir->insn[k];
         names.of[k] = (ir_val)k;
         rename_operands(ir, &names, k);
-        if (i->op == IR_GET) {
+        if (i->op == IR_MARK) { /* what the loop writes is known in its first round only */
+            for (u32 j = k + 1; j < ir->n; j++)
+                if (ir->insn[j].op == IR_PUT)
+                    forget(&known, ir->insn[j].imm, 8);
+        } else if (i->op == IR_PARAM) {
+            forget(&known, i->imm, 8);
+            learn(&known, i->imm, 8, (ir_val)k);
+        } else if (i->op == IR_GET) {
             u32 j = 0;
             while (j < known.n && (known.entry[j].offset != i->imm || known.entry[j].size != i->size))
                 j++;
@@ -243,11 +250,65 @@ void ir_forward(struct ir *ir)
     }
 }
 
+/* The registers a loop reads and never writes are got once, before it. Those it writes become params: what an exit finds
+ * before they are written again is the value of the round before, so a put of each begins the round. */
+void ir_carry(struct ir *ir)
+{
+    struct {
+        u32 offset;
+        bool put;
+    } reg[IR_REGS];
+    u32 n = 0, mark = IR_MAX;
+    for (u32 k = 0; k < ir->n; k++) {
+        const struct ir_insn *i = &ir->insn[k];
+        if (i->op == IR_MARK)
+            mark = k;
+        if ((i->op != IR_GET && i->op != IR_PUT) || i->size != 8 || mark == IR_MAX)
+            continue;
+        u32 j = 0;
+        while (j < n && reg[j].offset != i->imm)
+            j++;
+        if (j == ARRAY_LEN(reg))
+            __builtin_trap(); /* IR_REGS are all there are */
+        if (j == n) {
+            reg[n].offset = (u32)i->imm;
+            reg[n++].put = false;
+        }
+        reg[j].put |= i->op == IR_PUT;
+    }
+    if (mark == IR_MAX || ir->n + 2 * n > IR_MAX)
+        return;
+    struct ir_insn out[IR_MAX];
+    u32 m = mark;
+    for (u32 pass = 0; pass < 4; pass++) {
+        static const u8 op[] = { IR_GET, IR_MARK, IR_PARAM, IR_PUT };
+        u32 first = m;
+        if (op[pass] == IR_MARK)
+            out[m++] = ir->insn[mark];
+        for (u32 j = 0; op[pass] != IR_MARK && j < n; j++)
+            if (reg[j].put == (op[pass] != IR_GET))
+                out[m++] = (struct ir_insn){ .op = op[pass], .size = 8, .exit = IR_NONE, .imm = reg[j].offset };
+        for (u32 j = first; op[pass] == IR_PUT && j < m; j++)
+            out[j].a = (ir_val)(j - (m - first)); /* its param */
+    }
+    u32 by = m - (mark + 1);
+    for (u32 k = mark + 1; k < ir->n; k++, m++) {
+        out[m] = ir->insn[k];
+        ir_val *arg[3];
+        unsigned args = ir_operands(&out[m], arg);
+        for (unsigned j = 0; j < args; j++)
+            if (*arg[j] > mark)
+                *arg[j] = (ir_val)(*arg[j] + by);
+    }
+    memcpy(&ir->insn[mark], &out[mark], (m - mark) * sizeof *out);
+    ir->n = m;
+}
+
 /* A put has to be done only when something can look: at an exit or at the end. Those before the same register is put
  * again need not be done at all. Needs no gets of registers put before: ir_forward first (a get ends the wait). */
 void ir_sink_puts(struct ir *ir)
 {
-    struct ir_put pending[64];
+    struct ir_put pending[IR_REGS];
     u32 n = 0;
     static const struct ir_insn nop = { .op = IR_NOP, .exit = IR_NONE };
     struct ir_insn out[IR_MAX];
@@ -260,7 +321,7 @@ void ir_sink_puts(struct ir *ir)
         unsigned args = ir_operands(&i, arg);
         for (unsigned j = 0; j < args; j++)
             *arg[j] = moved[*arg[j]];
-        bool overlap = false, end = ir_info[i.op].kind == IRK_END;
+        bool overlap = false, end = ir_info[i.op].kind == IRK_END && i.op != IR_LOOP;
         if (i.op == IR_PUT) {
             u32 j = 0;
             while (j < n && pending[j].offset != i.imm)
@@ -358,7 +419,7 @@ void ir_sweep(struct ir *ir)
         unsigned n = ir_operands(i, arg);
         for (unsigned j = 0; j < n; j++)
             used[*arg[j]] = true;
-        for (unsigned e = 0; i->exit != IR_NONE && e <= (i->op == IR_CHAIN_IF); e++) {
+        for (unsigned e = 0; i->exit != IR_NONE && e <= ir_two_exits(i); e++) {
             const struct ir_exit *x = &ir->exit[i->exit + e];
             for (u32 p = 0; p < x->n_puts; p++)
                 used[ir->put[x->first_put + p].value] = true;
@@ -368,6 +429,7 @@ void ir_sweep(struct ir *ir)
 
 void ir_optimize(struct ir *ir)
 {
+    ir_carry(ir);
     ir_forward(ir);
     ir_fold(ir);
     ir_share(ir);

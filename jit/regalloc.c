@@ -1,4 +1,5 @@
-/* Linear scan over a run. There are no joins, so a value's life is one interval: from its place to its last use. */
+/* Linear scan over a run. A value's life is one interval: from its place to its last use, or, when it is made before
+ * the mark of a loop and used after it, to the loop's end. */
 #include "jit/regalloc.h"
 
 #include <string.h>
@@ -13,12 +14,13 @@ static bool takes_float(unsigned op) { return op >= IR_FADD && op <= IR_FNARROW 
 static bool defines(const struct ir_insn *i)
 {
     unsigned kind = ir_info[i->op].kind;
-    return i->op != IR_NOP && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD || i->op == IR_LOCATE);
+    return i->op != IR_NOP && i->op != IR_MARK && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD || i->op == IR_LOCATE);
 }
 
 struct uses {
     u8 n[IR_MAX];         /* up to 2: more does not matter */
     bool elsewhere[IR_MAX]; /* by something that wants it in a general register */
+    bool as_float[IR_MAX];  /* by something that wants it in the other kind */
     u16 calls[IR_MAX];    /* how many before this place */
 };
 
@@ -45,8 +47,9 @@ static void find_uses(struct ra *ra, struct uses *u, struct ir *ir)
             bool data = (i->op == IR_PUT && j == 0) || ((i->op == IR_STORE || i->op == IR_POKE) && j == 1 &&
                 i->size >= 4);
             use(ra, u, *arg[j], k, !takes_float(i->op) && !data);
+            u->as_float[*arg[j]] |= takes_float(i->op);
         }
-        for (unsigned e = 0; i->exit != IR_NONE && e <= (i->op == IR_CHAIN_IF); e++)
+        for (unsigned e = 0; i->exit != IR_NONE && e <= ir_two_exits(i); e++)
             for (u32 p = 0; p < ir->exit[i->exit + e].n_puts; p++)
                 use(ra, u, ir->put[ir->exit[i->exit + e].first_put + p].value, k, false);
     }
@@ -57,7 +60,7 @@ static void fuse(struct ra *ra, struct uses *u, struct ir *ir)
 {
     for (u32 k = 0; k < ir->n; k++) {
         struct ir_insn *i = &ir->insn[k];
-        if (i->op != IR_EXIT_IF && i->op != IR_CHAIN_IF && i->op != IR_SELECT)
+        if (i->op != IR_EXIT_IF && i->op != IR_JUMP_IF && i->op != IR_CHAIN_IF && i->op != IR_SELECT)
             continue;
         struct ir_insn *c = &ir->insn[i->a];
         if (!is_compare(c->op) || u->n[i->a] != 1)
@@ -69,6 +72,27 @@ static void fuse(struct ra *ra, struct uses *u, struct ir *ir)
             if (ra->last[*arg[j]] < k)
                 ra->last[*arg[j]] = (u16)k;
     }
+}
+
+/* What a loop uses of before lives as long as it. What it carries is best made where its param was. */
+static void loops(struct ra *ra, struct ir *ir)
+{
+    memset(ra->home, 0xff, ir->n * sizeof *ra->home);
+    if (!ir->n || ir->insn[ir->n - 1].op != IR_LOOP)
+        return;
+    u32 mark = 0;
+    while (ir->insn[mark].op != IR_MARK)
+        mark++;
+    for (u32 k = 0; k < mark; k++)
+        if (ra->last[k] > mark)
+            ra->last[k] = (u16)(ir->n - 1);
+    const struct ir_exit *back = &ir->exit[ir->insn[ir->n - 1].exit];
+    for (u32 k = mark; k < ir->n; k++)
+        for (u32 p = 0; ir->insn[k].op == IR_PARAM && p < back->n_puts; p++) {
+            ir_val v = ir->put[back->first_put + p].value;
+            if (ir->put[back->first_put + p].offset == ir->insn[k].imm && ra->home[v] == IR_NONE_HOME)
+                ra->home[v] = (ir_val)k;
+        }
 }
 
 struct file { /* registers of one kind */
@@ -85,12 +109,13 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
 {
     struct uses u;
     struct file file[2] = { { .set = host->gpr }, { .set = host->xmm } };
-    u32 busy[2] = { 0, 0 };
+    u32 busy[2] = { 0, 0 }, homes[2] = { 0, 0 };
 
     memset(ra->loc, 0, ir->n * sizeof *ra->loc);
     ra->spills = 0;
     find_uses(ra, &u, ir);
     fuse(ra, &u, ir);
+    loops(ra, ir);
     for (u32 k = 0; k < ir->n; k++) {
         struct ir_insn *i = &ir->insn[k];
         for (unsigned f = 0; f < 2; f++)
@@ -109,14 +134,20 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
         }
         u32 last = ra->last[k];
         bool called = u.calls[last] > u.calls[k] + (i->op == IR_CALL);
-        bool whole = i->op == IR_GET || i->op == IR_LOAD || i->op == IR_PEEK;
-        bool is_float = makes_float(i->op) || (whole && !i->sign && i->size >= 4 && !u.elsewhere[k]);
+        bool whole = i->op == IR_GET || i->op == IR_PARAM || i->op == IR_LOAD || i->op == IR_PEEK;
+        bool is_float = makes_float(i->op) || (whole && !i->sign && i->size >= 4 && !u.elsewhere[k] &&
+            (i->op != IR_PARAM || u.as_float[k]));
         unsigned f = is_float && !called;
         u32 may = file[f].set & (called ? host->gpr_kept : ~0u), have = may & ~busy[f];
-        unsigned r;
+        unsigned r, home = ra->home[k] == IR_NONE_HOME ? LOC_NONE : ra->loc[ra->home[k]];
+        unsigned first = f ? LOC_XMM : LOC_GPR;
         if (have) {
-            u32 kept = have & host->gpr_kept;
-            r = (unsigned)__builtin_ctz(!f && have != kept ? have & ~host->gpr_kept : have);
+            if (home >= first && home < first + 16 && (have >> (home - first) & 1)) {
+                r = home - first;
+            } else {
+                u32 best = have & ~homes[f] ? have & ~homes[f] : have, kept = best & host->gpr_kept;
+                r = (unsigned)__builtin_ctz(!f && best != kept ? best & ~host->gpr_kept : best);
+            }
         } else { /* the one needed last goes to memory: it or this */
             unsigned victim = 16;
             for (r = 0; r < 16; r++)
@@ -133,6 +164,8 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
             ra->loc[file[f].holds[victim]] = slot;
             r = victim;
         }
+        if (i->op == IR_PARAM)
+            homes[f] |= 1u << r;
         busy[f] |= 1u << r;
         file[f].holds[r] = (ir_val)k;
         ra->loc[k] = (u16)((f ? LOC_XMM : LOC_GPR) + r);

@@ -12,6 +12,7 @@ enum {
     LOC_XMM = 32,    /* + register */
     LOC_SPILL = 64,  /* + slot */
     SPILL_SLOTS = 256,
+    IR_NONE_HOME = 0xffff,
 };
 
 struct ra_host {
@@ -23,6 +24,7 @@ struct ra_host {
 struct ra {
     u16 loc[IR_MAX];
     u16 last[IR_MAX]; /* place of the last use */
+    ir_val home[IR_MAX]; /* of what a loop carries: its param; IR_NONE_HOME for others */
     u16 spills;
 };
 

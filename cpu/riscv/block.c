@@ -220,7 +220,7 @@ static struct rv_block *finish(struct builder *b, struct rv_block *out, const u8
     out->next = NULL;
     out->page = NULL;
     out->host = host;
-    out->straddle = 0;
+    out->straddle = out->unit = 0;
     out->offset = (u16)offset;
     out->slots = (u16)b->slots;
     out->head.fn = NULL;

@@ -57,6 +57,7 @@ struct rv_block {
     struct rv_side *side;
     const u8 *host; /* the page's bytes */
     u32 straddle;   /* bits of a single instruction that crosses into the next page */
+    u32 unit;       /* the tier's; 0 at first */
     u16 offset, slots;
     struct rv_insn head; /* directly before slot[0] */
     struct rv_insn slot[];
@@ -116,6 +117,9 @@ struct rv_tier {
     void (*hot)(struct rv_tier *t, struct rv_block *b); /* its first slot was entered `threshold` times */
     void (*flushed)(struct rv_tier *t);                 /* no block is left */
     void (*describe)(const struct rv_tier *t, struct buf *out);
+    /* While following: each block about to be executed, alone. NULL: something else is, or a part of a block. */
+    void (*follow)(struct rv_tier *t, struct rv_block *b, u64 vpage);
+    bool following;
     rv_handler *enter; /* calls slot i's handler; what it replaced need not keep the host's registers */
     struct jit_check *check; /* jit/check.h; NULL: what it makes is not checked */
     u64 threshold;

@@ -1,84 +1,17 @@
 /* The words of sem_int.def that interp.h does not have: division, bit counting, carry-less products. Included for
  * each XLEN. */
-#undef MULH
-#undef MULHSU
-#undef MULHU
-#undef DIV
-#undef DIVU
-#undef REM
-#undef REMU
-#undef CLZ
-#undef CTZ
-#undef CPOP
-#undef ROL
-#undef ROR
-#undef REV8
-#undef ORC_B
-#undef CLMUL
-#undef CLMULH
-#undef CLMULR
+#include "cpu/riscv/bits.h"
+#include "cpu/riscv/words_none.h"
 
 #ifndef RV_WORDS_INT_ONCE
 #define RV_WORDS_INT_ONCE
-static inline u64 div_s64(u64 a, u64 b)
-{
-    if (UNLIKELY(!b))
-        return ~(u64)0;
-    if (UNLIKELY((i64)a == INT64_MIN && (i64)b == -1))
-        return a;
-    return (u64)((i64)a / (i64)b);
-}
-
-static inline u64 rem_s64(u64 a, u64 b)
-{
-    if (UNLIKELY(!b))
-        return a;
-    if (UNLIKELY((i64)b == -1))
-        return 0;
-    return (u64)((i64)a % (i64)b);
-}
-
-static inline u64 div_u64(u64 a, u64 b) { return LIKELY(b) ? a / b : ~(u64)0; }
-static inline u64 rem_u64(u64 a, u64 b) { return LIKELY(b) ? a % b : a; }
-/* 32 bits in 64 cannot overflow: -2^31 / -1 = 2^31, whose low half is the answer. */
-static inline u64 div_s32(u64 a, u64 b)
-{
-    i64 x = (i32)(u32)a, y = (i32)(u32)b;
-    return LIKELY(y) ? (u64)(i64)(i32)(u32)(u64)(x / y) : ~(u64)0;
-}
-static inline u64 rem_s32(u64 a, u64 b)
-{
-    i64 x = (i32)(u32)a, y = (i32)(u32)b;
-    return (u64)(LIKELY(y) ? x % y : x);
-}
-static inline u64 div_u32(u64 a, u64 b) { return LIKELY((u32)b) ? (u64)(i64)(i32)((u32)a / (u32)b) : ~(u64)0; }
-static inline u64 rem_u32(u64 a, u64 b) { return (u64)(i64)(i32)(LIKELY((u32)b) ? (u32)a % (u32)b : (u32)a); }
-
-static inline u64 orc_b(u64 a)
-{
-    u64 r = 0;
-    for (unsigned k = 0; k < 64; k += 8)
-        if (a >> k & 0xff)
-            r |= (u64)0xff << k;
-    return r;
-}
-
-static inline u128 clmul(u64 a, u64 b)
-{
-    u128 r = 0;
-    for (unsigned k = 0; k < 64; k++)
-        if (b >> k & 1)
-            r ^= (u128)a << k;
-    return r;
-}
-
 #define DIVW(a, b) div_s32(a, b)
 #define DIVUW(a, b) div_u32(a, b)
 #define REMW(a, b) rem_s32(a, b)
 #define REMUW(a, b) rem_u32(a, b)
-#define CLZ32(a) ((u32)(a) ? (u64)__builtin_clz((u32)(a)) : 32)
-#define CTZ32(a) ((u32)(a) ? (u64)__builtin_ctz((u32)(a)) : 32)
-#define CPOP32(a) ((u64)__builtin_popcount((u32)(a)))
+#define CLZ32(a) clz32(a)
+#define CTZ32(a) ctz32(a)
+#define CPOP32(a) cpop32(a)
 #define ROL32(a, n) SX32((u32)(a) << ((n) & 31) | (u32)(a) >> (-(n) & 31))
 #define ROR32(a, n) SX32((u32)(a) >> ((n) & 31) | (u32)(a) << (-(n) & 31))
 #endif
@@ -91,9 +24,9 @@ static inline u128 clmul(u64 a, u64 b)
 #define DIVU(a, b) div_u64(a, b)
 #define REM(a, b) rem_s64(a, b)
 #define REMU(a, b) rem_u64(a, b)
-#define CLZ(a) ((a) ? (u64)__builtin_clzll(a) : 64)
-#define CTZ(a) ((a) ? (u64)__builtin_ctzll(a) : 64)
-#define CPOP(a) ((u64)__builtin_popcountll(a))
+#define CLZ(a) clz64(a)
+#define CTZ(a) ctz64(a)
+#define CPOP(a) cpop64(a)
 #define ROL(a, n) ((a) << ((n) & 63) | (a) >> (-(n) & 63))
 #define ROR(a, n) ((a) >> ((n) & 63) | (a) << (-(n) & 63))
 #define REV8(a) ((u64)__builtin_bswap64(a))

@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     void (*pass)(struct ir *ir);
 } passes[] = {
-    { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share }, { "sink_puts", ir_sink_puts }, { "sweep",
+    { "carry", ir_carry }, { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share }, { "sink_puts", ir_sink_puts }, { "sweep",
         ir_sweep },
     { "optimize", ir_optimize },
 };
@@ -37,11 +37,11 @@ static void test_passes(void)
             memcpy(b, a, sizeof *b);
             passes[p].pass(b);
             struct ir_end e1, e2;
-            struct ir_machine m1 = { w1.state, 0x5000, &w1, world_locate }, m2 = { w2.state, 0x5000, &w2,
-                world_locate };
+            struct ir_machine m1 = { w1.state, 0x5000, &w1, world_locate, world_leads, 1000 };
+            struct ir_machine m2 = { w2.state, 0x5000, &w2, world_locate, world_leads, 1000 };
             ir_eval(a, &m1, &e1);
             ir_eval(b, &m2, &e2);
-            if (memcmp(&w1, &w2, sizeof w1) || !same_end(a, &e1, b, &e2)) {
+            if (memcmp(&w1, &w2, sizeof w1) || m1.budget != m2.budget || !same_end(a, &e1, b, &e2)) {
                 struct buf out = { 0 };
                 ir_dump(a, &out);
                 buf_printf(&out, "--- %s\n", passes[p].name);

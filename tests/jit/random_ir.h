@@ -37,9 +37,23 @@ static inline ir_val random_value(struct ir *ir, u64 *s)
             v = (ir_val)(ir->n - 1 - next_random(s) % 8);
         const struct ir_insn *i = &ir->insn[v];
         bool value = ir_info[i->op].kind == IRK_PURE || ir_info[i->op].kind == IRK_READ || i->op == IR_LOAD;
-        if (value && i->op != IR_NOP)
+        if (value && i->op != IR_NOP && i[1].op != IR_LEADS) /* a jump there would succeed */
             return v;
     }
+}
+
+/* Where jumps lead: the cache of tests/jit/emit.c is like it. */
+static inline bool world_leads(void *opaque, u64 addr, u64 slot) { return slot == 7; }
+
+/* Comes before a loop: checks that hold, mostly. */
+static inline void random_entry(struct ir *ir, u64 *s)
+{
+    ir_val a = ir_const(ir, 0x7654320 + 2 * (next_random(s) & 15));
+    ir_add(ir, (struct ir_insn){ .op = IR_LEADS, .size = 8, .a = a, .exit = ir_exit_to(ir, ir->n, 5),
+        .imm = next_random(s) & 15 ? 7 : 6 });
+    ir_add(ir, (struct ir_insn){ .op = IR_MARK, .exit = IR_NONE });
+    ir_add(ir, (struct ir_insn){ .op = IR_PASS, .size = 8, .exit = ir_exit_to(ir, ir->n, 6),
+        .imm = 1 + next_random(s) % 400 });
 }
 
 /* fp: whether floating-point operations come too (NaN payloads are the host's business, so they are rare operands). */
@@ -48,7 +62,10 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
     ir_start(ir);
     ir_const(ir, random_number(s));
     ir_add(ir, (struct ir_insn){ .op = IR_GET, .size = 8, .exit = IR_NONE, .imm = 8 * (next_random(s) % REGS) });
-    unsigned want = 8 + (unsigned)(next_random(s) % 120);
+    bool loop = next_random(s) & 1;
+    if (loop)
+        random_entry(ir, s);
+    unsigned want = 8 + ir->n + (unsigned)(next_random(s) % 120);
     while (ir->n < want) {
         u64 r = next_random(s);
         u64 reg = 8 * (r >> 40 & (REGS - 1));
@@ -70,7 +87,9 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
         }
         case 7: {
             ir_val never = r >> 9 & 3 ? ir_binary(ir, IR_AND, 8, a, ir_const(ir, 0)) : ir_binary(ir, IR_EQ, 8, a, b);
-            ir_add(ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8, .a = never, .exit = ir_exit_to(ir, ir->n, 2) });
+            bool jump = r >> 12 & 1;
+            ir_add(ir, (struct ir_insn){ .op = jump ? IR_JUMP_IF : IR_EXIT_IF, .size = 8, .a = never, .b = b,
+                .exit = ir_exit_to(ir, ir->n, 2) });
             break;
         }
         case 8: ir_unary(ir, IR_SX8 + r / 16 % 6, 8, a); break;
@@ -96,6 +115,10 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
         default: ir_binary(ir, IR_ADD + r / 16 % (IR_GEU - IR_ADD + 1), 8, a, r >> 32 & 1 ? ir_const(ir,
             random_number(s)) : b);
         }
+    }
+    if (loop) {
+        ir_add(ir, (struct ir_insn){ .op = IR_LOOP, .size = 8, .exit = ir_exit_to(ir, 9999, 7) });
+        return;
     }
     ir_val a = random_value(ir, s);
     struct ir_insn end = { .op = IR_LEAVE, .size = 8, .exit = ir_exit_to(ir, 9999, 3) };

@@ -1,0 +1,93 @@
+/* Making operations. A V is a value's name with V_TAG above it, or else a number the text wrote itself. */
+#ifndef JIT_RISCV_MAKE_H
+#define JIT_RISCV_MAKE_H
+
+#include "jit/riscv.h"
+
+#define V_TAG ((u64)0x4a49545600000000)
+typedef u64 V;
+
+static inline V name(ir_val v) { return V_TAG | v; }
+static inline V number(struct translation *tr, u64 v) { return name(ir_const(tr->ir, v)); }
+static inline ir_val value(struct translation *tr, V v)
+{
+    return v >> 16 == V_TAG >> 16 ? (ir_val)v : ir_const(tr->ir, v);
+}
+
+static inline V op1(struct translation *tr, enum ir_op op, V a) { return name(ir_unary(tr->ir, op, 8, value(tr, a))); }
+
+static inline V op2(struct translation *tr, enum ir_op op, V a, V b)
+{
+    ir_val x = value(tr, a), y = value(tr, b);
+    return name(ir_binary(tr->ir, op, 8, x, y));
+}
+
+static inline V op3(struct translation *tr, enum ir_op op, unsigned size, V a, V b, V c)
+{
+    ir_val x = value(tr, a), y = value(tr, b), z = value(tr, c);
+    return name(ir_ternary(tr->ir, op, size, x, y, z));
+}
+
+static inline V pure(struct translation *tr, ir_call *fn, V a, V b)
+{
+    ir_val x = value(tr, a), y = value(tr, b);
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_CALL, .size = 8, .a = x, .b = y, .exit = IR_NONE,
+        .imm = (u64)(uintptr_t)fn }));
+}
+
+static inline V get_state(struct translation *tr, size_t offset, unsigned size)
+{
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_GET, .size = (u8)size, .exit = IR_NONE, .imm = offset }));
+}
+
+static inline void put_state(struct translation *tr, size_t offset, V v)
+{
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_PUT, .size = 8, .a = value(tr, v), .exit = IR_NONE, .imm = offset });
+}
+
+static inline V get_x(struct translation *tr, unsigned r)
+{
+    return r ? get_state(tr, offsetof(struct hart, x) + 8 * r, 8) : number(tr, 0);
+}
+
+static inline void put_x(struct translation *tr, unsigned r, V v)
+{
+    if (r != 32)
+        put_state(tr, offsetof(struct hart, x) + 8 * r, v);
+}
+
+static inline V get_f(struct translation *tr, unsigned r) { return get_state(tr, offsetof(struct hart, f) + 8 * r, 8); }
+static inline void put_f(struct translation *tr, unsigned r, V v) { put_state(tr, offsetof(struct hart, f) + 8 * r, v); }
+
+/* To a handler of slot i. */
+static inline u16 exit_at(struct translation *tr, const struct rv_insn *i, rv_handler *handler)
+{
+    u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)handler);
+    if (tr->region && tr->vpage != tr->region->vpage)
+        tr->ir->exit[exit].base = tr->vpage;
+    return exit;
+}
+
+static inline u16 exit_here(struct translation *tr) { return exit_at(tr, tr->slot, tr->plain); }
+
+static inline void exit_if(struct translation *tr, V c)
+{
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8, .a = value(tr, c), .exit = exit_here(tr) });
+}
+
+static inline void exit_unless(struct translation *tr, V c) { exit_if(tr, op2(tr, IR_EQ, c, 0)); }
+
+/* Of the block that slot i ends: 0 is the taken one, 1 the other. */
+static inline u64 link_of(const struct rv_insn *i, unsigned which) { return (u64)(uintptr_t)&i[1].to[which]; }
+
+static inline void chain_to(struct translation *tr, const struct rv_insn *i, unsigned which, rv_handler *slow)
+{
+    tr->ended = true;
+    if (tr->next)
+        return;
+    u16 exit = exit_at(tr, i, slow);
+    ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN, .size = 8, .exit = exit, .imm = link_of(i, which) });
+    tr->ended = true;
+}
+
+#endif
