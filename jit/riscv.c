@@ -151,6 +151,8 @@ static void describe(const struct rv_tier *t, struct buf *out)
                U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
     buf_printf(out, "JIT: regions %llu, of them loops %llu, from %llu traces, threshold %d\n", U(j->count.regions),
                U(j->count.loops), U(j->count.traces), j->region_threshold);
+    if (t->check)
+        jit_check_describe(t->check, out);
 #undef U
 }
 
