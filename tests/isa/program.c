@@ -90,7 +90,7 @@ static void handler(struct program *g, unsigned xlen)
     OP(sw, 0, 31, 30, 8);
     OP(sw, 0, 31, 29, 12);
     OP(lw, 30, 31, 0, 0);
-    OP(lw, 29, 31, 0, 4);
+    program_emit(g, xlen == 64 ? RV_OP_lwu : RV_OP_lw, 29, 31, 0, 4);
     OP(addi, 30, 30, 0, 858);
     OP(sw, 0, 31, 30, 0);
     OP(slli, 30, 30, 0, (int)xlen - 12);
@@ -102,10 +102,33 @@ static void handler(struct program *g, unsigned xlen)
         OP(addi, 30, 0, 0, 1);
         OP(csrrs, 0, 30, 0, 1);
     }
+    if (g->paged) { /* the two pages of window 9 and 10 change places */
+        OP(lwu, 30, 31, 0, 16);
+        OP(ld, 29, 30, 0, 72);
+        OP(sd, 0, 31, 29, 24);
+        OP(ld, 29, 30, 0, 80);
+        OP(sd, 0, 30, 29, 72);
+        OP(ld, 29, 31, 0, 24);
+        OP(sd, 0, 30, 29, 80);
+        OP(sfence_vma, 0, 0, 0, 0);
+    }
     OP(lw, 30, 31, 0, 8);
     OP(lw, 29, 31, 0, 12);
     OP(csrrw, 31, 31, 0, 0x340);
     OP(mret, 0, 0, 0, 0);
+}
+
+/* Sv39: the first gigabyte as it is; RAM at its own place and again behind it. */
+static void tables(struct program *g)
+{
+    enum { ROOT = 0x5000, MID = 0x6000, LEAF = 0x7000, ALL = 0xcf, POINTER = 1 };
+    store_le(g->image + ROOT, 8, ALL);
+    store_le(g->image + ROOT + 8 * (RAM >> 30), 8, (u64)(RAM + MID) >> 12 << 10 | POINTER);
+    store_le(g->image + MID, 8, (u64)(RAM + LEAF) >> 12 << 10 | POINTER);
+    for (unsigned k = 0; k < 16; k++)
+        store_le(g->image + LEAF + 8 * k, 8, ((u64)(RAM >> 12) + k % 8) << 10 | ALL);
+    store_le(g->image + LEAF + 8 * 10, 8, ((u64)(RAM >> 12) + 4) << 10 | ALL); /* data: code, half of the time */
+    store_le(g->image + (PROGRAM_SAVE - RAM) + 16, 8, RAM + LEAF);
 }
 
 void program_generate(struct program *g, const struct rv_decoder *d, unsigned xlen, u64 seed)
@@ -114,7 +137,7 @@ void program_generate(struct program *g, const struct rv_decoder *d, unsigned xl
     g->rng = seed * 0x9e3779b97f4a7c15;
     g->n_ops = 0;
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
-        if (wanted(d, op))
+        if (wanted(d, op) || (g->paged && op == RV_OP_sfence_vma))
             g->ops[g->n_ops++] = (u16)op;
     memset(g->image, 0, sizeof g->image);
     handler(g, xlen);
@@ -128,6 +151,8 @@ void program_generate(struct program *g, const struct rv_decoder *d, unsigned xl
     for (unsigned k = 0; k < 0x400; k += 8)
         store_le(g->image + (PROGRAM_DATA - RAM) + k, 8, next_random(&g->rng) >> (next_random(&g->rng) & 63));
     store_le(g->image + (PROGRAM_SAVE - RAM) + 4, 4, PROGRAM_CODE);
+    if (g->paged)
+        tables(g);
 }
 
 void program_registers(struct rig *r, u64 *seed)
@@ -163,6 +188,16 @@ void program_load(const struct program *g, struct rig *r, u64 seed)
     h->mtvec = PROGRAM_HANDLER;
     h->mstatus |= (u64)1 << 13;
     h->pc = PROGRAM_CODE;
+    if (g->paged) {
+        h->pmpcfg[0] = 0x1f; /* everything, NAPOT */
+        h->pmpaddr[0] = ~(u64)0 >> 10;
+        h->satp = (u64)8 << 60 | (RAM + 0x5000) >> 12;
+        h->priv = PRIV_S;
+        if (seed & 8)
+            h->x[9] += 8 * PAGE_SIZE; /* the code's other place */
+        if (seed & 16)
+            h->x[8] += 5 * PAGE_SIZE; /* from data to the code's other place, or to data's */
+    }
     r->c->ops->state_loaded(r->c);
 }
 

@@ -18,7 +18,8 @@ struct program {
     u32 at;
     u16 ops[RV_OP_COUNT];
     unsigned n_ops;
-    unsigned stores_to_code; /* one in so many accesses; 0: 32 */
+    unsigned stores_to_code; /* set before: one in so many accesses; 0: 32 */
+    bool paged;              /* set before: in S-mode with Sv39, every page in two places, and SFENCE.VMA */
 };
 
 static inline u64 next_random(u64 *s)

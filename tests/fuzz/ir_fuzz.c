@@ -1,0 +1,85 @@
+/* Random runs of the compiler's operations: evaluated before and after each pass and after random sequences of them,
+ * and executed as host code, plain and optimized. */
+#include "tests/fuzz/cases.h"
+#include "tests/jit/run_ir.h"
+
+static const struct {
+    const char *name;
+    void (*pass)(struct ir *ir);
+} passes[] = {
+    { "carry", ir_carry }, { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share },
+    { "sink_puts", ir_sink_puts }, { "sweep", ir_sweep }, { "optimize", ir_optimize },
+};
+
+static void differs(const struct ir *a, const struct ir *b, const char *what)
+{
+    struct buf out = { 0 };
+    ir_dump(a, &out);
+    buf_printf(&out, "--- %s\n", what);
+    ir_dump(b, &out);
+    fputs(buf_cstr(&out), stderr);
+    wrong(what);
+}
+
+static void evaluate(const struct ir *ir, struct world *w, struct ir_machine *m, struct ir_end *end)
+{
+    *m = (struct ir_machine){ w->state, IR_RIG_BASE, w, world_locate, world_leads, IR_RIG_BUDGET };
+    ir_eval(ir, m, end);
+}
+
+static void compare(const struct ir *a, const struct ir *b, const struct world *from, const char *what)
+{
+    struct world w1 = *from, w2 = *from;
+    struct ir_machine m1, m2;
+    struct ir_end e1, e2;
+    evaluate(a, &w1, &m1, &e1);
+    evaluate(b, &w2, &m2, &e2);
+    bool way = e1.taken == e2.taken && e1.target == e2.target && (e1.exit == IR_NONE) == (e2.exit == IR_NONE) &&
+        (e1.exit == IR_NONE || a->exit[e1.exit].slot == b->exit[e2.exit].slot);
+    if (!way || m1.budget != m2.budget || memcmp(&w1, &w2, sizeof w1))
+        differs(a, b, what);
+}
+
+static void run_case(u64 number)
+{
+    struct ir *a = xmalloc(sizeof *a), *b = xmalloc(sizeof *b);
+    struct ir_rig *r = ir_rig_new();
+    u64 s = (number + 1) * 0x9e3779b97f4a7c15;
+    for (unsigned n = 0; n < 100; n++) {
+        struct world w;
+        random_run(a, &s, true);
+        ir_rig_prepare(r, a);
+        random_world(&w, &s);
+        for (unsigned p = 0; p < ARRAY_LEN(passes); p++) {
+            memcpy(b, a, sizeof *b);
+            passes[p].pass(b);
+            compare(a, b, &w, passes[p].name);
+        }
+        memcpy(b, a, sizeof *b);
+        passes[0].pass(b); /* its place is before the others */
+        for (u64 k = next_random(&s) % 8; k; k--)
+            passes[1 + next_random(&s) % (ARRAY_LEN(passes) - 2)].pass(b);
+        compare(a, b, &w, "a sequence of passes");
+        emit_x64_init(&r->em);
+        r->em.bmi2 &= n & 1;
+        r->links_known = n & 2;
+#ifdef __x86_64__
+        if (!ir_rig_run(r, a, b, &w))
+            differs(a, b, "host code of a sequence of passes");
+        memcpy(b, a, sizeof *b);
+        ir_optimize(b);
+        if (!ir_rig_run(r, a, b, &w))
+            differs(a, b, "host code of the optimized run");
+        if (!ir_rig_run(r, a, a, &w))
+            differs(a, a, "host code of the run");
+#endif
+    }
+    ir_rig_free(r);
+    free(a);
+    free(b);
+}
+
+int main(int argc, char **argv)
+{
+    return cases_main("ir_fuzz", argc, argv, run_case);
+}
