@@ -172,6 +172,14 @@ static inline bool ir_rig_run(struct ir_rig *r, const struct ir *ir, struct ir *
     memset(&r->state, 0, sizeof r->state);
     memcpy(r->state.bytes, w2.state, sizeof w2.state);
     r->enter(&r->state, &r->entry[1], IR_RIG_BUDGET, &r->ctx, IR_RIG_BASE);
+    for (unsigned k = 0; k < REGS; k++)
+        if (memcmp(w1.state + 8 * k, r->state.bytes + 8 * k, 8))
+            fprintf(stderr, "state 0x%x: %llx, emitted %llx\n", 8 * k, (unsigned long long)load_le(w1.state + 8 * k, 8),
+                (unsigned long long)load_le(r->state.bytes + 8 * k, 8));
+    if (!ir_rig_same_way(r, ir, m.budget))
+        fprintf(stderr, "ended at %u, exit %u, target %llx; budget %lld; emitted: %u times, how %d, slot %llx, target %llx, budget %lld\n",
+            r->end.at, r->end.exit, (unsigned long long)r->end.target, (long long)m.budget, r->state.times, (int)r->state.how,
+            (unsigned long long)r->state.slot, (unsigned long long)r->state.target, (long long)r->state.budget);
     return !memcmp(w1.state, r->state.bytes, sizeof w1.state) && !memcmp(w1.memory, w2.memory, sizeof w1.memory) &&
         ir_rig_same_way(r, ir, m.budget);
 }
