@@ -12,6 +12,7 @@ const struct ir_info ir_info[IR_OP_COUNT] = {
 void ir_start(struct ir *ir)
 {
     ir->n = ir->n_exits = ir->n_puts = 0;
+    ir->sites = false;
 }
 
 /* No guest instruction becomes more than 64 operations or 8 exits, and an exit has at most IR_REGS puts. */

@@ -53,7 +53,7 @@ struct jit_riscv {
         } jump[8192];
     } wait;
     i32 region_threshold; /* a region is made when a block's code is entered for the this-manyth time; 0: never */
-    u32 n_units;
+    u32 n_units, next_site;
     struct jit_unit *unit; /* CODE_COUNTERS of them; a block's `unit` is the place plus 1 */
     struct {               /* what is being executed from a hot block on */
         unsigned n, insns, calls;

@@ -184,6 +184,7 @@ static unsigned translate_region(struct jit_riscv *j, const struct jit_step *s, 
     struct translation tr = { .j = j, .ir = &j->ir, .region = s, .fp_known = fp_known };
     u64 body = (u64)(uintptr_t)j->unit[s->block->unit - 1].body;
     ir_start(&j->ir);
+    j->ir.sites = true;
     entry(&tr, n, body);
     if (loop)
         ir_add(&j->ir, (struct ir_insn){ .op = IR_MARK, .exit = IR_NONE });

@@ -93,9 +93,18 @@ struct rv_fetch {
     struct rv_page *page;
 };
 
+/* What compiled code remembers of single accesses: the page each was in the last time, and where that is on the host. A
+ * subset of what the TLB knew; it goes when that goes. */
+#define RV_SITE_BITS 9
+#define RV_SITE_NEVER ((u64)0x5555555555555000) /* nothing is there: no canonical and no physical address */
+struct rv_site {
+    u64 page, host;
+};
+
 #define RV_USED_MAX 256
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
+    struct rv_site site[1u << RV_SITE_BITS];
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
     u64 gen; /* jump and fetch entries of other generations are void */
