@@ -132,8 +132,12 @@ static i64 noted_store(RV_ARGS)
     struct jit_check *c = h->engine->tier->check;
     u64 va = rv_addr(h, h->x[i->rs1] + (u64)(i64)i->imm);
     const struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
+    u64 page = va & ~PAGE_MASK, host = t->wtag == page ? va + t->addend : 0;
+    for (unsigned k = 0; k < ARRAY_LEN(ctx->site) && !host; k++) /* another page took its place in the TLB */
+        if (ctx->site[k].page == page)
+            host = ctx->site[k].host + (va & PAGE_MASK);
     if (c->n_seen < LOG)
-        c->seen[c->n_seen++] = t->wtag == (va & ~PAGE_MASK) ? va + t->addend : 0;
+        c->seen[c->n_seen++] = host;
     return h->engine->handlers[c->part->side[i - c->part->slot].op](RV_PASS);
 }
 

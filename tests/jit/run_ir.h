@@ -23,6 +23,9 @@ struct ir_ctx {
         struct ir_slot *slot;
     } jump[16];
     u64 gen;
+    struct {
+        u64 page, host;
+    } site[4];
 };
 
 struct ir_state { /* what runs are given as their state */
@@ -40,6 +43,7 @@ struct ir_rig {
     struct jit_env env;
     struct ir_ctx ctx;
     bool links_known; /* for the next run */
+    u32 next_site;
     struct ir_slot entry[2], link[4], *links[2];
     i64 (*enter)(void *state, void *slot, i64 budget, void *ctx, u64 base);
     struct ra ra;
@@ -83,6 +87,7 @@ static inline const void *ir_direct(void *opaque, u64 link, u64 *slot, u32 *coun
     return NULL;
 }
 
+static inline u32 ir_next_site(void *opaque) { return ((struct ir_rig *)opaque)->next_site++; }
 static inline void ir_waits(void *opaque, u64 slot, u8 *at) {}
 
 static inline u8 *ir_tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
@@ -114,7 +119,8 @@ static inline struct ir_rig *ir_rig_new(void)
         .tlb_write = 8, .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13,
         .jump_table = offsetof(struct ir_ctx, jump), .jump_entry = 24, .jump_pc = 0, .jump_gen = 8, .jump_slot = 16,
         .ctx_gen = offsetof(struct ir_ctx, gen), .jump_missed = (u64)(uintptr_t)ir_missed,
-        .jump_too_far = (u64)(uintptr_t)ir_to_exit, .direct = ir_direct, .wait = ir_waits, .opaque = r,
+        .jump_too_far = (u64)(uintptr_t)ir_to_exit, .sites = offsetof(struct ir_ctx, site), .site_bits = 2,
+        .next_site = ir_next_site, .direct = ir_direct, .wait = ir_waits, .opaque = r,
     };
     r->link[0].count = 5;
     r->link[1].handler = r->link[3].handler = ir_to_link;
@@ -156,16 +162,17 @@ static inline bool ir_rig_same_way(const struct ir_rig *r, const struct ir *ir, 
     return s->how == TO_LINK && s->slot == (u64)(uintptr_t)&r->link[2 * which + 1] && s->budget == budget - 5 - (i64)which;
 }
 
-/* Does `other`, emitted, what `ir` means? It may be ir itself, or what passes made of it. */
-static inline bool ir_rig_run(struct ir_rig *r, const struct ir *ir, struct ir *other, const struct world *from)
+/* Does the run, emitted, what it means? */
+static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct world *from)
 {
     struct world w1 = *from, w2 = *from;
     struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_leads, IR_RIG_BUDGET };
     ir_eval(ir, &m, &r->end);
     code_flush(&r->code);
-    const void *run = emit_x64(&r->em, &r->code, &r->env, other, &r->ra).start;
+    const void *run = emit_x64(&r->em, &r->code, &r->env, ir, &r->ra).start;
     if (!run)
         return false;
+    memset(r->ctx.site, 0x55, sizeof r->ctx.site);
     r->ctx.tlb[0].read = r->ctx.tlb[0].write = 0;
     r->ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
     memcpy(&r->entry[1].handler, &run, sizeof run);
