@@ -13,7 +13,7 @@ struct jit_env {
     /* A slot: its handler, and (in the slot before) how many instructions its block has. */
     i32 slot_handler, slot_count;
     /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
-    u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, page_shift;
+    u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, tlb_phys, page_shift;
     /* 1 << site_bits pairs in the context: page, and its host address; of windows in runs with ir.sites. */
     u32 sites, site_bits;
     u32 (*next_site)(void *opaque);
@@ -42,7 +42,7 @@ struct jit_stored {
 
 struct emitter {
     struct ra_host host;
-    bool bmi2, fma;
+    bool bmi2, fma, lzcnt, popcnt; /* lzcnt: and tzcnt. Without popcnt no POPCNT may come */
 };
 
 /* How the host does it, and what it can. */

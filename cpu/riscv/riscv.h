@@ -107,6 +107,16 @@ bool riscv_csr_write(struct hart *h, u32 csr, u64 value, unsigned *effects);
  * Call it with cpu.clock->now and cpu.retired as they are before the instruction. */
 enum riscv_csr_op { CSR_OP_WRITE, CSR_OP_SET, CSR_OP_CLEAR };
 bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, bool write, u64 *old, unsigned *effects);
+/* A CSR whose value is bits of a member of struct hart: what a use by the guest reads and changes, beside the check of
+ * the privilege. False: it is not one of those. */
+struct riscv_csr_view {
+    u32 offset;              /* of the u64 */
+    u64 readable, writable;
+    u64 effects;             /* bits whose change has an effect besides */
+    u64 lets_in;             /* bits whose becoming 1 lets interrupts in that are pending */
+    bool dirty;              /* SD is read as well */
+};
+bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v);
 /* For debuggers: no checks, no side effects; false when this model has no such CSR. */
 bool riscv_csr_peek(const struct hart *h, u32 csr, u64 *value);
 bool riscv_csr_poke(struct hart *h, u32 csr, u64 value); /* WARL holds; the caller drops TLB and blocks afterwards */
@@ -125,6 +135,9 @@ bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
 extern const struct event_type riscv_event_trap, riscv_event_reset;
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
+/* Is the hart at the first instruction of M-mode's trap handler, after a trap that this very instruction caused and with
+ * the state that the same trap will leave again? */
+bool riscv_trapped_for_ever(const struct hart *h);
 bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);
 

@@ -25,7 +25,7 @@ static void differs(const struct ir *a, const struct ir *b, const char *what)
 
 static void evaluate(const struct ir *ir, struct world *w, bool all, struct ir_machine *m, struct ir_end *end)
 {
-    *m = (struct ir_machine){ w->state, IR_RIG_BASE, w, all ? world_locate_all : world_locate, world_leads,
+    *m = (struct ir_machine){ w->state, IR_RIG_BASE, w, all ? world_locate_all : world_locate, world_phys, world_leads,
         IR_RIG_BUDGET };
     ir_eval(ir, m, end);
 }
@@ -66,6 +66,7 @@ static void run_case(u64 number)
         compare(a, b, &w, some >> WINDOW & 1, "some passes");
         emit_x64_init(&r->em);
         r->em.bmi2 &= n & 1;
+        r->em.lzcnt &= n & 1;
         r->links_known = n & 2;
 #ifdef __x86_64__
         if (!ir_rig_run(r, b, &w))

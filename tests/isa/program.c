@@ -82,6 +82,23 @@ void program_random_insn(struct program *g)
 
 #define OP(name, rd, rs1, rs2, imm) program_emit(g, RV_OP_##name, rd, rs1, rs2, imm)
 
+/* One use of a CSR that compiled code knows. sstatus: bits by their number, FS stays on. */
+static void random_csr(struct program *g)
+{
+    static const u16 csrs[] = { 0x100, 0x100, 0x105, 0x140, 0x141, 0x142, 0x143, 1, 2, 3, 0x342, 0x343, 0xc00, 0xc02 };
+    static const u16 ops[] = { RV_OP_csrrw, RV_OP_csrrs, RV_OP_csrrc, RV_OP_csrrwi, RV_OP_csrrsi, RV_OP_csrrci };
+    u64 r = next_random(&g->rng);
+    unsigned csr = csrs[r % ARRAY_LEN(csrs)], op = ops[r >> 8 & 1 ? 1 : (r >> 9) % ARRAY_LEN(ops)];
+    unsigned rd = 11 + (r >> 20 & 15), rs1 = r >> 24 & 3 ? 0 : r >> 26 & 31;
+    if (csr == 0x100 && op == RV_OP_csrrw)
+        op = RV_OP_csrrsi;
+    if (csr == 0x100 && op == RV_OP_csrrwi)
+        op = RV_OP_csrrci;
+    if (csr == 0x100 && op == RV_OP_csrrc)
+        rs1 = 0;
+    program_emit(g, op, rd, rs1, 0, csr);
+}
+
 /* A trap goes on at another place of the code. */
 static void handler(struct program *g, unsigned xlen)
 {
@@ -144,6 +161,8 @@ void program_generate(struct program *g, const struct rv_decoder *d, unsigned xl
     g->at = PROGRAM_CODE;
     while (g->at < PROGRAM_CODE + PROGRAM_CODE_BYTES - 8) {
         program_random_insn(g);
+        if (!(next_random(&g->rng) & 7))
+            random_csr(g);
         if (!(next_random(&g->rng) & 15))
             OP(csrrwi, (unsigned)(next_random(&g->rng) & 1) * 5, next_random(&g->rng) & 1, 0,
                 next_random(&g->rng) & 3 ? 1 : 2);
@@ -188,9 +207,15 @@ void program_load(const struct program *g, struct rig *r, u64 seed)
     h->mtvec = PROGRAM_HANDLER;
     h->mstatus |= (u64)1 << 13;
     h->pc = PROGRAM_CODE;
+    static const u8 privileges[] = { PRIV_M, PRIV_M, PRIV_S, PRIV_U };
+    h->priv = privileges[seed >> 30 & 3];
+    h->pmpcfg[0] = 0x1f; /* everything to everyone */
+    h->pmpaddr[0] = ~(u64)0 >> 10;
+    h->menvcfg = seed >> 32 & 3 ? 0x80 : 0;
+    h->senvcfg = seed >> 34 & 3 ? 0x80 : 0;
+    h->mcounteren = h->scounteren = seed >> 36 & 1 ? 7 : 0;
+    h->stvec = h->config.xlen == 32 ? (u64)(i64)(i32)PROGRAM_HANDLER : PROGRAM_HANDLER;
     if (g->paged) {
-        h->pmpcfg[0] = 0x1f; /* everything, NAPOT */
-        h->pmpaddr[0] = ~(u64)0 >> 10;
         h->satp = (u64)8 << 60 | (RAM + 0x5000) >> 12;
         h->priv = PRIV_S;
         if (seed & 8)
@@ -207,6 +232,8 @@ bool program_same(const struct rig *a, const struct rig *b)
     return !memcmp(x->x, y->x, 32 * 8) && !memcmp(x->f, y->f, sizeof x->f) && x->pc == y->pc && x->priv == y->priv &&
         x->fflags == y->fflags && x->frm == y->frm && x->mstatus == y->mstatus && x->mepc == y->mepc &&
         x->mcause == y->mcause && x->mtval == y->mtval && x->lr_valid == y->lr_valid &&
+        x->lr_addr == y->lr_addr && x->sscratch == y->sscratch && x->sepc == y->sepc && x->scause == y->scause &&
+        x->stval == y->stval && x->stvec == y->stvec &&
         x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now && a->device_value == b->device_value &&
         !memcmp(a->ram->host, b->ram->host, PROGRAM_RAM);
 }
@@ -219,6 +246,21 @@ void program_explain(const struct rig *a, const struct rig *b)
     printf("pc %llx %llx, now %llu %llu, retired %llu %llu, mcause %llx %llx, mepc %llx %llx, fflags %x %x\n", U(x->pc),
         U(y->pc), U(a->clock.now), U(b->clock.now), U(x->cpu.retired), U(y->cpu.retired), U(x->mcause), U(y->mcause),
         U(x->mepc), U(y->mepc), x->fflags, y->fflags);
+#define SHOW(m) \
+    if (x->m != y->m) \
+    printf(#m " %llx %llx\n", U(x->m), U(y->m))
+    SHOW(priv);
+    SHOW(frm);
+    SHOW(mstatus);
+    SHOW(mtval);
+    SHOW(lr_valid);
+    SHOW(lr_addr);
+    SHOW(stvec);
+    SHOW(sscratch);
+    SHOW(sepc);
+    SHOW(scause);
+    SHOW(stval);
+#undef SHOW
     for (unsigned k = 0; k < 32; k++) {
         if (x->x[k] != y->x[k])
             printf("x%u %llx %llx\n", k, U(x->x[k]), U(y->x[k]));

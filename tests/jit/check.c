@@ -65,6 +65,11 @@ static void compare(unsigned xlen, u64 drop, unsigned programs, u64 ticks)
                 a->h->f[go >> 40 & 31] = b->h->f[go >> 40 & 31] = next_random(&slices);
                 a->h->x[11 + (go >> 50 & 15)] = b->h->x[11 + (go >> 50 & 15)] = (u64)(i64)(i32)next_random(&slices);
             }
+            if (go >> 5 & 1) { /* an interrupt line: taken when the program lets it */
+                a->h->mie = b->h->mie = a->h->mideleg = b->h->mideleg = go >> 6 & 1 ? 0x222 : 0;
+                a->c->ops->set_irq(a->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
+                b->c->ops->set_irq(b->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
+            }
             u64 before = a->clock.now;
             a->c->ops->run(a->c, slice);
             b->c->ops->run(b->c, slice);

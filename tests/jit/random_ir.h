@@ -87,6 +87,9 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 .sign = r >> 22 & !store, .a = masked,
                                          .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1),
                                              .imm = FIRST + (r >> 23 & 15) });
+            if (r >> 32 & 1)
+                ir_add(ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .sign = r >> 33 & 1, .a = masked,
+                    .exit = ir_exit_to(ir, ir->n, 1) });
             break;
         }
         case 7: {
@@ -96,7 +99,7 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 .exit = ir_exit_to(ir, ir->n, 2) });
             break;
         }
-        case 8: ir_unary(ir, IR_SX8 + r / 16 % 6, 8, a); break;
+        case 8: ir_unary(ir, IR_SX8 + r / 16 % (IR_BSWAP - IR_SX8 + 1), 8, a); break;
         case 9: ir_ternary(ir, IR_SELECT, 8, a, b, c); break;
         case 10:
             if (r >> 9 & 3)
@@ -147,6 +150,8 @@ static inline u8 *world_locate(void *opaque, u64 addr, unsigned size, bool write
     return (addr & (size - 1)) || addr % 61 == 60 ? NULL : w->memory + (addr - FIRST);
 }
 
+enum { PHYSICAL = 0x9000 };
+static inline u64 world_phys(void *opaque, u64 addr) { return PHYSICAL | (addr & 4095); }
 static inline u8 *world_locate_all(void *opaque, u64 addr, unsigned size, bool write)
 {
     return ((struct world *)opaque)->memory + (addr - FIRST);

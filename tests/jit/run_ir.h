@@ -16,7 +16,7 @@ struct ir_slot {
 
 struct ir_ctx {
     struct {
-        u64 read, write, addend, pad;
+        u64 read, write, addend, phys;
     } tlb[4];
     struct {
         u64 pc, gen;
@@ -116,7 +116,7 @@ static inline struct ir_rig *ir_rig_new(void)
     }
     r->env = (struct jit_env){
         .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct ir_slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
-        .tlb_write = 8, .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13,
+        .tlb_write = 8, .tlb_addend = 16, .tlb_phys = 24, .page_shift = 12, .jump_bits = 4, .jump_xor = 13,
         .jump_table = offsetof(struct ir_ctx, jump), .jump_entry = 24, .jump_pc = 0, .jump_gen = 8, .jump_slot = 16,
         .ctx_gen = offsetof(struct ir_ctx, gen), .jump_missed = (u64)(uintptr_t)ir_missed,
         .jump_too_far = (u64)(uintptr_t)ir_to_exit, .sites = offsetof(struct ir_ctx, site), .site_bits = 2,
@@ -166,13 +166,14 @@ static inline bool ir_rig_same_way(const struct ir_rig *r, const struct ir *ir, 
 static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct world *from)
 {
     struct world w1 = *from, w2 = *from;
-    struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_leads, IR_RIG_BUDGET };
+    struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_phys, world_leads, IR_RIG_BUDGET };
     ir_eval(ir, &m, &r->end);
     code_flush(&r->code);
     const void *run = emit_x64(&r->em, &r->code, &r->env, ir, &r->ra).start;
     if (!run)
         return false;
     memset(r->ctx.site, 0x55, sizeof r->ctx.site);
+    r->ctx.tlb[0].phys = PHYSICAL;
     r->ctx.tlb[0].read = r->ctx.tlb[0].write = 0;
     r->ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
     memcpy(&r->entry[1].handler, &run, sizeof run);
