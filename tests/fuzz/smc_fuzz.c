@@ -41,6 +41,7 @@ static void run_case(u64 number)
                 a->h->x[9] = b->h->x[9] = xlen == 32 ? (u64)(i64)(i32)to : to;
             }
         }
+        a->clock.attention = b->clock.attention = false; /* as machine_run() does */
         a->c->ops->run(a->c, slice);
         if (b->c->ops->run(b->c, slice) == CPU_DIVERGED)
             wrong(b->c->report);

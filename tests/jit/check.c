@@ -71,6 +71,7 @@ static void compare(unsigned xlen, u64 drop, unsigned programs, u64 ticks)
                 b->c->ops->set_irq(b->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
             }
             u64 before = a->clock.now;
+            a->clock.attention = b->clock.attention = false; /* as machine_run() does */
             a->c->ops->run(a->c, slice);
             b->c->ops->run(b->c, slice);
             if (!program_same(a, b)) {
@@ -111,6 +112,7 @@ static bool check_program(struct rig *r, struct program *g, u64 p)
             u64 ticks = go & 15 ? 20 : 400;
             while (ticks) {
                 u64 before = r->clock.now;
+                r->clock.attention = false;
                 enum cpu_stop why = r->c->ops->run(r->c, ticks);
                 if (why == CPU_DIVERGED) {
                     printf("program %llu: %s\n", (unsigned long long)p, r->c->report);
