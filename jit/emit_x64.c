@@ -3,6 +3,10 @@
  * emit_x64_enter() made. */
 #include "jit/emit.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "jit/x64.h"
 
 enum { STATE = RDI, BUDGET = RDX, CTX = RCX, BASE = R8, SLOT = RSI, T0 = RAX, T1 = RSI, T2 = R11 };
@@ -1054,7 +1058,8 @@ void emit_x64_init(struct emitter *e)
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
-    e->lzcnt = __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("bmi");
+    unsigned a, b, c, d; /* not every compiler knows it by a name */
+    e->lzcnt = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT) && __builtin_cpu_supports("bmi");
     e->popcnt = __builtin_cpu_supports("popcnt");
 #endif
 }

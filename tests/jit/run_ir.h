@@ -93,7 +93,9 @@ static inline void ir_waits(void *opaque, u64 slot, u8 *at) {}
 static inline u8 *ir_tlb_locate(void *opaque, u64 addr, unsigned size, bool write)
 {
     struct world *w = opaque;
-    return (addr & ~(u64)(IR_RIG_PAGE - 1)) || addr + size > IR_RIG_PAGE ? NULL : w->memory + (addr - FIRST);
+    if ((addr & ~(u64)(IR_RIG_PAGE - 1)) || addr + size > IR_RIG_PAGE)
+        return NULL;
+    return (u8 *)((uintptr_t)w->memory + (addr - FIRST)); /* PHYS asks elsewhere too */
 }
 
 static inline struct ir_rig *ir_rig_new(void)
