@@ -186,6 +186,8 @@ const struct option_row options_of_run[] = {
       CALLS(on_code_cache) },
     { "perfmap", NULL, NULL, "tell Linux's perf of compiled code: /tmp/perf-PID.map", SETS_FLAG(perfmap) },
     { "jitdump", NULL, NULL, "the same with code and lines: jit-PID.dump, for perf inject --jit", SETS_FLAG(jitdump) },
+    { "check-jit", NULL, NULL, "execute all compiled code in both tiers and compare; exit status 6 when they differ",
+      SETS_FLAG(check_jit) },
     { "semihosting-config", NULL, "enable=on|off", "the same, as QEMU's long form", CALLS(on_semihosting_config) },
     { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
     { "name", NULL, "TEXT", NULL, IGNORED },

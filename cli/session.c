@@ -100,7 +100,8 @@ static bool install_jit(struct session *s, struct err *e)
     struct jit_options jit = { .tier = o->jit_tier ? (unsigned)o->jit_tier : 2,
                                .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
                                .region_threshold = o->jit_regions ? o->jit_regions : JIT_REGION_THRESHOLD,
-                               .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus };
+                               .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus,
+                               .check = o->check_jit };
     if (!session_watch_compiled(s, &jit.watch, e))
         return false;
     if (!o->jit)
@@ -133,6 +134,8 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
+    if (o->check_jit && !o->jit)
+        return err_set(e, "--check-jit: there is no compiled code without -accel jit");
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;

@@ -19,6 +19,7 @@ enum cpu_stop {
     CPU_BREAK,     /* about to execute an armed code address (cpu->hit); nothing of it was executed */
     CPU_WATCH,     /* the instruction just completed touched an armed data range (cpu->hit) */
     CPU_SEMIHOST,  /* about to execute a semihosting call, with cpu->semihosting set */
+    CPU_DIVERGED,  /* compiled code did not do what the interpreter does (cpu->report); only when that is checked */
 };
 
 enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4 };
@@ -139,6 +140,7 @@ struct cpu {
     const struct cpu_stops *stops;       /* NULL: none armed */
     const struct cpu_observer *observer; /* NULL: the fast loop */
     struct cpu_hit hit;
+    const char *report; /* with CPU_DIVERGED */
 };
 
 /* What waits at the pc of this CPU is known to whoever lets it go on. */

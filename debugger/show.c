@@ -238,7 +238,9 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
         debug_printf(d, "\n[The guest cannot go on: %s]\n", m->stop.text);
         break;
     case MACHINE_SEMIHOST: debug_printf(d, "\nA semihosting call waits to be served.\n"); break;
-    case MACHINE_DIVERGED: debug_printf(d, "\n[The replay differs from the recording: %s]\n", m->stop.text); break;
+    case MACHINE_DIVERGED:
+        debug_printf(d, m->stop.cpu ? "\n[%s]\n" : "\n[The replay differs from the recording: %s]\n", m->stop.text);
+        break;
     case MACHINE_REPLAY_END: debug_printf(d, "\n[The recording is over: %s]\n", m->stop.text); break;
     default: break;
     }

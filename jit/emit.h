@@ -29,6 +29,15 @@ struct jit_env {
     void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
     u32 *at_op; /* NULL, or [IR_MAX + 2]: where each operation's code begins; then the exits, then the end */
+    /* Checking (check.h); 0: none, and no code for it. Code is entered by way of check_enter(handler's arguments, the
+     * code) and leaves, always for another slot, by check_left(handler's arguments, the handler or 0: the slot's own);
+     * with jump_missed the slot is the address. Stores to memory are written down first: *check_log is where. */
+    u64 check_enter, check_left;
+    struct jit_stored **check_log;
+};
+
+struct jit_stored {
+    u64 host, size, old;
 };
 
 struct emitter {

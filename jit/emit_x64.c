@@ -3,6 +3,10 @@
  * emit_x64_enter() made. */
 #include "jit/emit.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "jit/x64.h"
 
 enum { STATE = RDI, BUDGET = RDX, CTX = RCX, BASE = R8, SLOT = RSI, T0 = RAX, T1 = RSI, T2 = R11 };
@@ -497,6 +501,26 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
         done(m, k, d);
 }
 
+/* Checking: writes down what is at the host address in rsi. Keeps all but that and the flags. */
+static void log_store(struct em *m, unsigned size)
+{
+    static const u32 load[] = { X_0F | 0xb6, X_0F | 0xb7, 0x8b, 0x8b };
+    struct x64 *x = &m->x;
+    x_byte(x, 0x50); /* push rax, rcx */
+    x_byte(x, 0x51);
+    x_mov_imm(x, RAX, (u64)(uintptr_t)m->env->check_log);
+    x_rm(x, true, false, 0x8b, RCX, RAX, 0);
+    x_rm(x, true, false, 0x89, RSI, RCX, offsetof(struct jit_stored, host));
+    x_rm(x, true, false, 0xc7, 0, RCX, offsetof(struct jit_stored, size));
+    x_imm(x, size, 4);
+    x_rm(x, size == 8, false, load[__builtin_ctz(size)], RSI, RSI, 0);
+    x_rm(x, true, false, 0x89, RSI, RCX, offsetof(struct jit_stored, old));
+    x_rm(x, true, false, 0x83, 0, RAX, 0); /* add qword [rax], the size of an entry */
+    x_imm(x, sizeof(struct jit_stored), 1);
+    x_byte(x, 0x59);
+    x_byte(x, 0x58);
+}
+
 /* The place of the entry for the address, to rax: behind the context's start. */
 static void tlb_entry(struct em *m, unsigned a)
 {
@@ -536,12 +560,25 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
     return a;
 }
 
+static void poke(struct em *m, const struct ir_insn *i)
+{
+    if (m->env->check_log) {
+        x_rm(&m->x, true, false, 0x8d, T1, use(m, i->a, T1), (i64)i->imm);
+        log_store(m, i->size);
+    }
+    store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm);
+}
+
 static void memory(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned a = through_tlb(m, i, i->op == IR_LOAD ? m->env->tlb_read : m->env->tlb_write);
     if (i->op == IR_LOAD) {
         load_value(m, k, i, T0, (int)a, 0);
     } else if (i->op == IR_STORE) {
+        if (m->env->check_log) {
+            x_rmx(&m->x, true, false, 0x8d, T1, T0, a, 0, 0);
+            log_store(m, i->size);
+        }
         store_value(m, i->b, i->size, T0, (int)a, 0);
     } else {
         x_rr(&m->x, true, 0x01, a, T0);
@@ -642,6 +679,25 @@ static void missed_windows(struct em *m)
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
 
+static void go_to(struct x64 *x, const struct jit_env *env, u64 handler)
+{
+    if (env->check_left) {
+        x_mov_imm(x, R9, handler);
+        handler = env->check_left;
+    }
+    x_mov_imm(x, RAX, handler);
+    x_rr(x, false, 0xff, 4, RAX);
+}
+
+/* To the handler of the slot in rsi. */
+static void go_to_slot(struct x64 *x, const struct jit_env *env)
+{
+    if (env->check_left)
+        go_to(x, env, 0);
+    else
+        x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
+}
+
 static void set_base(struct em *m, const struct ir_exit *e)
 {
     if (e->base != IR_BASE_STAYS)
@@ -657,7 +713,13 @@ static u8 *follow(struct em *m, u64 link)
     const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
     if (slot) {
         x_alu_imm(x, true, 5, BUDGET, (i32)count);
-        u8 *too_far = x_jcc(x, CC_L), *at = x_jmp(x);
+        u8 *too_far = x_jcc(x, CC_L);
+        if (m->env->check_left) {
+            x_mov_imm(x, SLOT, slot);
+            go_to(x, m->env, 0);
+            return too_far;
+        }
+        u8 *at = x_jmp(x);
         if (to) {
             x_land(at, to - m->shift);
         } else {
@@ -673,7 +735,7 @@ static u8 *follow(struct em *m, u64 link)
     x_mov(x, SLOT, RAX);
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, m->env->slot_count);
     u8 *too_far = x_jcc(x, CC_L);
-    x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
+    go_to_slot(x, m->env);
     return too_far;
 }
 
@@ -682,12 +744,6 @@ static void chain(struct em *m, u64 link, u16 exit)
     set_base(m, &m->ir->exit[exit]);
     u8 *too_far = follow(m, link);
     m->fixup[m->n_fixups++] = (struct fixup){ too_far, exit, IR_NONE };
-}
-
-static void go_to(struct x64 *x, u64 handler)
-{
-    x_mov_imm(x, RAX, handler);
-    x_rr(x, false, 0xff, 4, RAX);
 }
 
 /* To the address in T2. */
@@ -716,15 +772,19 @@ static void jump(struct x64 *x, const struct jit_env *env)
     x_alu_imm(x, true, 4, BASE, (i32) - (1 << env->page_shift));
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
     u8 *too_far = x_jcc(x, CC_L);
-    x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
+    go_to_slot(x, env);
     x_land(too_far, x->p);
-    go_to(x, env->jump_too_far);
+    go_to(x, env, env->jump_too_far);
     x_land(miss1, x->p);
     x_land(miss2, x->p);
-    x_mov(x, RSI, RDX);
-    x_mov(x, RDX, RCX);
-    x_mov(x, RCX, T2);
-    go_to(x, env->jump_missed);
+    if (env->check_left) {
+        x_mov(x, SLOT, T2);
+    } else {
+        x_mov(x, RSI, RDX);
+        x_mov(x, RDX, RCX);
+        x_mov(x, RCX, T2);
+    }
+    go_to(x, env, env->jump_missed);
 }
 
 /* The entry of a constant address is at a constant place. */
@@ -797,7 +857,16 @@ static void mark(struct em *m, ir_val k)
     m->mark = m->x.p;
 }
 
-/* All at once: a place is written when nobody waits to read it; in a circle one waits in rax. */
+static bool is_param(const struct ir *ir, u64 offset)
+{
+    for (u32 k = 0; k < ir->n; k++)
+        if (ir->insn[k].op == IR_PARAM && ir->insn[k].imm == offset)
+            return true;
+    return false;
+}
+
+/* All at once: a place is written when nobody waits to read it; in a circle one waits in rax. What no round takes as a
+ * param goes to the state. */
 static void go_back(struct em *m, const struct ir_insn *loop)
 {
     struct {
@@ -806,6 +875,9 @@ static void go_back(struct em *m, const struct ir_insn *loop)
     } todo[IR_REGS];
     unsigned n = 0;
     const struct ir_exit *e = &m->ir->exit[loop->exit];
+    for (u32 p = 0; p < e->n_puts; p++)
+        if (!is_param(m->ir, m->ir->put[e->first_put + p].offset))
+            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
     for (u32 k = 0; k < m->ir->n; k++) {
         const struct ir_insn *i = &m->ir->insn[k];
         unsigned to = m->ra->loc[k];
@@ -878,7 +950,7 @@ static void exits(struct em *m)
             x_land(too_far, x->p);
         }
         x_mov_imm(x, SLOT, e->slot);
-        go_to(x, e->handler);
+        go_to(x, m->env, e->handler);
     }
     for (unsigned n = 0; n < m->n_waiting; n++) {
         x_land(m->waiting[n].at, x->p);
@@ -921,7 +993,7 @@ static void one(struct em *m, ir_val k)
     case IR_PHYS: phys(m, k, i); break;
     case IR_WINDOW: window(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
-    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
+    case IR_POKE: poke(m, i); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;
     case IR_JUMP_IF:
         exit_on(m, condition(m, i->a), i->exit);
@@ -952,6 +1024,20 @@ static void one(struct em *m, ir_val k)
     }
 }
 
+/* What is called with the code that follows. */
+static void enter_checked(struct em *m)
+{
+    struct x64 *x = &m->x;
+    x_byte(x, 0x4c); /* lea r9, [rip + ...] */
+    x_byte(x, 0x8d);
+    x_byte(x, 0x0d);
+    u8 *at = x->p;
+    x_imm(x, 0, 4);
+    x_mov_imm(x, RAX, m->env->check_enter);
+    x_rr(x, false, 0xff, 4, RAX);
+    x_land(at, x->p);
+}
+
 struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
@@ -960,7 +1046,10 @@ struct emitted emit_x64(const struct emitter *e, struct code *code, const struct
     if (!ra_run(ra, &e->host, ir))
         return (struct emitted){ 0 };
     struct em m = { .x = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
-    const u8 *start = m.body = m.x.p;
+    const u8 *start = m.x.p;
+    if (env->check_enter)
+        enter_checked(&m);
+    m.body = m.x.p;
     for (u32 k = 0; k < ir->n; k++) {
         if (env->at_op)
             env->at_op[k] = (u32)(m.x.p - start);
@@ -990,7 +1079,8 @@ void emit_x64_init(struct emitter *e)
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
-    e->lzcnt = __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("bmi");
+    unsigned a, b, c, d; /* not every compiler knows it by a name */
+    e->lzcnt = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT) && __builtin_cpu_supports("bmi");
     e->popcnt = __builtin_cpu_supports("popcnt");
 #endif
 }

@@ -11,6 +11,7 @@ struct jit_options {
     u64 region_threshold; /* a region is compiled when a compiled block is entered for the this-manyth time */
     u64 cache_bytes;  /* of host code, for each CPU */
     const struct jit_watch *watch; /* told of all that is compiled; NULL: nobody */
+    bool check;       /* run everything in both tiers and compare: check.h */
 };
 #define JIT_THRESHOLD 64
 #define JIT_REGION_THRESHOLD 1500

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "jit/check.h"
 #include "jit/jit.h"
 #include "jit/riscv.h"
 
@@ -158,6 +159,8 @@ static void describe(const struct rv_tier *t, struct buf *out)
     buf_printf(out, "JIT: code cache %llu of %llu KiB used, emptied %llu times\n", U(j->code.used >> 10),
                U(j->code.size >> 10), U(j->count.flushes));
     jit_riscv_describe_counts(j, out);
+    if (t->check)
+        jit_check_describe(t->check, out);
 #undef U
 }
 
@@ -197,13 +200,15 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.opaque = j;
     j->watch = o->watch;
     j->env.at_op = o->watch ? j->look.at_op : NULL;
+    if (o->check)
+        j->tier.check = jit_check_new(a, &j->code, &j->env);
     emit_x64_init(&j->emitter);
     j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;
     j->unit = ARENA_ARRAY(a, struct jit_unit, CODE_COUNTERS);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
         j->table[op] = jit_riscv_meaning(op, h->config.xlen);
     j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe,
-        .follow = jit_riscv_follow };
+        .follow = jit_riscv_follow, .check = j->tier.check };
     j->tier.threshold = o->threshold ? o->threshold : 1;
     j->tier.enter = (rv_handler *)(uintptr_t)emit_x64_enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);

@@ -100,7 +100,8 @@ static void csr(struct translation *tr, const struct rv_insn *i, enum riscv_csr_
     if (write) {
         V operand = zimm ? number(tr, i->rs1) : sized(tr, get_x(tr, i->rs1));
         V changed = changes(tr, &v, op, state, operand);
-        put_state(tr, v.offset, op2(tr, IR_XOR, state, changed));
+        V now = op2(tr, IR_XOR, state, changed);
+        put_state(tr, v.offset, v.dirty ? now : sized(tr, now)); /* a trap leaves an address that is not extended */
     }
     put_x(tr, i->rd, old);
 }

@@ -78,7 +78,7 @@ enum machine_stop {
     MACHINE_PANIC,     /* the guest cannot go on: stop.text says why */
     MACHINE_SEMIHOST,  /* stop.cpu wants a semihosting call served */
     MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
-    MACHINE_DIVERGED,  /* replay differs from the recording: stop.text */
+    MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
 };
 
@@ -87,7 +87,7 @@ struct machine_stop_info {
     struct cpu *cpu;
     u64 addr;
     int code;
-    char text[1024];
+    char text[4096];
 };
 
 struct machine {

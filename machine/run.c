@@ -132,6 +132,9 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         case CPU_BREAK: return stop(m, MACHINE_BREAK, c);
         case CPU_WATCH: return stop(m, MACHINE_WATCH, c);
         case CPU_SEMIHOST: return stop(m, MACHINE_SEMIHOST, c);
+        case CPU_DIVERGED:
+            snprintf(m->stop.text, sizeof m->stop.text, "%s", c->report);
+            return stop(m, MACHINE_DIVERGED, c);
         }
     }
 }

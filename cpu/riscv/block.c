@@ -395,19 +395,32 @@ struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offse
 
 struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max)
 {
+    unsigned from = h->engine->tier && !whole->straddle; /* the first slot is the tier's: see rv_block_build */
+    unsigned to = from;
+    while (whole->side[to].count < max)
+        to++;
+    return rv_block_slots(h, whole, from, to);
+}
+
+struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, unsigned from, unsigned to)
+{
     struct builder b;
     start(&b, h);
-    unsigned k = h->engine->tier && !whole->straddle; /* the first slot is the tier's: see rv_block_build */
-    for (; whole->side[k].count < max; k++) {
+    unsigned before = whole->side[from].count;
+    for (unsigned k = from; k < to; k++) {
         struct rv_insn *s = add(&b, NULL, whole->side[k].offset);
         struct rv_side *side = &b.side[b.slots - 1];
         *s = whole->slot[k];
         *side = whole->side[k];
+        side->count = (u16)(side->count - before);
         if (side->op != RV_OP_COUNT)
             s->fn = h->engine->handlers[side->op];
     }
-    b.n = max;
-    add_links(&b, whole->side[k].offset, false);
+    b.n = (to < whole->slots ? whole->side[to].count : whole->head.n) - before;
+    if (to < whole->slots)
+        add_links(&b, whole->side[to].offset, false);
+    else /* the links came too */
+        b.slot[b.slots - 1].to[0] = b.slot[b.slots - 1].to[1] = h->engine->nowhere;
     return finish(&b, h->engine->scratch, whole->host, whole->offset);
 }
 

@@ -145,6 +145,7 @@ struct rv_tier {
     void (*follow)(struct rv_tier *t, struct rv_block *b, u64 vpage);
     bool following;
     rv_handler *enter; /* calls slot i's handler; what it replaced need not keep the host's registers */
+    struct jit_check *check; /* jit/check.h; NULL: what it makes is not checked */
     u64 threshold;
 };
 void rv_tier_install(struct hart *h, struct rv_tier *t);
@@ -347,6 +348,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
 struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max);
 /* The first max (fewer than it has) instructions of a block, not fused: runs once. */
 struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max);
+/* Slots from..to-1, not fused, the counts beginning with the first: runs once. */
+struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, unsigned from, unsigned to);
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
 void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
 /* Drops the pages that have code at the place in its page of an address armed or disarmed since the last call. Not while

@@ -2,31 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "cpu/riscv/insn.h"
+#include "tests/isa/rig.h"
 #include "tests/unit.h"
 
-#define RAM 0x80000000u
 #define RAM_BYTES 0x8000u
-#define DEVICE 0x10000000u
 #define HANDLER (RAM + 0x7000)
-
-struct rig {
-    struct arena *a;
-    struct clock clock;
-    struct space *s;
-    struct cpu *c;
-    struct hart *h;
-    struct rv_decoder *d;
-    u32 at;
-    u64 seen_now, device_value;
-    bool kick;
-    struct cpu_retire log[16];
-    unsigned n_log;
-};
-
-static u64 tb_read(void *o) { return ((struct rig *)o)->clock.now; }
-static u64 tb_when(void *o, u64 v) { return v; }
 
 static enum mem_result dev_read(void *o, u64 offset, unsigned size, u64 *value)
 {
@@ -52,42 +32,16 @@ static const struct io_ops dev_ops = { .read = dev_read, .write = dev_write };
 
 static struct rig *rig(const char *model, unsigned xlen)
 {
-    struct err e = { "" };
-    struct rig *r = xcalloc(1, sizeof *r);
-    struct riscv_config config;
-    r->a = arena_new();
-    clock_init(&r->clock, 1000000000);
-    r->s = space_new(r->a, "memory");
-    CU_ASSERT_FATAL(space_add_ram(r->s, RAM, ram_new(r->a, "ram", RAM_BYTES, false, &e), &e));
-    space_add_io(r->s, "dev", DEVICE, 0x100, &dev_ops, r, &e);
-    if (!riscv_config_parse(model, xlen, &config, &e))
-        CU_FAIL_FATAL("config");
-    config.reset_pc = RAM;
-    r->d = rv_decoder_new(r->a, &config);
-    r->c = riscv_new(r->a, &config, 0, r->s, &r->clock, NULL, (struct timebase){ tb_read, tb_when, r }, &e);
-    r->h = hart_of(r->c);
+    struct rig *r = rig_new(&(struct rig_setup){ model, xlen, 0, RAM_BYTES, RAM, &dev_ops });
     r->h->mtvec = HANDLER;
-    r->at = RAM;
     return r;
 }
 
-static void done(struct rig *r)
-{
-    clock_fini(&r->clock);
-    arena_free(r->a);
-    free(r);
-}
+static void done(struct rig *r) { rig_free(r); }
 
 static u32 enc(struct rig *r, unsigned op, unsigned rd, unsigned rs1, unsigned rs2, i64 imm)
 {
-    const struct rv_row *w = &r->d->row[op];
-    u32 b = w->match;
-    b |= w->d_w ? rd << w->d_lo : 0;
-    b |= w->s_w ? rs1 << w->s_lo : 0;
-    b |= w->t_w ? rs2 << w->t_lo : 0;
-    for (unsigned k = 0; k < w->n_imm; k++)
-        b |= (u32)bits_get((u64)imm, w->imm[k].to, w->imm[k].width) << w->imm[k].from;
-    return b;
+    return rig_encode(r->d, op, rd, rs1, rs2, imm);
 }
 
 static void word(struct rig *r, u32 bits)

@@ -147,14 +147,16 @@ struct world {
 static inline u8 *world_locate(void *opaque, u64 addr, unsigned size, bool write)
 {
     struct world *w = opaque;
-    return (addr & (size - 1)) || addr % 61 == 60 ? NULL : w->memory + (addr - FIRST);
+    if ((addr & (size - 1)) || addr % 61 == 60)
+        return NULL;
+    return (u8 *)((uintptr_t)w->memory + (addr - FIRST)); /* PHYS asks elsewhere too */
 }
 
 enum { PHYSICAL = 0x9000 };
 static inline u64 world_phys(void *opaque, u64 addr) { return PHYSICAL | (addr & 4095); }
 static inline u8 *world_locate_all(void *opaque, u64 addr, unsigned size, bool write)
 {
-    return ((struct world *)opaque)->memory + (addr - FIRST);
+    return (u8 *)((uintptr_t)((struct world *)opaque)->memory + (addr - FIRST));
 }
 
 static inline void random_world(struct world *w, u64 *s)
