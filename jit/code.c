@@ -52,3 +52,8 @@ void code_flush(struct code *c)
 {
     c->used = c->kept;
 }
+
+void code_written(const struct code *c, const u8 *from, const u8 *end)
+{
+    __builtin___clear_cache((char *)(uintptr_t)(from + c->shift), (char *)(uintptr_t)(end + c->shift));
+}

@@ -25,27 +25,42 @@ struct jit_env {
     /* The jump whose distance is at `at` (where code is written) should go to the slot's code when there is some. */
     void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
-    const void *jump; /* code that does a JUMP: of emit_x64_jump() */
+    const void *jump; /* code that does a JUMP: of emitter_kind.jump() */
 };
 
-struct emitter {
-    struct ra_host host;
-    bool bmi2, fma;
-};
-
-/* How the host does it, and what it can. */
-void emit_x64_init(struct emitter *e);
-/* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
-const void *emit_x64_enter(struct code *code, const struct jit_env *env);
-/* Code that goes to an address in a register of the emitter's choice: for the jumps out of line. */
-const void *emit_x64_jump(struct code *code, const struct jit_env *env);
 struct emitted {
     const void *start; /* NULL: it does not fit (the cache, or too many values at once) */
     const void *body;  /* behind HEAT, when that is the first operation; start otherwise */
 };
-struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
-    struct ra *ra);
-/* Code that starts with HEAT goes to `to` from now on. */
-void emit_x64_redirect(struct code *code, const void *start, const void *to);
+
+struct emitter;
+/* What a kind of host provides: docs/contributor/add-an-emitter.md. */
+struct emitter_kind {
+    const char *name;
+    size_t reach; /* the largest code cache whose jumps lead from any place to any other */
+    /* How the host does it, and what it can. */
+    void (*init)(struct emitter *e);
+    /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
+    const void *(*enter)(struct code *code, const struct jit_env *env);
+    /* Code that goes to an address in a register of the emitter's choice: for the jumps out of line. */
+    const void *(*jump)(struct code *code, const struct jit_env *env);
+    struct emitted (*run)(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+        struct ra *ra);
+    /* A jump that jit_env.wait() was told of goes to `to` from now on. */
+    void (*lead)(struct code *code, u8 *at, const void *to);
+    /* Code that starts with HEAT goes to `to` from now on. */
+    void (*redirect)(struct code *code, const void *start, const void *to);
+};
+
+struct emitter {
+    const struct emitter_kind *kind;
+    struct ra_host host;
+    bool fma;  /* there is an instruction for FMA: builders ask before they use it */
+    bool bmi2; /* x86-64's own */
+};
+
+extern const struct emitter_kind emitter_x64, emitter_a64;
+/* Of the host this was compiled for; NULL: it has none. */
+const struct emitter_kind *emitter_host(void);
 
 #endif

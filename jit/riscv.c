@@ -47,15 +47,14 @@ static void arrived(struct jit_riscv *j, u64 slot, const void *code)
 {
     for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
         if (j->wait.jump[k - 1].slot == slot)
-            store_le(j->wait.jump[k - 1].at, 4,
-                (u64)((i64)(uintptr_t)code - j->code.shift - (i64)(uintptr_t)(j->wait.jump[k - 1].at + 4)));
+            j->emitter.kind->lead(&j->code, j->wait.jump[k - 1].at, code);
 }
 
 /* The code of one run takes the place of slot `at`. False: no room. */
 static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at)
 {
     ir_optimize(&j->ir);
-    const void *code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra).start;
+    const void *code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra).start;
     if (!code)
         return false;
     b->slot[at].fn = (rv_handler *)(uintptr_t)code;
@@ -139,12 +138,14 @@ _Static_assert(sizeof(struct rv_tlb) == 1 << 5, "a TLB entry's size is a power o
 
 bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e)
 {
-#ifndef __x86_64__
-    return err_set(e, "the JIT makes code for x86-64 hosts only so far; run with -accel interp");
-#endif
+    const struct emitter_kind *kind = emitter_host();
+    if (!kind)
+        return err_set(e, "the JIT makes code for x86-64 and AArch64 hosts; run with -accel interp");
     struct hart *h = hart_of(c);
     struct jit_riscv *j = ARENA_NEW(a, struct jit_riscv);
-    if (!code_init(&j->code, a, o->cache_bytes < (u64)2 << 20 ? (size_t)2 << 20 : (size_t)o->cache_bytes, e))
+    u64 size = o->cache_bytes < kind->reach ? o->cache_bytes : kind->reach;
+    size = size < (u64)2 << 20 ? (u64)2 << 20 : size;
+    if (!code_init(&j->code, a, (size_t)size, e))
         return false;
     j->h = h;
     j->env = shapes;
@@ -153,12 +154,12 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.direct = direct;
     j->env.wait = wait_for;
     j->env.opaque = j;
-    emit_x64_init(&j->emitter);
+    kind->init(&j->emitter);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
         j->table[op] = jit_riscv_meaning(op, h->config.xlen);
     j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe };
     j->tier.threshold = o->threshold ? o->threshold : 1;
-    j->tier.enter = (rv_handler *)(uintptr_t)emit_x64_enter(&j->code, &j->env);
+    j->tier.enter = (rv_handler *)(uintptr_t)kind->enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);
     return true;
 }
