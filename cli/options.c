@@ -270,7 +270,9 @@ static enum options_result on_accel(struct options *o, const char *arg, struct e
 {
     if (is_query(arg)) {
         printf("Accelerators supported:\ninterp (default)\n"
-               "jit[,tier=1][,threshold=N]  host code for blocks entered N times (default %u)\n", JIT_THRESHOLD);
+               "jit[,tier=1|2][,threshold=N][,regions=N]  host code for blocks entered N times (default %u);\n"
+               "    tier 2, the default: for regions of blocks whose code was entered N times more (default %u)\n",
+               JIT_THRESHOLD, JIT_REGION_THRESHOLD);
         return OPTIONS_DONE;
     }
     if (!strncmp(arg, "accel=", 6))
@@ -279,18 +281,26 @@ static enum options_result on_accel(struct options *o, const char *arg, struct e
         return OPTIONS_BAD;
     const char *rest = strchr(arg, ',');
     for (struct prop_value *p = o->jit && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+        static const struct {
+            const char *name;
+            size_t field;
+            u64 max;
+        } known[] = {
+            { "tier", offsetof(struct options, jit_tier), 2 },
+            { "threshold", offsetof(struct options, jit_threshold), INT32_MAX },
+            { "regions", offsetof(struct options, jit_regions), INT32_MAX },
+        };
         u64 v;
-        bool tier = !strcmp(p->name, "tier");
-        if (!tier && strcmp(p->name, "threshold"))
-            return err_set(e, "-accel jit has tier= and threshold=, not '%s'", p->name), OPTIONS_BAD;
+        size_t k = 0;
+        while (k < ARRAY_LEN(known) && strcmp(p->name, known[k].name))
+            k++;
+        if (k == ARRAY_LEN(known))
+            return err_set(e, "-accel jit has tier=, threshold= and regions=, not '%s'", p->name), OPTIONS_BAD;
         if (!parse_number(p->text, &v, e))
             return OPTIONS_BAD;
-        if (tier && v != 1)
-            return err_set(e, "tier=%s is not there; tier=1 compiles blocks", p->text), OPTIONS_BAD;
-        if (!tier && !v)
-            return err_set(e, "threshold takes a number above 0"), OPTIONS_BAD;
-        if (!tier)
-            o->jit_threshold = v;
+        if (!v || v > known[k].max)
+            return err_set(e, "%s= takes a number from 1 to %llu", p->name, (unsigned long long)known[k].max), OPTIONS_BAD;
+        memcpy((u8 *)o + known[k].field, &v, sizeof v);
     }
     return OPTIONS_RUN;
 }

@@ -52,7 +52,7 @@ struct options {
     bool state_hash;
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     bool jit;
-    u64 jit_threshold, code_cache; /* 0: not given */
+    u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
     enum pace pace;
     bool batch;
     struct {

@@ -459,7 +459,9 @@ static void debugger_write_out(void *opaque, const char *text, size_t n)
 static bool install_jit(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
-    struct jit_options jit = { .tier = 1, .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
+    struct jit_options jit = { .tier = o->jit_tier ? (unsigned)o->jit_tier : 2,
+                               .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
+                               .region_threshold = o->jit_regions ? o->jit_regions : JIT_REGION_THRESHOLD,
                                .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus };
     for (unsigned i = 0; i < s->m->n_cpus; i++)
         if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))

@@ -1,4 +1,4 @@
-/* Two mappings of one anonymous file. */
+/* Two mappings of one anonymous file, and counters in front of the one that runs. */
 #include "jit/code.h"
 
 #include <errno.h>
@@ -17,10 +17,11 @@ static void unmap(void *p)
     munmap(m->p, m->size);
 }
 
-static u8 *map(struct arena *a, int fd, size_t size, int protection)
+/* Anonymous memory when there is no file. */
+static u8 *map(struct arena *a, void *at, int fd, size_t size, int protection)
 {
     struct mapping *m = ARENA_NEW(a, struct mapping);
-    m->p = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+    m->p = mmap(at, size, protection, (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (at ? MAP_FIXED : 0), fd, 0);
     m->size = size;
     if (m->p == MAP_FAILED)
         return NULL;
@@ -34,17 +35,19 @@ bool code_init(struct code *c, struct arena *a, size_t size, struct err *e)
     int fd = memfd_create("orrery-code", MFD_CLOEXEC);
     if (fd < 0)
         return err_set(e, "the code cache needs memfd_create(): %s; run with -accel interp", strerror(errno));
-    u8 *w = NULL, *x = NULL;
+    const size_t counters = CODE_COUNTERS * sizeof(i32);
+    u8 *w = NULL, *data = NULL, *x = NULL;
     if (!ftruncate(fd, (off_t)size)) {
-        w = map(a, fd, size, PROT_READ | PROT_WRITE);
-        x = map(a, fd, size, PROT_READ | PROT_EXEC);
+        w = map(a, NULL, fd, size, PROT_READ | PROT_WRITE);
+        data = map(a, NULL, -1, counters + size, PROT_READ | PROT_WRITE);
+        x = data ? map(a, data + counters, fd, size, PROT_READ | PROT_EXEC) : NULL;
     }
     int why = errno;
     close(fd);
     if (!w || !x)
         return err_set(e, "cannot map a code cache of %zu KiB: %s; take a smaller --code-cache or -accel interp",
             size >> 10, strerror(why));
-    *c = (struct code){ .write = w, .shift = x - w, .size = size };
+    *c = (struct code){ .write = w, .shift = x - w, .size = size, .counter = (i32 *)(void *)data };
     return true;
 }
 

@@ -9,7 +9,9 @@ struct code {
     u8 *write;       /* where code is written; the same byte runs at write + shift */
     i64 shift;
     size_t size, used, kept; /* kept: survives code_flush */
+    i32 *counter;            /* CODE_COUNTERS of them, within reach of the code */
 };
+enum { CODE_COUNTERS = 1 << 16 };
 
 bool code_init(struct code *c, struct arena *a, size_t size, struct err *e);
 void code_flush(struct code *c);

@@ -14,6 +14,9 @@ struct jit_env {
     i32 slot_handler, slot_count;
     /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
     u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, page_shift;
+    /* 1 << site_bits pairs in the context: page, and its host address; of windows in runs with ir.sites. */
+    u32 sites, site_bits;
+    u32 (*next_site)(void *opaque);
     /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation
      * is the context's. */
     u32 jump_bits, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;

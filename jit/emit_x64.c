@@ -23,6 +23,12 @@ struct em {
     unsigned n_fixups;
     struct fixup fixup[IR_MAX_EXITS];
     u8 *mark, *body;
+    unsigned n_windows;
+    struct {
+        u8 *at, *back;
+        ir_val k;
+        u32 site;
+    } window[64];
     unsigned n_waiting;
     struct {
         u8 *at;
@@ -492,6 +498,81 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
     }
 }
 
+/* The host address of a window's first byte to register d; its guest address is in T1. */
+static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32 site)
+{
+    struct x64 *x = &m->x;
+    const struct jit_env *env = m->env;
+    if (m->e->bmi2) {
+        x_vex(x, 3, 3, false, 0xf0, T0, 0, T1); /* rorx */
+        x_byte(x, env->page_shift - env->tlb_shift);
+    } else {
+        x_rr(x, false, 0x89, T1, T0);
+        x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
+    }
+    x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
+    x_rm(x, true, false, 0x8d, T2, T1, i->size - 1);
+    x_alu_imm(x, true, 4, T2, (i32) - (1 << env->page_shift));
+    if (i->c & IR_READS) {
+        x_rmx(x, true, false, 0x3b, T2, CTX, T0, 0, env->tlb_read);
+        exit_on(m, CC_NE, i->exit);
+    }
+    if (i->c & IR_WRITES) {
+        x_rmx(x, true, false, 0x3b, T2, CTX, T0, 0, env->tlb_write);
+        exit_on(m, CC_NE, i->exit);
+    }
+    x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, env->tlb_addend);
+    if (site) {
+        x_rm(x, true, false, 0x89, T2, CTX, site);
+        x_rr(x, true, 0x01, T0, T2);
+        x_rm(x, true, false, 0x89, T2, CTX, site + 8);
+    }
+    x_rmx(x, true, false, 0x8d, d, T0, T1, 0, 0); /* lea */
+}
+
+/* In a region each window has a site: the page it was in the last time. Five instructions say whether it still is. */
+static void window(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    const struct jit_env *env = m->env;
+    if (!m->ir->sites || m->n_windows == ARRAY_LEN(m->window)) {
+        unsigned a = use(m, i->a, T1), d = target(m, k);
+        x_rm(x, true, false, 0x8d, T1, a, (i64)i->imm);
+        window_by_tlb(m, i, d, 0);
+        done(m, k, d);
+        return;
+    }
+    u32 site = env->sites + 16 * (env->next_site(env->opaque) & ((1u << env->site_bits) - 1));
+    unsigned a = use(m, i->a, T2), d = target(m, k);
+    if (d == a)
+        d = T0;
+    if (i->imm)
+        x_rm(x, true, false, 0x8d, d, a, (i64)i->imm);
+    else
+        x_mov(x, d, a);
+    x_rm(x, true, false, 0x33, d, CTX, site);
+    x_alu_imm(x, true, 7, d, (1 << env->page_shift) - i->size);
+    m->window[m->n_windows].at = x_jcc(x, CC_A);
+    x_rm(x, true, false, 0x03, d, CTX, site + 8);
+    m->window[m->n_windows].back = x->p;
+    m->window[m->n_windows].k = k;
+    m->window[m->n_windows++].site = site;
+    done(m, k, d);
+}
+
+static void missed_windows(struct em *m)
+{
+    struct x64 *x = &m->x;
+    for (unsigned n = 0; n < m->n_windows; n++) {
+        const struct ir_insn *i = &m->ir->insn[m->window[n].k];
+        x_land(m->window[n].at, x->p);
+        unsigned a = use(m, i->a, T1), d = target(m, m->window[n].k);
+        x_rm(x, true, false, 0x8d, T1, a, (i64)i->imm);
+        window_by_tlb(m, i, d == a ? (unsigned)T0 : d, m->window[n].site);
+        x_land(x_jmp(x), m->window[n].back);
+    }
+}
+
 /* --- ends ------------------------------------------------------------------------------------------------------- */
 
 static void set_base(struct em *m, const struct ir_exit *e)
@@ -762,8 +843,9 @@ static void one(struct em *m, ir_val k)
     case IR_GET: load_value(m, k, i, STATE, -1, (i64)i->imm); break;
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
-    case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, 0); break;
-    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, 0); break;
+    case IR_WINDOW: window(m, k, i); break;
+    case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
+    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;
     case IR_JUMP_IF:
         exit_on(m, condition(m, i->a), i->exit);
@@ -805,6 +887,7 @@ static struct emitted run(const struct emitter *e, struct code *code, const stru
     m.body = m.x.p;
     for (u32 k = 0; k < ir->n; k++)
         one(&m, (ir_val)k);
+    missed_windows(&m);
     exits(&m);
     const u8 *body = m.body + code->shift;
     return (struct emitted){ code_take(code, m.x.p), body };

@@ -151,11 +151,17 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
             else
                 v[k] = (u64)(uintptr_t)host;
             break;
+        case IR_WINDOW:
+            host = m->locate(m->opaque, a + i->imm, i->size, i->c & IR_WRITES);
+            if (!host)
+                exit = i->exit;
+            v[k] = (u64)(uintptr_t)host;
+            break;
         case IR_PEEK:
-            v[k] = extend(load_le((const void *)(uintptr_t)a, i->size), i->size, i->sign);
+            v[k] = extend(load_le((const void *)(uintptr_t)(a + i->imm), i->size), i->size, i->sign);
             break;
         case IR_POKE:
-            store_le((void *)(uintptr_t)a, i->size, b);
+            store_le((void *)(uintptr_t)(a + i->imm), i->size, b);
             break;
         case IR_EXIT_IF:
         case IR_JUMP_IF:

@@ -12,12 +12,13 @@ const struct ir_info ir_info[IR_OP_COUNT] = {
 void ir_start(struct ir *ir)
 {
     ir->n = ir->n_exits = ir->n_puts = 0;
+    ir->sites = false;
 }
 
-/* No guest instruction becomes more than 64 operations or 8 exits, and a run's puts are at most 32 an exit. */
+/* No guest instruction becomes more than 64 operations or 8 exits, and an exit has at most IR_REGS puts. */
 bool ir_room(const struct ir *ir)
 {
-    return ir->n + 128 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * 66 < IR_MAX_PUTS;
+    return ir->n + 128 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * IR_REGS < IR_MAX_PUTS;
 }
 
 ir_val ir_add(struct ir *ir, struct ir_insn i)

@@ -50,7 +50,9 @@ enum ir_kind {
     X(LOAD, "load", 1, IRK_EFFECT)      /* memory[a + imm], size, sign; exits when not plain RAM */               \
     X(STORE, "store", 2, IRK_EFFECT)    /* memory[a + imm] = b */                                                 \
     X(LOCATE, "locate", 1, IRK_EFFECT)  /* host address of memory[a + imm] for reading and writing; exits */      \
-    X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address */                                         \
+    X(WINDOW, "window", 1, IRK_EFFECT)  /* host address of memory[a + imm], size bytes of one page, c: IR_READS,  \
+                                         * IR_WRITES; exits when they are not all plain RAM */                    \
+    X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address + imm */                                   \
     X(POKE, "poke", 2, IRK_EFFECT)                                                                                \
     X(EXIT_IF, "exit_if", 1, IRK_EFFECT)                                                                          \
     X(JUMP_IF, "jump_if", 2, IRK_EFFECT) /* a != 0: to address b, as JUMP does, with its exit's puts */            \
@@ -85,6 +87,8 @@ struct ir_insn {
     u64 imm;
 };
 
+enum { IR_READS = 1, IR_WRITES = 2 };
+
 struct ir_put {
     u32 offset;
     ir_val value;
@@ -100,10 +104,11 @@ struct ir_exit {
 #define IR_BASE_STAYS (~(u64)0)
 
 /* IR_REGS: of 8 bytes each, that a run may put or, in a loop, get. */
-enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 16384 };
+enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 49152 };
 
 struct ir {
     u32 n, n_exits, n_puts;
+    bool sites; /* its windows are worth remembering their pages */
     struct ir_insn insn[IR_MAX];
     struct ir_exit exit[IR_MAX_EXITS];
     struct ir_put put[IR_MAX_PUTS];
@@ -153,6 +158,7 @@ void ir_carry(struct ir *ir);     /* registers of a loop stay in values from rou
 void ir_fold(struct ir *ir);      /* constants, identities, displacements */
 void ir_forward(struct ir *ir);   /* gets of what was put or got */
 void ir_share(struct ir *ir);     /* common subexpressions */
+void ir_window(struct ir *ir);    /* loads and stores around one address go through one window */
 void ir_sink_puts(struct ir *ir); /* puts happen at the end, or in the exit taken before it */
 void ir_sweep(struct ir *ir);     /* what nobody uses goes */
 void ir_optimize(struct ir *ir);  /* all of them */

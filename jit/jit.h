@@ -5,11 +5,13 @@
 #include "cpu/cpu.h"
 
 struct jit_options {
-    unsigned tier;    /* 1: blocks */
+    unsigned tier;    /* 1: blocks; 2: regions of hot blocks too */
     u64 threshold;    /* a block is compiled when it is entered for the this-manyth time */
+    u64 region_threshold; /* a region is compiled when a compiled block is entered for the this-manyth time */
     u64 cache_bytes;  /* of host code, for each CPU */
 };
 #define JIT_THRESHOLD 64
+#define JIT_REGION_THRESHOLD 1500
 #define JIT_CACHE_BYTES ((u64)16 << 20)
 
 /* Makes a RISC-V hart's hot blocks run as host code from now on. False: this host cannot (e says why). */

@@ -404,6 +404,84 @@ void ir_share(struct ir *ir)
     }
 }
 
+/* Loads and stores at distances from the same value become peeks and pokes into a window, made where the first of them
+ * is. That it holds proves them all; when it does not, the run is left before the first. */
+enum { WINDOW_MAX = 248, WINDOWS = 64 };
+
+struct window {
+    ir_val base;
+    u32 first;    /* operation */
+    i64 low, end; /* distances from the value */
+    u8 access;
+    ir_val now;   /* the operation that makes it */
+};
+
+static bool takes_part(const struct ir_insn *i) { return i->op == IR_LOAD || i->op == IR_STORE; }
+
+static u32 find_windows(const struct ir *ir, struct window *w, u8 *part)
+{
+    u32 n = 0;
+    for (u32 k = 0; k < ir->n; k++) {
+        const struct ir_insn *i = &ir->insn[k];
+        part[k] = WINDOWS;
+        if (!takes_part(i))
+            continue;
+        i64 low = (i64)i->imm, end = low + i->size;
+        u32 j = n;
+        while (j-- > 0) {
+            i64 l = low < w[j].low ? low : w[j].low, e = end > w[j].end ? end : w[j].end;
+            if (w[j].base == i->a && e - l <= WINDOW_MAX) {
+                w[j].low = l;
+                w[j].end = e;
+                break;
+            }
+        }
+        if (j == (u32)-1) {
+            if (n == WINDOWS)
+                continue;
+            j = n++;
+            w[j] = (struct window){ .base = i->a, .first = k, .low = low, .end = end };
+        }
+        w[j].access |= i->op == IR_LOAD ? IR_READS : IR_WRITES;
+        part[k] = (u8)j;
+    }
+    return n;
+}
+
+void ir_window(struct ir *ir)
+{
+    struct window w[WINDOWS];
+    u8 part[IR_MAX];
+    u32 n = find_windows(ir, w, part), m = 0;
+    if (ir->n + n > IR_MAX)
+        return;
+    struct ir_insn out[IR_MAX];
+    ir_val moved[IR_MAX];
+    for (u32 k = 0; k < ir->n; k++) {
+        struct ir_insn i = ir->insn[k];
+        ir_val *arg[3];
+        unsigned args = ir_operands(&i, arg);
+        for (unsigned j = 0; j < args; j++)
+            *arg[j] = moved[*arg[j]];
+        if (part[k] < n) {
+            struct window *x = &w[part[k]];
+            if (x->first == k) {
+                x->now = (ir_val)m;
+                out[m++] = (struct ir_insn){ .op = IR_WINDOW, .size = (u8)(x->end - x->low), .a = i.a, .c = x->access,
+                    .exit = i.exit, .imm = (u64)x->low };
+            }
+            i.op = i.op == IR_LOAD ? IR_PEEK : IR_POKE;
+            i.a = x->now;
+            i.imm -= (u64)x->low;
+            i.exit = IR_NONE;
+        }
+        moved[k] = (ir_val)m;
+        out[m++] = i;
+    }
+    memcpy(ir->insn, out, m * sizeof *out);
+    ir->n = m;
+}
+
 void ir_sweep(struct ir *ir)
 {
     bool used[IR_MAX] = { false };
@@ -433,6 +511,7 @@ void ir_optimize(struct ir *ir)
     ir_forward(ir);
     ir_fold(ir);
     ir_share(ir);
+    ir_window(ir);
     ir_sink_puts(ir);
     ir_sweep(ir);
 }

@@ -14,7 +14,8 @@ static bool takes_float(unsigned op) { return op >= IR_FADD && op <= IR_FNARROW 
 static bool defines(const struct ir_insn *i)
 {
     unsigned kind = ir_info[i->op].kind;
-    return i->op != IR_NOP && i->op != IR_MARK && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD || i->op == IR_LOCATE);
+    return i->op != IR_NOP && i->op != IR_MARK && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD ||
+        i->op == IR_LOCATE || i->op == IR_WINDOW);
 }
 
 struct uses {
@@ -43,15 +44,16 @@ static void find_uses(struct ra *ra, struct uses *u, struct ir *ir)
         calls += i->op == IR_CALL;
         ir_val *arg[3];
         unsigned n = ir_operands(i, arg);
+        u32 at = k + (i->op == IR_WINDOW); /* written before it is known whether it exits */
         for (unsigned j = 0; j < n; j++) {
             bool data = (i->op == IR_PUT && j == 0) || ((i->op == IR_STORE || i->op == IR_POKE) && j == 1 &&
                 i->size >= 4);
-            use(ra, u, *arg[j], k, !takes_float(i->op) && !data);
+            use(ra, u, *arg[j], at, !takes_float(i->op) && !data);
             u->as_float[*arg[j]] |= takes_float(i->op);
         }
         for (unsigned e = 0; i->exit != IR_NONE && e <= ir_two_exits(i); e++)
             for (u32 p = 0; p < ir->exit[i->exit + e].n_puts; p++)
-                use(ra, u, ir->put[ir->exit[i->exit + e].first_put + p].value, k, false);
+                use(ra, u, ir->put[ir->exit[i->exit + e].first_put + p].value, at, false);
     }
 }
 

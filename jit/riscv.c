@@ -50,16 +50,47 @@ static void arrived(struct jit_riscv *j, u64 slot, const void *code)
             j->emitter.kind->lead(&j->code, j->wait.jump[k - 1].at, code);
 }
 
-/* The code of one run takes the place of slot `at`. False: no room. */
-static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at)
+struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b)
 {
+    j->block = b;
     ir_optimize(&j->ir);
-    const void *code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra).start;
-    if (!code)
+    struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+    if (!code.start) {
+        if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
+            j->full = j->h->engine->stale = j->h->engine->leave = true;
+        else
+            j->count.refused++;
+    }
+    return code;
+}
+
+/* The block's first run begins with a counter. */
+static struct jit_unit *unit_of(struct jit_riscv *j, struct rv_block *b)
+{
+    if (!j->region_threshold || j->n_units == CODE_COUNTERS)
+        return NULL;
+    struct jit_unit *u = &j->unit[j->n_units];
+    *u = (struct jit_unit){ .block = b, .heat = &j->code.counter[j->n_units] };
+    *u->heat = j->region_threshold;
+    b->unit = ++j->n_units;
+    ir_add(&j->ir, (struct ir_insn){ .op = IR_HEAT, .size = 4, .exit = ir_exit_to(&j->ir, (u64)(uintptr_t)b->slot,
+        (u64)(uintptr_t)jit_riscv_warm), .imm = (u64)(uintptr_t)u->heat });
+    return u;
+}
+
+/* The code of one run takes the place of slot `at`. False: no room. */
+static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at, struct jit_unit *u)
+{
+    struct emitted code = jit_riscv_emit(j, b);
+    if (!code.start)
         return false;
-    b->slot[at].fn = (rv_handler *)(uintptr_t)code;
+    b->slot[at].fn = (rv_handler *)(uintptr_t)code.start;
+    if (u) {
+        u->start = code.start;
+        u->body = code.body;
+    }
     if (!at)
-        arrived(j, (u64)(uintptr_t)b->slot, code);
+        arrived(j, (u64)(uintptr_t)b->slot, code.start);
     j->count.runs++;
     return true;
 }
@@ -79,7 +110,6 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         j->count.refused++;
         return;
     }
-    j->block = b;
     j->first = true;
     size_t used = j->code.used;
     for (unsigned k = 1, at = 0; k == 1 || goes_on(b, k); at = k) {
@@ -87,14 +117,11 @@ static void hot(struct rv_tier *t, struct rv_block *b)
             k++;
             continue;
         }
+        ir_start(&j->ir);
+        struct jit_unit *u = at ? NULL : unit_of(j, b);
         k = jit_riscv_translate(j, b, k);
-        if (!compile_run(j, b, at)) {
-            if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
-                j->full = j->h->engine->stale = j->h->engine->leave = true;
-            else
-                j->count.refused++;
+        if (!compile_run(j, b, at, u))
             return;
-        }
         j->first = false;
     }
     j->count.blocks++;
@@ -107,7 +134,8 @@ static void flushed(struct rv_tier *t)
     code_flush(&j->code);
     j->wait.n = 0;
     memset(j->wait.first, 0, sizeof j->wait.first);
-    j->full = false;
+    j->full = j->tier.following = false;
+    j->n_units = 0;
     j->count.flushes++;
 }
 
@@ -119,10 +147,15 @@ static void describe(const struct rv_tier *t, struct buf *out)
                U(j->count.blocks), U(j->count.runs), U(j->count.refused), U(t->threshold));
     buf_printf(out, "JIT: host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n",
                U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
+    buf_printf(out, "JIT: regions %llu, of them loops %llu, from %llu traces, threshold %d\n", U(j->count.regions),
+               U(j->count.loops), U(j->count.traces), j->region_threshold);
 #undef U
 }
 
+static u32 next_site(void *opaque) { return ((struct jit_riscv *)opaque)->next_site++; }
+
 static const struct jit_env shapes = {
+    .sites = offsetof(struct rv_ctx, site), .site_bits = RV_SITE_BITS, .next_site = next_site,
     .slot_handler = offsetof(struct rv_insn, fn),
     .slot_count = (i32)offsetof(struct rv_insn, n) - (i32)sizeof(struct rv_insn),
     .tlb_bits = RV_TLB_BITS, .tlb_shift = 5, .tlb_read = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, rtag),
@@ -155,9 +188,13 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.wait = wait_for;
     j->env.opaque = j;
     kind->init(&j->emitter);
+    j->env.jump = kind->jump(&j->code, &j->env);
+    j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;
+    j->unit = ARENA_ARRAY(a, struct jit_unit, CODE_COUNTERS);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
         j->table[op] = jit_riscv_meaning(op, h->config.xlen);
-    j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe };
+    j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe,
+        .follow = jit_riscv_follow };
     j->tier.threshold = o->threshold ? o->threshold : 1;
     j->tier.enter = (rv_handler *)(uintptr_t)kind->enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);

@@ -2,7 +2,8 @@
  *
  *   riscv_int.c, riscv_fp.c   read the declarations' meanings (cpu/riscv/sem_*.def) with words that make operations
  *   riscv_run.c               slots of a block become a run of operations
- *   riscv.c                   the tier: runs as code in place of a block's handlers
+ *   riscv_region.c            several blocks become one run: what was executed from a hot block on, loops included
+ *   riscv.c                   the tiers: runs as code in place of a block's handlers
  *
  * Compiled code is a handler like the interpreter's: what it cannot do (a TLB miss, a device, a fault, an exceptional
  * floating-point result, most CSRs) it leaves to the interpreter's handler of that very slot, and the chain goes on
@@ -16,6 +17,20 @@
 struct translation;
 typedef void translate(struct translation *tr, const struct rv_insn *i);
 
+struct jit_unit { /* a compiled block */
+    struct rv_block *block;
+    const void *start, *body; /* its code; behind the counter */
+    i32 *heat;
+    bool region, loop; /* its first instruction begins one */
+};
+
+struct jit_step {
+    struct rv_block *block;
+    u64 vpage;
+};
+
+enum { JIT_STEPS = 48, JIT_REGION_INSNS = 400 };
+
 struct jit_riscv {
     struct rv_tier tier; /* first */
     struct hart *h;
@@ -27,7 +42,7 @@ struct jit_riscv {
     bool first;             /* its first run */
     bool full;              /* nothing more until the blocks are flushed */
     struct {
-        u64 blocks, runs, bytes, refused, flushes;
+        u64 blocks, runs, bytes, refused, flushes, regions, loops, traces;
     } count;
     struct { /* jumps that wait for the code of a slot, in lists by slot */
         u32 n, first[1024]; /* place plus 1 */
@@ -37,6 +52,13 @@ struct jit_riscv {
             u32 next;
         } jump[8192];
     } wait;
+    i32 region_threshold; /* a region is made when a block's code is entered for the this-manyth time; 0: never */
+    u32 n_units, next_site;
+    struct jit_unit *unit; /* CODE_COUNTERS of them; a block's `unit` is the place plus 1 */
+    struct {               /* what is being executed from a hot block on */
+        unsigned n, insns, calls;
+        struct jit_step step[JIT_STEPS];
+    } trace;
     struct ir ir;
     struct ra ra;
 };
@@ -48,7 +70,18 @@ struct translation {
     rv_handler *plain; /* the interpreter's handler of this slot */
     bool refused;      /* this instruction is better left to it */
     bool ended;
+    bool left;         /* by handing on to the interpreter */
+    /* In a region: */
+    const struct jit_step *region; /* its first block; NULL for a block of its own */
+    const struct jit_step *next;   /* where it goes on behind the block; NULL: it ends */
+    u64 vpage;                     /* of the block */
+    bool fp_known;                 /* entered only with f registers dirty, the inexact flag set and frm as it is now */
 };
+
+static inline u64 jit_next_address(const struct translation *tr)
+{
+    return rv_addr(tr->j->h, tr->next->vpage + tr->next->block->offset);
+}
 
 /* What the instruction op means in operations; NULL: it is the interpreter's. */
 translate *jit_riscv_meaning(unsigned op, unsigned xlen);
@@ -59,5 +92,15 @@ translate *jit_riscv_fp(const char *name, unsigned xlen);
 /* Makes operations (in j->ir) of the slots from k on, up to the end of the block or what cannot be compiled. Returns
  * the slot after the last one that was taken in. */
 unsigned jit_riscv_translate(struct jit_riscv *j, struct rv_block *b, unsigned k);
+/* The same in the middle of things. */
+unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k);
+
+/* riscv_region.c: the block about to be executed (NULL: something else), while the tier follows. */
+void jit_riscv_follow(struct rv_tier *t, struct rv_block *b, u64 vpage);
+/* The handler of a block whose counter has run out. */
+rv_handler jit_riscv_warm;
+
+/* riscv.c: the run in j->ir as code. start is NULL when there was no room. */
+struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b);
 
 #endif

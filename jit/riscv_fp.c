@@ -46,6 +46,8 @@ static V copysign_(struct translation *tr, unsigned bits, V a, V b)
 /* A mode written in the instruction is a plain number. */
 static V rounding(struct translation *tr, const struct rv_insn *i)
 {
+    if (i->imm == 7 && tr->fp_known)
+        return (V)tr->j->h->frm;
     return i->imm == 7 ? get_state(tr, offsetof(struct hart, frm), 1) : (V)(unsigned)i->imm;
 }
 
@@ -71,6 +73,8 @@ static bool rounded_before(const struct translation *tr) { return tr->j->h->ffla
 
 static void flags_stay(struct translation *tr, V exact)
 {
+    if (tr->fp_known)
+        return;
     V flags = get_state(tr, offsetof(struct hart, fflags), 1), set = op2(tr, IR_AND, flags, SF_INEXACT);
     exit_unless(tr, rounded_before(tr) ? set : op2(tr, IR_OR, set, exact));
 }

@@ -58,6 +58,8 @@ static V rotate32(struct translation *tr, enum ir_op there, enum ir_op back, V a
 
 static V relative(struct translation *tr, u64 offset)
 {
+    if (tr->region)
+        return number(tr, tr->vpage + offset);
     V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
     V n = number(tr, offset);
     return op2(tr, IR_ADD, base, n);
@@ -65,11 +67,20 @@ static V relative(struct translation *tr, u64 offset)
 
 static void branch(struct translation *tr, const struct rv_insn *i, V c)
 {
-    u16 taken = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_taken_slow);
-    ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)rv_next_slow);
+    struct hart *h = tr->j->h;
+    tr->ended = true;
+    if (tr->next) { /* the other way leaves the region */
+        bool taken = jit_next_address(tr) == rv_addr(h, tr->vpage + (u64)(i64)i->imm);
+        u16 side = exit_at(tr, i, taken ? rv_next_slow : rv_taken_slow);
+        tr->ir->exit[side].link = link_of(i, taken);
+        ir_add(tr->ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8,
+            .a = value(tr, taken ? op2(tr, IR_EQ, c, 0) : c), .exit = side });
+        return;
+    }
+    u16 taken = exit_at(tr, i, rv_taken_slow);
+    exit_at(tr, i, rv_next_slow);
     ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN_IF, .size = 8, .a = value(tr, c), .exit = taken,
         .imm = link_of(i, 0) });
-    tr->ended = true;
 }
 
 static void jump(struct translation *tr, const struct rv_insn *i, V link)
@@ -87,6 +98,13 @@ static void jump_reg(struct translation *tr, const struct rv_insn *i, V target, 
     if (tr->j->h->engine->misaligned)
         exit_if(tr, op2(tr, IR_AND, target, tr->j->h->engine->misaligned));
     put_x(tr, i->rd, link);
+    if (tr->next) {
+        V expected = number(tr, jit_next_address(tr)), other = op2(tr, IR_NE, target, expected);
+        ir_add(tr->ir, (struct ir_insn){ .op = IR_JUMP_IF, .size = 8, .a = value(tr, other), .b = value(tr, target),
+            .exit = exit_at(tr, i, NULL) });
+        tr->ended = true;
+        return;
+    }
     ir_add(tr->ir, (struct ir_insn){ .op = IR_JUMP, .size = 8, .a = value(tr, target), .exit = IR_NONE });
     tr->ended = true;
 }

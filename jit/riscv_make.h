@@ -59,10 +59,16 @@ static inline void put_x(struct translation *tr, unsigned r, V v)
 static inline V get_f(struct translation *tr, unsigned r) { return get_state(tr, offsetof(struct hart, f) + 8 * r, 8); }
 static inline void put_f(struct translation *tr, unsigned r, V v) { put_state(tr, offsetof(struct hart, f) + 8 * r, v); }
 
-static inline u16 exit_here(struct translation *tr)
+/* To a handler of slot i. */
+static inline u16 exit_at(struct translation *tr, const struct rv_insn *i, rv_handler *handler)
 {
-    return ir_exit_to(tr->ir, (u64)(uintptr_t)tr->slot, (u64)(uintptr_t)tr->plain);
+    u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)handler);
+    if (tr->region && tr->vpage != tr->region->vpage)
+        tr->ir->exit[exit].base = tr->vpage;
+    return exit;
 }
+
+static inline u16 exit_here(struct translation *tr) { return exit_at(tr, tr->slot, tr->plain); }
 
 static inline void exit_if(struct translation *tr, V c)
 {
@@ -76,7 +82,10 @@ static inline u64 link_of(const struct rv_insn *i, unsigned which) { return (u64
 
 static inline void chain_to(struct translation *tr, const struct rv_insn *i, unsigned which, rv_handler *slow)
 {
-    u16 exit = ir_exit_to(tr->ir, (u64)(uintptr_t)i, (u64)(uintptr_t)slow);
+    tr->ended = true;
+    if (tr->next)
+        return;
+    u16 exit = exit_at(tr, i, slow);
     ir_add(tr->ir, (struct ir_insn){ .op = IR_CHAIN, .size = 8, .exit = exit, .imm = link_of(i, which) });
     tr->ended = true;
 }

@@ -220,7 +220,7 @@ static struct rv_block *finish(struct builder *b, struct rv_block *out, const u8
     out->next = NULL;
     out->page = NULL;
     out->host = host;
-    out->straddle = 0;
+    out->straddle = out->unit = 0;
     out->offset = (u16)offset;
     out->slots = (u16)b->slots;
     out->head.fn = NULL;
@@ -296,8 +296,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
     out->straddle = bits;
     out->next = *head;
     *head = out;
-    u64 room = PAGE_SIZE - offset, most = (u64)b.n * 4;
-    ram_mark_code(p->ram, (p->index << PAGE_SHIFT) + offset, most < room ? most : room);
+    u64 room = PAGE_SIZE - offset, length = b.side[b.slots - 1].offset - offset; /* to where it goes on */
+    ram_mark_code(p->ram, (p->index << PAGE_SHIFT) + offset, length < room ? length : room);
     e->count.blocks++;
     return out;
 }

@@ -334,6 +334,19 @@ static i64 chain(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
 #endif
 }
 
+/* A chain of one block: what comes after it finds the budget spent. */
+static i64 alone(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *ctx, u64 vpage)
+{
+    struct riscv_engine *e = h->engine;
+    u64 rest = (u64)budget - b->head.n;
+    e->end_now -= rest;
+    e->end_retired -= rest;
+    i64 left = chain(h, b, (i64)b->head.n, ctx, vpage);
+    e->end_now += rest;
+    e->end_retired += rest;
+    return left + (i64)rest;
+}
+
 /* One chain from pc on: at most max instructions when that is not 0. */
 static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
 {
@@ -370,6 +383,11 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
     }
     if (!b)
         return trap_at(h, pc, budget, e->cause, e->tval);
+    if (UNLIKELY(e->tier && e->tier->following)) {
+        e->tier->follow(e->tier, b->page ? b : NULL, vpage);
+        if (e->tier->following)
+            return alone(h, b, budget, ctx, vpage);
+    }
     return chain(h, b, budget, ctx, vpage);
 }
 

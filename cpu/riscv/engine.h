@@ -57,6 +57,7 @@ struct rv_block {
     struct rv_side *side;
     const u8 *host; /* the page's bytes */
     u32 straddle;   /* bits of a single instruction that crosses into the next page */
+    u32 unit;       /* the tier's; 0 at first */
     u16 offset, slots;
     struct rv_insn head; /* directly before slot[0] */
     struct rv_insn slot[];
@@ -92,9 +93,18 @@ struct rv_fetch {
     struct rv_page *page;
 };
 
+/* What compiled code remembers of single accesses: the page each was in the last time, and where that is on the host. A
+ * subset of what the TLB knew; it goes when that goes. */
+#define RV_SITE_BITS 9
+#define RV_SITE_NEVER ((u64)0x5555555555555000) /* nothing is there: no canonical and no physical address */
+struct rv_site {
+    u64 page, host;
+};
+
 #define RV_USED_MAX 256
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
+    struct rv_site site[1u << RV_SITE_BITS];
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
     u64 gen; /* jump and fetch entries of other generations are void */
@@ -116,6 +126,9 @@ struct rv_tier {
     void (*hot)(struct rv_tier *t, struct rv_block *b); /* its first slot was entered `threshold` times */
     void (*flushed)(struct rv_tier *t);                 /* no block is left */
     void (*describe)(const struct rv_tier *t, struct buf *out);
+    /* While following: each block about to be executed, alone. NULL: something else is, or a part of a block. */
+    void (*follow)(struct rv_tier *t, struct rv_block *b, u64 vpage);
+    bool following;
     rv_handler *enter; /* calls slot i's handler; what it replaced need not keep the host's registers */
     u64 threshold;
 };

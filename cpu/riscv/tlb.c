@@ -5,8 +5,15 @@
 
 /* --- contexts --------------------------------------------------------------------------------------------- */
 
+static void flush_sites(struct rv_ctx *c)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(c->site); k++)
+        c->site[k].page = RV_SITE_NEVER;
+}
+
 static void flush_data(struct rv_ctx *c)
 {
+    flush_sites(c);
     if (c->n_used > RV_USED_MAX) {
         for (unsigned k = 0; k < RV_TLB_SIZE; k++)
             c->tlb[k].rtag = c->tlb[k].wtag = RV_TLB_NEVER;
@@ -78,6 +85,9 @@ void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
             continue;
         }
         u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
+        for (unsigned j = 0; j < ARRAY_LEN(c->site); j++)
+            if (c->site[j].host == host)
+                c->site[j].page = RV_SITE_NEVER;
         unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
         for (unsigned j = 0; j < n; j++) {
             struct rv_tlb *t = &c->tlb[c->n_used > RV_USED_MAX ? j : c->used[j]];

@@ -72,7 +72,7 @@ static struct machine *machine(unsigned xlen, u64 drop, u64 threshold)
     config.reset_pc = CODE;
     m->c = riscv_new(m->a, &config, 0, m->s, &m->clock, NULL, (struct timebase){ tb_read, tb_when, m }, &e);
     m->h = hart_of(m->c);
-    struct jit_options o = { .tier = 1, .threshold = threshold, .cache_bytes = 2 << 20 };
+    struct jit_options o = { .tier = 2, .threshold = threshold, .region_threshold = 3, .cache_bytes = 2 << 20 };
     if (threshold && !jit_install(m->a, m->c, &o, &e)) {
         printf("%s\n", e.text);
         CU_FAIL_FATAL("jit_install");

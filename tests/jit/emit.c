@@ -21,6 +21,9 @@ struct ctx {
         u64 pc, gen;
         struct slot *slot;
     } jump[16];
+    struct {
+        u64 page, host;
+    } site[4];
     u64 gen;
 };
 
@@ -64,6 +67,8 @@ static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
     *count = (u32)to[-1].count;
     return NULL;
 }
+
+static u32 next_site(void *opaque) { return (*(unsigned *)opaque)++; }
 
 static void waits(void *opaque, u64 slot, u8 *at) {}
 
@@ -124,6 +129,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
+        .sites = offsetof(struct ctx, site), .site_bits = 2, .next_site = next_site,
         .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
@@ -149,9 +155,11 @@ static void run_many(bool optimize, bool bmi2, bool few)
         memcpy(opt, ir, sizeof *opt);
         if (optimize)
             ir_optimize(opt);
+        opt->sites = n & 2;
+        memset(ctx.site, 0x55, sizeof ctx.site);
         struct ir_end end;
         struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate, world_leads, BUDGET };
-        ir_eval(ir, &m, &end);
+        ir_eval(opt, &m, &end);
         code_flush(&code);
         round = n;
         const void *run = kind->run(&em, &code, &env, opt, ra).start;
@@ -162,7 +170,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);
         enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);
-        if (memcmp(&w1, &w2, sizeof w1) || !same_way(ir, &end, link, m.budget)) {
+        if (memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
             struct buf out = { 0 };
             ir_dump(ir, &out);
             buf_printf(&out, "--- as emitted\n");

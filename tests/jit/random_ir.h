@@ -98,6 +98,10 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
         case 5: case 6: {
             bool store = r % 16 == 5;
             ir_val masked = ir_binary(ir, IR_AND, 8, a, ir_const(ir, MEMORY - 1));
+            if (r >> 30 & 1 && ir->n > 12) /* near another access */
+                for (u32 k = ir->n; k-- > ir->n - 12;)
+                    if (ir->insn[k].op == IR_LOAD || ir->insn[k].op == IR_STORE)
+                        masked = ir->insn[k].a;
             ir_add(ir, (struct ir_insn){ .op = store ? IR_STORE : IR_LOAD, .size = (u8)(1 << (r >> 20 & 3)),
                 .sign = r >> 22 & !store, .a = masked,
                                          .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1),
@@ -154,6 +158,11 @@ static inline u8 *world_locate(void *opaque, u64 addr, unsigned size, bool write
 {
     struct world *w = opaque;
     return (addr & (size - 1)) || addr % 61 == 60 ? NULL : w->memory + (addr - FIRST);
+}
+
+static inline u8 *world_locate_all(void *opaque, u64 addr, unsigned size, bool write)
+{
+    return ((struct world *)opaque)->memory + (addr - FIRST);
 }
 
 static inline void random_world(struct world *w, u64 *s)
