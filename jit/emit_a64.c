@@ -25,6 +25,12 @@ struct em {
     unsigned n_fixups;
     struct fixup fixup[IR_MAX_EXITS];
     u8 *mark, *body;
+    unsigned n_windows;
+    struct {
+        u8 *at, *back;
+        ir_val k;
+        u32 site;
+    } window[64];
     unsigned n_waiting;
     struct {
         u8 *at;
@@ -368,6 +374,21 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
     done(m, k, d);
 }
 
+/* The entry for the address in register a, to T0. */
+static void tlb_entry(struct em *m, unsigned a)
+{
+    a_bits(&m->a, false, T0, a, m->env->page_shift, m->env->tlb_bits);
+    a_shifted(&m->a, A64_ADD, T0, CTX, T0, 0, m->env->tlb_shift);
+}
+
+/* Exits unless the entry in T0 has this tag. */
+static void has_tag(struct em *m, const struct ir_insn *i, u32 at, unsigned tag)
+{
+    a_mem(&m->a, A64_LOAD, 3, T3, T0, at, T3);
+    a_rrr(&m->a, A64_SUBS, A64_ZR, T3, tag);
+    exit_at(m, a_b_if(&m->a, A64_NE), i->exit);
+}
+
 /* The address comes back in a register, the page's addend in T0. The tag is compared with the page of the last byte:
  * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
@@ -380,15 +401,12 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
         a_add_imm(o, T2, a, i->imm, T1);
         last = a = T2;
     }
-    a_bits(o, false, T0, a, env->page_shift, env->tlb_bits);
-    a_shifted(o, A64_ADD, T0, CTX, T0, 0, env->tlb_shift);
+    tlb_entry(m, a);
     if (!aligned && i->size > 1)
         a_add_imm(o, last = T1, a, i->size - 1u, T1);
     u64 page = ~(u64)0 << env->page_shift; /* ones that go round: a pattern */
     a_imm(o, A64_AND_IMM, T1, last, a64_pattern(page | (aligned ? i->size - 1u : 0)));
-    a_mem(o, A64_LOAD, 3, T3, T0, tag, T3);
-    a_rrr(o, A64_SUBS, A64_ZR, T3, T1);
-    exit_at(m, a_b_if(o, A64_NE), i->exit);
+    has_tag(m, i, tag, T1);
     a_mem(o, A64_LOAD, 3, T0, T0, env->tlb_addend, T1);
     return a;
 }
@@ -403,6 +421,70 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
     } else {
         a_rrr(&m->a, A64_ADD, T0, T0, a);
         done(m, k, T0);
+    }
+}
+
+/* The host address of a window's first byte to register d; its guest address is in T1. */
+static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32 site)
+{
+    struct a64 *o = &m->a;
+    const struct jit_env *env = m->env;
+    tlb_entry(m, T1);
+    a_add_imm(o, T2, T1, i->size - 1u, T2);
+    a_imm(o, A64_AND_IMM, T2, T2, a64_pattern(~(u64)0 << env->page_shift));
+    if (i->c & IR_READS)
+        has_tag(m, i, env->tlb_read, T2);
+    if (i->c & IR_WRITES)
+        has_tag(m, i, env->tlb_write, T2);
+    a_mem(o, A64_LOAD, 3, T0, T0, env->tlb_addend, T0);
+    if (site) {
+        a_add_imm(o, T3, CTX, site, T3);
+        a_mem(o, A64_STORE, 3, T2, T3, 0, A64_ZR);
+        a_rrr(o, A64_ADD, T2, T2, T0);
+        a_mem(o, A64_STORE, 3, T2, T3, 8, A64_ZR);
+    }
+    a_rrr(o, A64_ADD, d, T0, T1);
+}
+
+static void window_address(struct em *m, const struct ir_insn *i)
+{
+    a_add_imm(&m->a, T1, use(m, i->a, T1), i->imm, T2);
+}
+
+/* In a region each window has a site: the page it was in the last time. A few instructions say whether it still is. */
+static void window(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct a64 *o = &m->a;
+    const struct jit_env *env = m->env;
+    unsigned d = target(m, k);
+    if (!m->ir->sites || m->n_windows == ARRAY_LEN(m->window)) {
+        window_address(m, i);
+        window_by_tlb(m, i, d, 0);
+        done(m, k, d);
+        return;
+    }
+    u32 site = env->sites + 16 * (env->next_site(env->opaque) & ((1u << env->site_bits) - 1));
+    window_address(m, i);
+    a_add_imm(o, T3, CTX, site, T3);
+    a_pair(o, A64_LOAD, T0, T3, T3, 0);
+    a_rrr(o, A64_EOR, T0, T0, T1);
+    a_imm(o, A64_SUBS_IMM, A64_ZR, T0, a64_imm12((1u << env->page_shift) - i->size));
+    m->window[m->n_windows].at = a_b_if(o, A64_HI);
+    a_rrr(o, A64_ADD, d, T0, T3);
+    m->window[m->n_windows].back = o->p;
+    m->window[m->n_windows].k = k;
+    m->window[m->n_windows++].site = site;
+    done(m, k, d);
+}
+
+/* The address is still in T1. */
+static void missed_windows(struct em *m)
+{
+    for (unsigned n = 0; n < m->n_windows; n++) {
+        ir_val k = m->window[n].k;
+        a_land(m->window[n].at, m->a.p);
+        window_by_tlb(m, &m->ir->insn[k], target(m, k), m->window[n].site);
+        a_land(a_b(&m->a), m->window[n].back);
     }
 }
 
@@ -686,8 +768,9 @@ static void one(struct em *m, ir_val k)
     case IR_GET: load_value(m, k, i, STATE, -1, (i64)i->imm); break;
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
-    case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, 0); break;
-    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, 0); break;
+    case IR_WINDOW: window(m, k, i); break;
+    case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
+    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_EXIT_IF: exit_at(m, jump_when(m, i->a), i->exit); break;
     case IR_JUMP_IF:
         exit_at(m, jump_when(m, i->a), i->exit);
@@ -724,7 +807,7 @@ static const void *take(struct code *code, u8 *end)
 static struct emitted run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
-    size_t need = 8192 + (size_t)ir->n * 112 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
+    size_t need = 16384 + (size_t)ir->n * 112 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
     if (code_room(code) < need || need > (size_t)1 << 20) /* conditional jumps reach so far */
         return (struct emitted){ 0 };
     if (!ra_run(ra, &e->host, ir))
@@ -733,6 +816,7 @@ static struct emitted run(const struct emitter *e, struct code *code, const stru
     m.body = m.a.p;
     for (u32 k = 0; k < ir->n; k++)
         one(&m, (ir_val)k);
+    missed_windows(&m);
     exits(&m);
     const u8 *body = m.body + code->shift;
     return (struct emitted){ take(code, m.a.p), body };
