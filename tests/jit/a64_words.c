@@ -1,5 +1,5 @@
-/* Writes what the encoders of jit/a64.h make, for an assembler to judge: a line for each instruction, the word it is and
- * the text it should be. */
+/* Writes what the encoders of jit/a64.h make, for an assembler to judge: a line for each instruction, the word it is
+ * and the text it should be. */
 #include <stdio.h>
 
 #include "jit/a64.h"
