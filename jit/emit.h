@@ -13,7 +13,7 @@ struct jit_env {
     /* A slot: its handler, and (in the slot before) how many instructions its block has. */
     i32 slot_handler, slot_count;
     /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
-    u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, page_shift;
+    u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, tlb_phys, page_shift;
     /* 1 << site_bits pairs in the context: page, and its host address; of windows in runs with ir.sites. */
     u32 sites, site_bits;
     u32 (*next_site)(void *opaque);
@@ -58,8 +58,8 @@ struct emitter_kind {
 struct emitter {
     const struct emitter_kind *kind;
     struct ra_host host;
-    bool fma;  /* there is an instruction for FMA: builders ask before they use it */
-    bool bmi2; /* x86-64's own */
+    bool fma, popcnt; /* there are FMA and POPCNT: builders ask before they make them */
+    bool bmi2, lzcnt; /* x86-64's own; lzcnt: and tzcnt */
 };
 
 extern const struct emitter_kind emitter_x64, emitter_a64;

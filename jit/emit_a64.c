@@ -170,7 +170,9 @@ static void logical(struct em *m, ir_val k, const struct ir_insn *i, u32 op, u32
 static void shift(struct em *m, ir_val k, const struct ir_insn *i, u32 op)
 {
     unsigned d = target(m, k), a = use(m, i->a, T2);
-    if (i->b == IR_IMM)
+    if (i->b == IR_IMM && i->op == IR_ROR)
+        a_rrrr(&m->a, A64_EXTR, d, a, a, (unsigned)i->imm & 63);
+    else if (i->b == IR_IMM)
         a_shift_imm(&m->a, i->op - (unsigned)IR_SHL, d, a, (unsigned)i->imm & 63);
     else
         a_rrr(&m->a, op, d, a, use(m, i->b, T1));
@@ -213,6 +215,32 @@ static void extend(struct em *m, ir_val k, const struct ir_insn *i)
     static const u8 width[] = { 8, 16, 32 };
     unsigned d = target(m, k), a = use(m, i->a, T2);
     a_bits(&m->a, i->op <= IR_SX32, d, a, 0, width[(i->op - IR_SX8) % 3]);
+    done(m, k, d);
+}
+
+static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct a64 *o = &m->a;
+    unsigned d = target(m, k), a;
+    if (i->op == IR_POPCNT) { /* only vectors have it */
+        unsigned v = use_float(m, i->a, 0);
+        a_rr(o, A64_CNT_8B, 0, v);
+        a_rr(o, A64_ADDV_8B, 0, 0);
+        a_rr(o, A64_FMOV_TO_X, d, 0);
+        done(m, k, d);
+        return;
+    }
+    a = use(m, i->a, T2);
+    if (i->op == IR_CTZ)
+        a_rr(o, A64_RBIT, T0, a);
+    a_rr(o, A64_CLZ, d, i->op == IR_CTZ ? (unsigned)T0 : a);
+    done(m, k, d);
+}
+
+static void swap_bytes(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    unsigned d = target(m, k);
+    a_rr(&m->a, A64_REV, d, use(m, i->a, T2));
     done(m, k, d);
 }
 
@@ -422,6 +450,17 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
         a_rrr(&m->a, A64_ADD, T0, T0, a);
         done(m, k, T0);
     }
+}
+
+static void phys(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct a64 *o = &m->a;
+    unsigned a = use(m, i->a, T2), d = target(m, k);
+    tlb_entry(m, a);
+    a_mem(o, A64_LOAD, 3, T0, T0, m->env->tlb_phys, T0);
+    a_bits(o, false, T1, a, 0, m->env->page_shift);
+    a_rrr(o, A64_ORR, d, T0, T1);
+    done(m, k, d);
 }
 
 /* The host address of a window's first byte to register d; its guest address is in T1. */
@@ -759,6 +798,9 @@ static void one(struct em *m, ir_val k)
     case IR_SHL: shift(m, k, i, A64_LSLV); break;
     case IR_SHR: shift(m, k, i, A64_LSRV); break;
     case IR_SAR: shift(m, k, i, A64_ASRV); break;
+    case IR_ROR: shift(m, k, i, A64_RORV); break;
+    case IR_CLZ: case IR_CTZ: case IR_POPCNT: count_bits(m, k, i); break;
+    case IR_BSWAP: swap_bytes(m, k, i); break;
     case IR_MUL: case IR_MULHU: case IR_MULHS: case IR_MULHSU: product(m, k, i); break;
     case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: divide(m, k, i); break;
     case IR_EQ: case IR_NE: case IR_LTS: case IR_GES: case IR_LTU: case IR_GEU: set(m, k, compare(m, i)); break;
@@ -769,6 +811,7 @@ static void one(struct em *m, ir_val k)
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
     case IR_WINDOW: window(m, k, i); break;
+    case IR_PHYS: phys(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_EXIT_IF: exit_at(m, jump_when(m, i->a), i->exit); break;
@@ -848,7 +891,7 @@ static u32 from_to(unsigned first, unsigned last) { return (~0u >> (31 - last)) 
 static void init(struct emitter *e)
 {
     u32 kept = from_to(19, 28);
-    *e = (struct emitter){ .kind = &emitter_a64, .fma = true,
+    *e = (struct emitter){ .kind = &emitter_a64, .fma = true, .popcnt = true,
         .host = { .gpr = kept | from_to(5, 8) | from_to(10, 15), .xmm = from_to(3, 31), .gpr_kept = kept,
             .xmm_kept = from_to(8, 15) /* their low halves */, .base = BASE } };
 }

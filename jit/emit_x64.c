@@ -167,7 +167,7 @@ static void shift(struct em *m, ir_val k, const struct ir_insn *i, unsigned whic
         done(m, k, d);
         return;
     }
-    if (m->e->bmi2) {
+    if (m->e->bmi2 && pp) {
         unsigned n = use(m, i->b, T1);
         x_vex(x, 2, pp, true, 0xf7, d, n, a);
         done(m, k, d);
@@ -263,6 +263,32 @@ static void extend(struct em *m, ir_val k, const struct ir_insn *i)
     unsigned d = target(m, k), a = use(m, i->a, T2);
     bool w = i->op <= IR_SX32;
     x_rr8(&m->x, w, op[i->op - IR_SX8], d, a);
+    done(m, k, d);
+}
+
+static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    unsigned a = use(m, i->a, T2);
+    if (i->op == IR_POPCNT || m->e->lzcnt) {
+        unsigned d = target(m, k);
+        x_rr(x, true, X_PREFIX(0xf3) | X_0F | (i->op == IR_POPCNT ? 0xb8 : i->op == IR_CLZ ? 0xbd : 0xbc), d, a);
+        done(m, k, d);
+        return;
+    }
+    x_mov_imm(x, T1, i->op == IR_CLZ ? 127 : 64); /* for 0, of which bsr and bsf only say so */
+    x_rr(x, true, X_0F | (i->op == IR_CLZ ? 0xbd : 0xbc), T0, a);
+    x_rr(x, true, X_0F | 0x44, T0, T1);
+    if (i->op == IR_CLZ)
+        x_alu_imm(x, false, 6, T0, 63);
+    done(m, k, T0);
+}
+
+static void swap_bytes(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    unsigned d = target(m, k);
+    load_to(m, d, i->a);
+    x_op(&m->x, true, false, X_0F | 0xc8 | (d & 7), 0, 0, d);
     done(m, k, d);
 }
 
@@ -454,6 +480,21 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
         done(m, k, d);
 }
 
+/* The place of the entry for the address, to rax: behind the context's start. */
+static void tlb_entry(struct em *m, unsigned a)
+{
+    struct x64 *x = &m->x;
+    const struct jit_env *env = m->env;
+    if (m->e->bmi2) { /* rorx: what comes in from below is masked away */
+        x_vex(x, 3, 3, false, 0xf0, T0, 0, a);
+        x_byte(x, env->page_shift - env->tlb_shift);
+    } else {
+        x_rr(x, false, 0x89, a, T0);
+        x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
+    }
+    x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
+}
+
 /* The address comes back in a register, the page's addend in rax. The tag is compared with the page of the last byte:
  * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
@@ -466,14 +507,7 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
         x_rm(x, true, false, 0x8d, T2, a, (i64)i->imm);
         a = T2;
     }
-    if (m->e->bmi2) { /* rorx: what comes in from below is masked away */
-        x_vex(x, 3, 3, false, 0xf0, T0, 0, a);
-        x_byte(x, env->page_shift - env->tlb_shift);
-    } else {
-        x_rr(x, false, 0x89, a, T0);
-        x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
-    }
-    x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
+    tlb_entry(m, a);
     if (aligned || i->size == 1)
         x_mov(x, T1, a);
     else
@@ -571,6 +605,18 @@ static void missed_windows(struct em *m)
         window_by_tlb(m, i, d == a ? (unsigned)T0 : d, m->window[n].site);
         x_land(x_jmp(x), m->window[n].back);
     }
+}
+
+static void phys(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    unsigned a = use(m, i->a, T2);
+    tlb_entry(m, a);
+    x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, m->env->tlb_phys);
+    x_mov(x, T1, a);
+    x_alu_imm(x, false, 4, T1, (1 << m->env->page_shift) - 1);
+    x_rr(x, true, 0x09, T1, T0);
+    done(m, k, T0);
 }
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
@@ -833,17 +879,21 @@ static void one(struct em *m, ir_val k)
     case IR_SHL: shift(m, k, i, 4, 1); break;
     case IR_SHR: shift(m, k, i, 5, 3); break;
     case IR_SAR: shift(m, k, i, 7, 2); break;
+    case IR_ROR: shift(m, k, i, 1, 0); break;
     case IR_MUL: multiply(m, k, i); break;
     case IR_MULHU: case IR_MULHS: case IR_MULHSU: high_product(m, k, i); break;
     case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: divide(m, k, i); break;
     case IR_EQ: case IR_NE: case IR_LTS: case IR_GES: case IR_LTU: case IR_GEU: set(m, k, compare(m, i)); break;
     case IR_SX8: case IR_SX16: case IR_SX32: case IR_ZX8: case IR_ZX16: case IR_ZX32: extend(m, k, i); break;
+    case IR_CLZ: case IR_CTZ: case IR_POPCNT: count_bits(m, k, i); break;
+    case IR_BSWAP: swap_bytes(m, k, i); break;
     case IR_SELECT: select(m, k, i); break;
     case IR_CALL: call(m, k, i); break;
     case IR_GET: load_value(m, k, i, STATE, -1, (i64)i->imm); break;
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
     case IR_WINDOW: window(m, k, i); break;
+    case IR_PHYS: phys(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;
@@ -918,6 +968,8 @@ static void init(struct emitter *e)
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
+    e->lzcnt = __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("bmi");
+    e->popcnt = __builtin_cpu_supports("popcnt");
 #endif
 }
 

@@ -75,6 +75,7 @@ u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c)
     case IR_SHL: return a << (b & 63);
     case IR_SHR: return a >> (b & 63);
     case IR_SAR: return (u64)((i64)a >> (b & 63));
+    case IR_ROR: return a >> (b & 63) | a << (-b & 63);
     case IR_MUL: return a * b;
     case IR_MULHU: return (u64)((u128)a * b >> 64);
     case IR_MULHS: return (u64)(u128)((i128)(i64)a * (i64)b >> 64);
@@ -95,6 +96,10 @@ u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c)
     case IR_ZX8: return (u8)a;
     case IR_ZX16: return (u16)a;
     case IR_ZX32: return (u32)a;
+    case IR_CLZ: return a ? (u64)__builtin_clzll(a) : 64;
+    case IR_CTZ: return a ? (u64)__builtin_ctzll(a) : 64;
+    case IR_POPCNT: return (u64)__builtin_popcountll(a);
+    case IR_BSWAP: return __builtin_bswap64(a);
     case IR_SELECT: return a ? b : c;
     case IR_CALL: return ((ir_call *)(uintptr_t)i->imm)(a, b);
     default: return eval_fp(i, a, b, c);
@@ -156,6 +161,9 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
             if (!host)
                 exit = i->exit;
             v[k] = (u64)(uintptr_t)host;
+            break;
+        case IR_PHYS:
+            v[k] = m->phys(m->opaque, a);
             break;
         case IR_PEEK:
             v[k] = extend(load_le((const void *)(uintptr_t)(a + i->imm), i->size), i->size, i->sign);

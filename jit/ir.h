@@ -25,6 +25,7 @@ enum ir_kind {
     X(ADD, "add", 2, IRK_PURE) X(SUB, "sub", 2, IRK_PURE)                                                         \
     X(AND, "and", 2, IRK_PURE) X(OR, "or", 2, IRK_PURE) X(XOR, "xor", 2, IRK_PURE)                                \
     X(SHL, "shl", 2, IRK_PURE) X(SHR, "shr", 2, IRK_PURE) X(SAR, "sar", 2, IRK_PURE) /* amounts modulo 64 */      \
+    X(ROR, "ror", 2, IRK_PURE)                                                                                    \
     X(MUL, "mul", 2, IRK_PURE) X(MULHU, "mulhu", 2, IRK_PURE) X(MULHS, "mulhs", 2, IRK_PURE)                      \
     X(MULHSU, "mulhsu", 2, IRK_PURE)                                                                              \
     /* total: x / 0 is all ones, x rem 0 is x, and the smallest number / -1 is itself, with remainder 0 */        \
@@ -35,6 +36,8 @@ enum ir_kind {
     X(LTU, "ltu", 2, IRK_PURE) X(GEU, "geu", 2, IRK_PURE)                                                         \
     X(SX8, "sx8", 1, IRK_PURE) X(SX16, "sx16", 1, IRK_PURE) X(SX32, "sx32", 1, IRK_PURE)                          \
     X(ZX8, "zx8", 1, IRK_PURE) X(ZX16, "zx16", 1, IRK_PURE) X(ZX32, "zx32", 1, IRK_PURE)                          \
+    X(CLZ, "clz", 1, IRK_PURE) X(CTZ, "ctz", 1, IRK_PURE) /* of 0: 64 */                                          \
+    X(POPCNT, "popcnt", 1, IRK_PURE) X(BSWAP, "bswap", 1, IRK_PURE)                                               \
     X(SELECT, "select", 3, IRK_PURE)    /* a ? b : c */                                                           \
     X(CALL, "call", 2, IRK_PURE)        /* imm: a pure ir_call of a and b */                                      \
     /* IEEE arithmetic in the low bits (size 4 or 8), rounding to nearest even; flags are not kept, and NaNs are  \
@@ -52,6 +55,7 @@ enum ir_kind {
     X(LOCATE, "locate", 1, IRK_EFFECT)  /* host address of memory[a + imm] for reading and writing; exits */      \
     X(WINDOW, "window", 1, IRK_EFFECT)  /* host address of memory[a + imm], size bytes of one page, c: IR_READS,  \
                                          * IR_WRITES; exits when they are not all plain RAM */                    \
+    X(PHYS, "phys", 1, IRK_READ)        /* physical address of a, which LOCATE just found */                      \
     X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address + imm */                                   \
     X(POKE, "poke", 2, IRK_EFFECT)                                                                                \
     X(EXIT_IF, "exit_if", 1, IRK_EFFECT)                                                                          \
@@ -142,6 +146,7 @@ struct ir_machine {
     u64 base;
     void *opaque;
     u8 *(*locate)(void *opaque, u64 addr, unsigned size, bool write); /* NULL: the operation exits */
+    u64 (*phys)(void *opaque, u64 addr);                              /* the same */
     bool (*leads)(void *opaque, u64 addr, u64 slot);                  /* may be NULL when no run asks */
     i64 budget;
 };

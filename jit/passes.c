@@ -51,7 +51,7 @@ static bool keeps_a(const struct ir_insn *i)
 {
     switch (i->op) {
     case IR_ADD: case IR_SUB: case IR_OR: case IR_XOR: return !i->imm;
-    case IR_SHL: case IR_SHR: case IR_SAR: return !(i->imm & 63);
+    case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: return !(i->imm & 63);
     case IR_AND: return i->imm == ~(u64)0;
     case IR_MUL: return i->imm == 1;
     default: return false;
@@ -76,6 +76,7 @@ static bool extended_already(const struct ir_insn *i, unsigned op)
     bool sign = op <= IR_SX32;
     switch (i->op) {
     case IR_EQ: case IR_NE: case IR_LTS: case IR_GES: case IR_LTU: case IR_GEU: case IR_FLT: case IR_FLE: case IR_FEQ:
+    case IR_CLZ: case IR_CTZ: case IR_POPCNT:
         return true;
     case IR_LOAD: case IR_PEEK:
         return i->sign ? sign && 8u * i->size <= bits : sign ? 8u * i->size < bits : 8u * i->size <= bits;
@@ -145,6 +146,8 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         become_const(i, ir_eval_pure(i, a->imm, i->imm, 0));
         return;
     }
+    if (unary && !width(i->op))
+        return;
     if (unary) {
         if (extended_already(a, i->op))
             replace(ir, names, k, i->a);

@@ -1,6 +1,7 @@
 /* The translator for RISC-V: what its parts share, and what those who compile with it use.
  *
  *   riscv_int.c, riscv_fp.c   read the declarations' meanings (cpu/riscv/sem_*.def) with words that make operations
+ *   riscv_sys.c               the same for CSR instructions, from what csr.c tells of a CSR
  *   riscv_run.c               slots of a block become a run of operations
  *   riscv_region.c            several blocks become one run: what was executed from a hot block on, loops included
  *   riscv.c                   the tiers: runs as code in place of a block's handlers
@@ -88,6 +89,7 @@ translate *jit_riscv_meaning(unsigned op, unsigned xlen);
 /* The parts of that: by the name of the meaning. */
 translate *jit_riscv_int(const char *name, unsigned xlen);
 translate *jit_riscv_fp(const char *name, unsigned xlen);
+translate *jit_riscv_sys(const char *name, unsigned xlen);
 
 /* Makes operations (in j->ir) of the slots from k on, up to the end of the block or what cannot be compiled. Returns
  * the slot after the last one that was taken in. */

@@ -6,15 +6,7 @@
 
 /* --- integer words ---------------------------------------------------------------------------------------------- */
 
-static u64 call_clz64(u64 a, u64 b) { return clz64(a); }
-static u64 call_ctz64(u64 a, u64 b) { return ctz64(a); }
 static u64 call_cpop64(u64 a, u64 b) { return cpop64(a); }
-static u64 call_clz32(u64 a, u64 b) { return clz32(a); }
-static u64 call_ctz32(u64 a, u64 b) { return ctz32(a); }
-static u64 call_cpop32(u64 a, u64 b) { return cpop32(a); }
-static u64 call_rev8(u64 a, u64 b) { return __builtin_bswap64(a); }
-static u64 call_rev8_32(u64 a, u64 b) { return (u64)(i64)(i32)__builtin_bswap32((u32)a); }
-static u64 call_orc_b(u64 a, u64 b) { return orc_b(a); }
 static u64 call_clmul(u64 a, u64 b) { return (u64)clmul(a, b); }
 static u64 call_clmulh(u64 a, u64 b) { return (u64)(clmul(a, b) >> 64); }
 static u64 call_clmulr(u64 a, u64 b) { return (u64)(clmul(a, b) >> 63); }
@@ -40,30 +32,49 @@ static V product32(struct translation *tr, V a, V b, bool a_signed, bool b_signe
     return op1(tr, IR_SX32, r);
 }
 
-static V rotate64(struct translation *tr, enum ir_op there, enum ir_op back, V a, V n)
+/* Twice the word side by side, shifted, has the rotated word below. */
+static V rotate32(struct translation *tr, V a, V n)
 {
-    V rest = op2(tr, IR_SUB, 0, n), x = op2(tr, there, a, n), y = op2(tr, back, a, rest);
-    return op2(tr, IR_OR, x, y);
-}
-
-static V rotate32(struct translation *tr, enum ir_op there, enum ir_op back, V a, V n)
-{
-    V w = op1(tr, IR_ZX32, a), minus = op2(tr, IR_SUB, 0, n);
-    V amount = op2(tr, IR_AND, n, 31), rest = op2(tr, IR_AND, minus, 31);
-    V x = op2(tr, there, w, amount), y = op2(tr, back, w, rest), r = op2(tr, IR_OR, x, y);
+    V w = op1(tr, IR_ZX32, a), high = op2(tr, IR_SHL, w, 32), twice = op2(tr, IR_OR, high, w);
+    V amount = op2(tr, IR_AND, n, 31), r = op2(tr, IR_SHR, twice, amount);
     return op1(tr, IR_SX32, r);
 }
 
-/* --- position and control --------------------------------------------------------------------------------------- */
+static V minus(struct translation *tr, V a) { return op2(tr, IR_SUB, number(tr, 0), a); }
 
-static V relative(struct translation *tr, u64 offset)
+static V clz32_(struct translation *tr, V a)
 {
-    if (tr->region)
-        return number(tr, tr->vpage + offset);
-    V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
-    V n = number(tr, offset);
-    return op2(tr, IR_ADD, base, n);
+    V w = op1(tr, IR_ZX32, a), n = op1(tr, IR_CLZ, w);
+    return op2(tr, IR_SUB, n, 32);
 }
+
+static V ctz32_(struct translation *tr, V a)
+{
+    V end = number(tr, (u64)1 << 32), w = op2(tr, IR_OR, a, end);
+    return op1(tr, IR_CTZ, w);
+}
+
+static V cpop(struct translation *tr, V a)
+{
+    return tr->j->emitter.popcnt ? op1(tr, IR_POPCNT, a) : pure(tr, call_cpop64, a, 0);
+}
+
+static V rev8_32(struct translation *tr, V a)
+{
+    V r = op1(tr, IR_BSWAP, a), low = op2(tr, IR_SHR, r, 32);
+    return op1(tr, IR_SX32, low);
+}
+
+/* A byte that is not 0 carries into its top bit. */
+static V bytes_set(struct translation *tr, V a)
+{
+    V low = number(tr, 0x7f7f7f7f7f7f7f7f), tops = number(tr, 0x8080808080808080);
+    V x = op2(tr, IR_AND, a, low), y = op2(tr, IR_ADD, x, low), z = op2(tr, IR_OR, y, a);
+    V top = op2(tr, IR_AND, z, tops), ones = op2(tr, IR_SHR, top, 7);
+    return op2(tr, IR_MUL, ones, 255);
+}
+
+/* --- position and control --------------------------------------------------------------------------------------- */
 
 static void branch(struct translation *tr, const struct rv_insn *i, V c)
 {
@@ -75,6 +86,12 @@ static void branch(struct translation *tr, const struct rv_insn *i, V c)
         tr->ir->exit[side].link = link_of(i, taken);
         ir_add(tr->ir, (struct ir_insn){ .op = IR_EXIT_IF, .size = 8,
             .a = value(tr, taken ? op2(tr, IR_EQ, c, 0) : c), .exit = side });
+        return;
+    }
+    i64 next = next_offset(i);
+    if ((!in_page(i->imm) || !in_page(next)) && !((u64)(i64)i->imm & h->engine->misaligned)) {
+        V there = address_at(tr, i->imm), here = address_at(tr, next);
+        jump_to(tr, op3(tr, IR_SELECT, 8, c, there, here));
         return;
     }
     u16 taken = exit_at(tr, i, rv_taken_slow);
@@ -105,8 +122,7 @@ static void jump_reg(struct translation *tr, const struct rv_insn *i, V target, 
         tr->ended = true;
         return;
     }
-    ir_add(tr->ir, (struct ir_insn){ .op = IR_JUMP, .size = 8, .a = value(tr, target), .exit = IR_NONE });
-    tr->ended = true;
+    jump_to(tr, target);
 }
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
@@ -139,6 +155,52 @@ static void poke(struct translation *tr, V host, size_t size, V v)
 {
     ir_add(tr->ir, (struct ir_insn){ .op = IR_POKE, .size = (u8)size, .a = value(tr, host), .b = value(tr, v),
         .exit = IR_NONE });
+}
+
+static V phys(struct translation *tr, V addr)
+{
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .a = value(tr, addr), .exit = IR_NONE }));
+}
+
+/* The byte of the hart's state. */
+static V reserved(struct translation *tr) { return number(tr, (u64)(uintptr_t)&tr->j->h->lr_valid); }
+
+static V load_reserved(struct translation *tr, V addr, size_t size, bool sign)
+{
+    exit_if(tr, op2(tr, IR_AND, addr, size - 1));
+    V v = load(tr, addr, size, sign), pa = phys(tr, addr), flag = reserved(tr);
+    put_state(tr, offsetof(struct hart, lr_addr), pa);
+    poke(tr, flag, 1, 1);
+    return v;
+}
+
+/* One that fails is the interpreter's. */
+static V store_conditional(struct translation *tr, V addr, size_t size, V v)
+{
+    V host = locate(tr, addr, size), pa = phys(tr, addr), at = get_state(tr, offsetof(struct hart, lr_addr), 8);
+    V flag = reserved(tr), valid = peek(tr, flag, 1, false), same = op2(tr, IR_EQ, at, pa);
+    exit_unless(tr, op2(tr, IR_AND, valid, same));
+    poke(tr, flag, 1, 0);
+    poke(tr, host, size, v);
+    return number(tr, 0);
+}
+
+static V privilege(struct translation *tr) { return get_state(tr, offsetof(struct hart, priv), 1); }
+
+/* Permission as in exec_mem.c. */
+static void zero_block(struct translation *tr, V addr)
+{
+    V below = op2(tr, IR_NE, privilege(tr), PRIV_M);
+    V allowed = op2(tr, IR_AND, get_state(tr, offsetof(struct hart, menvcfg), 8), ENVCFG_CBZE);
+    exit_unless(tr, op3(tr, IR_SELECT, 8, below, allowed, 1));
+    if (riscv_has(tr->j->h, RV_S)) {
+        V user = get_state(tr, offsetof(struct hart, senvcfg), 8), user_allowed = op2(tr, IR_AND, user, ENVCFG_CBZE);
+        exit_unless(tr, op2(tr, IR_OR, privilege(tr), user_allowed));
+    }
+    V host = locate(tr, op2(tr, IR_AND, addr, ~(u64)(RISCV_CBO_BLOCK - 1)), RISCV_CBO_BLOCK), zero = number(tr, 0);
+    for (unsigned k = 0; k < RISCV_CBO_BLOCK; k += 8)
+        ir_add(tr->ir, (struct ir_insn){ .op = IR_POKE, .size = 8, .a = value(tr, host), .b = value(tr, zero),
+            .exit = IR_NONE, .imm = k });
 }
 
 /* --- the declarations ------------------------------------------------------------------------------------------- */

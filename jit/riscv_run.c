@@ -8,7 +8,9 @@ translate *jit_riscv_meaning(unsigned op, unsigned xlen)
 #include "cpu/riscv/insn.def"
     };
     translate *fn = jit_riscv_int(meaning_of[op], xlen);
-    return fn ? fn : jit_riscv_fp(meaning_of[op], xlen);
+    if (!fn)
+        fn = jit_riscv_fp(meaning_of[op], xlen);
+    return fn ? fn : jit_riscv_sys(meaning_of[op], xlen);
 }
 
 static void fp_on(struct translation *tr, bool dirty)

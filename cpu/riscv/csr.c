@@ -202,10 +202,11 @@ static void set_mstatus(struct hart *h, unsigned i, u64 v, unsigned *effects, en
 
 #define SSTATUS_WRITABLE (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
 
+#define SSTATUS_READABLE (SSTATUS_WRITABLE | (u64)3 << 32) /* UXL */
+
 static u64 get_sstatus(const struct hart *h, unsigned i)
 {
-    const u64 uxl = (u64)3 << 32;
-    return get_mstatus(h, 0) & (SSTATUS_WRITABLE | uxl | BIT64(h->config.xlen - 1));
+    return get_mstatus(h, 0) & (SSTATUS_READABLE | BIT64(h->config.xlen - 1));
 }
 static void set_sstatus(struct hart *h, unsigned i, u64 v, unsigned *effects, enum writer by)
 {
@@ -578,6 +579,39 @@ bool riscv_csr_poke(struct hart *h, u32 csr, u64 value)
         return false;
     set(h, r, index, value, &effects, BY_POKE);
     return true;
+}
+
+bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v)
+{
+    unsigned index;
+    const struct csr_row *r = find(h, csr, &index);
+    if (!r || r->count > 1 || r->allow || r->rmw || r->effects || r->high || (r->wide && h->config.xlen == 32))
+        return false;
+    *v = (struct riscv_csr_view){ .offset = r->offset, .readable = ~(u64)0, .writable = r->mask };
+    if (r->set == set_sstatus) {
+        v->offset = offsetof(struct hart, mstatus);
+        v->readable = SSTATUS_READABLE;
+        v->writable = mstatus_writable(h) & SSTATUS_WRITABLE;
+        v->effects = MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR; /* store_mstatus() */
+        v->effects_set = MSTATUS_SIE;
+        v->dirty = true;
+        return true;
+    }
+    static const struct {
+        void (*set)(struct hart *h, unsigned index, u64 value, unsigned *effects, enum writer by);
+        u32 offset;
+        bool epc;
+    } masked[] = {
+        { set_sepc, offsetof(struct hart, sepc), true },   { set_mepc, offsetof(struct hart, mepc), true },
+        { set_stvec, offsetof(struct hart, stvec), false }, { set_mtvec, offsetof(struct hart, mtvec), false },
+    };
+    for (size_t k = 0; k < ARRAY_LEN(masked); k++)
+        if (r->set == masked[k].set) {
+            v->offset = masked[k].offset;
+            v->writable = masked[k].epc ? legal_epc(h, ~(u64)0) : legal_tvec(~(u64)0);
+            return true;
+        }
+    return !r->get && !r->set;
 }
 
 const struct cpu_reg *riscv_csr_regs(const struct hart *h, size_t *n)

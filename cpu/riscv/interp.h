@@ -21,6 +21,9 @@
 #undef STORE
 #undef AMO
 #undef AMO_STORE
+#undef LR
+#undef SC
+#undef ZERO_BLOCK
 #undef SRL
 #undef SRA
 #undef SLL
@@ -88,6 +91,19 @@
         return rv_fault(RV_PASS);                                        \
     const V v = (V)(type)h->engine->value
 #define AMO_STORE(v, type, value) rv_amo_store(h, sizeof(type), value)
+#define LR(v, type, addr)                                                \
+    if (!rv_lr(RV_PASS, ADDR(addr), sizeof(type)))                       \
+        return rv_fault(RV_PASS);                                        \
+    const V v = (V)(type)h->engine->value
+#define SC(v, type, addr, new)                                           \
+    if (!rv_sc(RV_PASS, ADDR(addr), sizeof(type), new))                  \
+        return rv_fault(RV_PASS);                                        \
+    const V v = h->engine->value
+#define ZERO_BLOCK(addr)                                                 \
+    if (!cbo_allowed(h, ENVCFG_CBZE))                                    \
+        return rv_illegal(RV_PASS);                                      \
+    if (!rv_cbo(RV_PASS, ADDR(addr), true))                              \
+        return rv_fault(RV_PASS)
 #elif SLOW == 2
 #define SEM(name, ...)                                                   \
     i64 NAME(name)(RV_ARGS)                                              \
@@ -156,6 +172,25 @@
 #define AMO_STORE(v, type, value)                                        \
     const type v##_new = (type)(value);                                  \
     memcpy(v##_host, &v##_new, sizeof(type))
+#define LR(v, type, addr)                                                \
+    TLB_HIT(v, type, addr, rtag);                                        \
+    type v##_raw;                                                        \
+    memcpy(&v##_raw, v##_host, sizeof(type));                            \
+    h->lr_valid = true;                                                  \
+    h->lr_addr = v##_tlb->pa | (v##_va & PAGE_MASK);                     \
+    const V v = (V)v##_raw
+#define SC(v, type, addr, new)                                           \
+    TLB_HIT(v, type, addr, wtag);                                        \
+    FALLBACK(h->lr_valid && h->lr_addr == (v##_tlb->pa | (v##_va & PAGE_MASK))); \
+    h->lr_valid = false;                                                 \
+    const type v##_new = (type)(new);                                  \
+    memcpy(v##_host, &v##_new, sizeof(type));                            \
+    const V v = 0
+#define ZERO_BLOCK(addr)                                                 \
+    const u64 va = ADDR(addr) & ~(u64)(RISCV_CBO_BLOCK - 1);             \
+    const struct rv_tlb *tlb = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)]; \
+    FALLBACK(tlb->wtag == (va & ~PAGE_MASK) && cbo_allowed(h, ENVCFG_CBZE)); \
+    memset((void *)(va + tlb->addend), 0, RISCV_CBO_BLOCK)
 #endif
 
 /* What does not depend on how the file is read. */

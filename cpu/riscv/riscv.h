@@ -107,6 +107,15 @@ bool riscv_csr_write(struct hart *h, u32 csr, u64 value, unsigned *effects);
  * Call it with cpu.clock->now and cpu.retired as they are before the instruction. */
 enum riscv_csr_op { CSR_OP_WRITE, CSR_OP_SET, CSR_OP_CLEAR };
 bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, bool write, u64 *old, unsigned *effects);
+/* A CSR whose value is bits of a member of struct hart: what a use by the guest reads and changes, beside the check of
+ * the privilege. False: it is not one of those. */
+struct riscv_csr_view {
+    u32 offset;              /* of the u64 */
+    u64 readable, writable;
+    u64 effects, effects_set; /* bits whose change, or whose becoming 1, has an effect besides */
+    bool dirty;              /* SD is read as well */
+};
+bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v);
 /* For debuggers: no checks, no side effects; false when this model has no such CSR. */
 bool riscv_csr_peek(const struct hart *h, u32 csr, u64 *value);
 bool riscv_csr_poke(struct hart *h, u32 csr, u64 value); /* WARL holds; the caller drops TLB and blocks afterwards */

@@ -159,6 +159,23 @@ static void random_insn(struct gen *g)
 
 #define OP(name, rd, rs1, rs2, imm) emit(g, RV_OP_##name, rd, rs1, rs2, imm)
 
+/* One use of a CSR that compiled code knows. sstatus: bits by their number, FS stays on. */
+static void random_csr(struct gen *g)
+{
+    static const u16 csrs[] = { 0x100, 0x100, 0x105, 0x140, 0x141, 0x142, 0x143, 1, 2, 3, 0x342, 0x343, 0xc00, 0xc02 };
+    static const u16 ops[] = { RV_OP_csrrw, RV_OP_csrrs, RV_OP_csrrc, RV_OP_csrrwi, RV_OP_csrrsi, RV_OP_csrrci };
+    u64 r = next_random(&g->rng);
+    unsigned csr = csrs[r % ARRAY_LEN(csrs)], op = ops[r >> 8 & 1 ? 1 : (r >> 9) % ARRAY_LEN(ops)];
+    unsigned rd = 11 + (r >> 20 & 15), rs1 = r >> 24 & 3 ? 0 : r >> 26 & 31;
+    if (csr == 0x100 && op == RV_OP_csrrw)
+        op = RV_OP_csrrsi;
+    if (csr == 0x100 && op == RV_OP_csrrwi)
+        op = RV_OP_csrrci;
+    if (csr == 0x100 && op == RV_OP_csrrc)
+        rs1 = 0;
+    emit(g, op, rd, rs1, 0, csr);
+}
+
 /* A trap goes on at another place of the code. */
 static void handler(struct gen *g, unsigned xlen)
 {
@@ -192,6 +209,8 @@ static void generate(struct gen *g, unsigned xlen)
     g->at = CODE;
     while (g->at < CODE + CODE_BYTES - 8) {
         random_insn(g);
+        if (!(next_random(&g->rng) & 7))
+            random_csr(g);
         if (!(next_random(&g->rng) & 15))
             OP(csrrwi, (unsigned)(next_random(&g->rng) & 1) * 5, next_random(&g->rng) & 1, 0,
                 next_random(&g->rng) & 3 ? 1 : 2);
@@ -203,6 +222,7 @@ static void generate(struct gen *g, unsigned xlen)
 
 static void load(struct machine *m, const struct gen *g, u64 seed)
 {
+    static const u8 privileges[] = { PRIV_M, PRIV_M, PRIV_S, PRIV_U };
     space_poke(m->s, RAM, g->image, RAM_BYTES);
     struct hart *h = m->h;
     for (unsigned k = 1; k < 32; k++) {
@@ -225,6 +245,12 @@ static void load(struct machine *m, const struct gen *g, u64 seed)
     if (h->config.xlen == 64)
         for (unsigned k = 2; k < 10; k++)
             h->x[k] = k == 2 || k >= 8 ? (u32)h->x[k] : h->x[k];
+    h->priv = privileges[seed >> 30 & 3];
+    h->pmpcfg[0] = 0x1f; /* everything to everyone */
+    h->pmpaddr[0] = ~(u64)0 >> 10;
+    h->menvcfg = seed >> 32 & 3 ? 0x80 : 0;
+    h->senvcfg = seed >> 34 & 3 ? 0x80 : 0;
+    h->mcounteren = h->scounteren = seed >> 36 & 1 ? 7 : 0;
     h->mscratch = SAVE;
     h->mtvec = HANDLER;
     h->mstatus |= (u64)1 << 13;
@@ -240,7 +266,8 @@ static bool equal(const struct machine *a, const struct machine *b)
         x->fflags == y->fflags &&
            x->frm == y->frm && x->mstatus == y->mstatus && x->mepc == y->mepc && x->mcause == y->mcause &&
                x->mtval == y->mtval &&
-           x->lr_valid == y->lr_valid && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now &&
+           x->lr_valid == y->lr_valid && x->lr_addr == y->lr_addr && x->priv == y->priv && x->sscratch == y->sscratch &&
+               x->sepc == y->sepc && x->scause == y->scause && x->stval == y->stval && x->stvec == y->stvec && x->cpu.retired == y->cpu.retired && a->clock.now == b->clock.now &&
                a->device == b->device;
 }
 

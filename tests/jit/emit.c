@@ -15,7 +15,7 @@ struct slot {
 };
 struct ctx {
     struct {
-        u64 read, write, addend, pad;
+        u64 read, write, addend, phys;
     } tlb[N_TLB];
     struct {
         u64 pc, gen;
@@ -105,6 +105,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
     struct emitter em;
     kind->init(&em);
     em.bmi2 &= bmi2;
+    em.lzcnt &= bmi2;
     for (unsigned k = 0; few && k < RA_REGS; k++)
         if (__builtin_popcount(em.host.gpr & em.host.gpr_kept) > 2)
             em.host.gpr &= em.host.gpr - 1;
@@ -125,7 +126,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
     struct jit_env env = {
         .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
             .tlb_write = 8,
-        .tlb_addend = 16, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
+        .tlb_addend = 16, .tlb_phys = 24, .page_shift = 12, .jump_bits = 4, .jump_xor = 13, .jump_table = offsetof(struct ctx, jump),
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
@@ -158,7 +159,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
         opt->sites = n & 2;
         memset(ctx.site, 0x55, sizeof ctx.site);
         struct ir_end end;
-        struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate, world_leads, BUDGET };
+        struct ir_machine m = { w1.state, RUN_BASE, &w1, tlb_locate, world_phys, world_leads, BUDGET };
         ir_eval(opt, &m, &end);
         code_flush(&code);
         round = n;
@@ -166,6 +167,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
         ctx.tlb[0].read = ctx.tlb[0].write = 0;
+        ctx.tlb[0].phys = PHYSICAL;
         ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);

@@ -40,8 +40,8 @@ static void test_passes(void)
             passes[p].pass(b);
             struct ir_end e1, e2;
             u8 *(*locate)(void *, u64, unsigned, bool) = passes[p].windows ? world_locate_all : world_locate;
-            struct ir_machine m1 = { w1.state, 0x5000, &w1, locate, world_leads, 1000 };
-            struct ir_machine m2 = { w2.state, 0x5000, &w2, locate, world_leads, 1000 };
+            struct ir_machine m1 = { w1.state, 0x5000, &w1, locate, world_phys, world_leads, 1000 };
+            struct ir_machine m2 = { w2.state, 0x5000, &w2, locate, world_phys, world_leads, 1000 };
             ir_eval(a, &m1, &e1);
             ir_eval(b, &m2, &e2);
             if (memcmp(&w1, &w2, sizeof w1) || m1.budget != m2.budget || !same_end(a, &e1, b, &e2)) {

@@ -106,6 +106,8 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 .sign = r >> 22 & !store, .a = masked,
                                          .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1),
                                              .imm = FIRST + (r >> 23 & 15) });
+            if (r >> 32 & 1)
+                ir_unary(ir, IR_PHYS, 8, masked); /* of the same page */
             break;
         }
         case 7: {
@@ -115,7 +117,7 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 .exit = ir_exit_to(ir, ir->n, 2) });
             break;
         }
-        case 8: ir_unary(ir, IR_SX8 + r / 16 % 6, 8, a); break;
+        case 8: ir_unary(ir, IR_SX8 + r / 16 % (IR_BSWAP - IR_SX8 + 1), 8, a); break;
         case 9: ir_ternary(ir, IR_SELECT, 8, a, b, c); break;
         case 10:
             if (r >> 9 & 3)
@@ -164,6 +166,9 @@ static inline u8 *world_locate_all(void *opaque, u64 addr, unsigned size, bool w
 {
     return ((struct world *)opaque)->memory + (addr - FIRST);
 }
+
+enum { PHYSICAL = 0x9000 };
+static inline u64 world_phys(void *opaque, u64 addr) { return PHYSICAL | (addr & 4095); }
 
 static inline void random_world(struct world *w, u64 *s)
 {

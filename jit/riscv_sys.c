@@ -1,0 +1,106 @@
+/* CSR instructions of RISC-V as operations, where the CSR is bits of the hart's state and a use does no more than read
+ * and change them; others are the interpreter's. */
+#include <string.h>
+
+#include "jit/riscv_make.h"
+
+/* Exits unless the hart's privilege reaches the number's (volume II, 2.1). */
+static void privileged(struct translation *tr, u32 number)
+{
+    u32 needs = number >> 8 & 3;
+    if (needs)
+        exit_if(tr, op2(tr, IR_LTU, get_state(tr, offsetof(struct hart, priv), 1), needs));
+}
+
+static V sized(struct translation *tr, V v) { return tr->j->h->config.xlen == 32 ? op1(tr, IR_SX32, v) : v; }
+
+/* fflags, frm and fcsr are read; writing them looks further. */
+static void read_fp(struct translation *tr, const struct rv_insn *i)
+{
+    V status = get_state(tr, offsetof(struct hart, mstatus), 8);
+    exit_unless(tr, op2(tr, IR_AND, status, MSTATUS_FS));
+    V flags = get_state(tr, offsetof(struct hart, fflags), 1), mode = get_state(tr, offsetof(struct hart, frm), 1);
+    V high = op2(tr, IR_SHL, mode, 5), both = op2(tr, IR_OR, high, flags);
+    put_x(tr, i->rd, i->imm == 1 ? flags : i->imm == 2 ? mode : both);
+}
+
+/* The bits that the instruction changes in the state. Exits when one of them has effects. */
+static V changes(struct translation *tr, const struct riscv_csr_view *v, enum riscv_csr_op op, V old, V operand)
+{
+    V bits = operand, none = number(tr, 0);
+    if (op == CSR_OP_SET) {
+        V zeroes = op2(tr, IR_XOR, old, number(tr, ~(u64)0));
+        bits = op2(tr, IR_AND, operand, zeroes);
+    } else if (op == CSR_OP_CLEAR) {
+        bits = op2(tr, IR_AND, operand, old);
+    } else {
+        bits = op2(tr, IR_XOR, operand, old);
+    }
+    V writable = number(tr, v->writable), changed = op2(tr, IR_AND, bits, writable);
+    bool constant = tr->ir->insn[value(tr, operand)].op == IR_CONST; /* these bits and no others, for set and clear */
+    u64 may = constant && op != CSR_OP_WRITE ? tr->ir->insn[value(tr, operand)].imm & v->writable : v->writable;
+    if (may & v->effects)
+        exit_if(tr, op2(tr, IR_AND, changed, number(tr, v->effects)));
+    if (may & v->effects_set && op != CSR_OP_CLEAR) {
+        V rising = op == CSR_OP_SET ? changed : op2(tr, IR_AND, changed, operand);
+        exit_if(tr, op2(tr, IR_AND, rising, number(tr, v->effects_set)));
+    }
+    return v->writable ? changed : none;
+}
+
+static void csr(struct translation *tr, const struct rv_insn *i, enum riscv_csr_op op, bool zimm)
+{
+    u32 csr = (u32)i->imm;
+    unsigned xlen = tr->j->h->config.xlen;
+    bool write = op == CSR_OP_WRITE || i->rs1;
+    struct riscv_csr_view v;
+    if (!write && csr >= 1 && csr <= 3 && riscv_has(tr->j->h, RV_F)) {
+        read_fp(tr, i);
+        return;
+    }
+    /* IR_REGS has room for these, not for every CSR. */
+    bool some = (csr >= 0x140 && csr <= 0x143) || (csr >= 0x340 && csr <= 0x343) || csr == 0x100 || csr == 0x105 ||
+                csr == 0x305;
+    if (!some || !riscv_csr_view(tr->j->h, csr, &v)) {
+        tr->refused = true;
+        return;
+    }
+    privileged(tr, csr);
+    V state = get_state(tr, v.offset, 8), old = state;
+    if (v.readable != ~(u64)0)
+        old = op2(tr, IR_AND, state, number(tr, v.readable));
+    if (v.dirty) {
+        V fs = op2(tr, IR_AND, state, number(tr, MSTATUS_FS)), all = op2(tr, IR_EQ, fs, number(tr, MSTATUS_FS));
+        V sd = op2(tr, IR_SHL, all, xlen - 1);
+        old = op2(tr, IR_OR, old, sd);
+    }
+    old = sized(tr, old);
+    if (write) {
+        V operand = zimm ? number(tr, i->rs1) : sized(tr, get_x(tr, i->rs1));
+        V changed = changes(tr, &v, op, state, operand);
+        put_state(tr, v.offset, op2(tr, IR_XOR, state, changed));
+    }
+    put_x(tr, i->rd, old);
+}
+
+static void csrrw(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_WRITE, false); }
+static void csrrs(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_SET, false); }
+static void csrrc(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_CLEAR, false); }
+static void csrrwi(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_WRITE, true); }
+static void csrrsi(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_SET, true); }
+static void csrrci(struct translation *tr, const struct rv_insn *i) { csr(tr, i, CSR_OP_CLEAR, true); }
+
+translate *jit_riscv_sys(const char *name, unsigned xlen)
+{
+    static const struct {
+        const char *name;
+        translate *fn;
+    } meanings[] = {
+        { "csrrw", csrrw },   { "csrrs", csrrs },   { "csrrc", csrrc },
+        { "csrrwi", csrrwi }, { "csrrsi", csrrsi }, { "csrrci", csrrci },
+    };
+    for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
+        if (!strcmp(name, meanings[m].name))
+            return meanings[m].fn;
+    return NULL;
+}
