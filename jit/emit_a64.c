@@ -691,7 +691,16 @@ static void mark(struct em *m, ir_val k)
     m->mark = m->a.p;
 }
 
-/* All at once: a place is written when nobody waits to read it; in a circle one waits in T0. */
+static bool is_param(const struct ir *ir, u64 offset)
+{
+    for (u32 k = 0; k < ir->n; k++)
+        if (ir->insn[k].op == IR_PARAM && ir->insn[k].imm == offset)
+            return true;
+    return false;
+}
+
+/* All at once: a place is written when nobody waits to read it; in a circle one waits in T0. What no round takes as a
+ * param goes to the state. */
 static void go_back(struct em *m, const struct ir_insn *loop)
 {
     struct {
@@ -700,6 +709,9 @@ static void go_back(struct em *m, const struct ir_insn *loop)
     } todo[IR_REGS];
     unsigned n = 0;
     const struct ir_exit *e = &m->ir->exit[loop->exit];
+    for (u32 p = 0; p < e->n_puts; p++)
+        if (!is_param(m->ir, m->ir->put[e->first_put + p].offset))
+            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
     for (u32 k = 0; k < m->ir->n; k++) {
         const struct ir_insn *i = &m->ir->insn[k];
         unsigned to = m->ra->loc[k];
