@@ -38,6 +38,25 @@ static void host_set(u8 *p, unsigned size, u64 value)
     }
 }
 
+u64 state_get(const struct state_field *f, const void *base, u32 index)
+{
+    return host_get((const u8 *)base + f->offset + (size_t)index * f->size, f->size);
+}
+
+void state_set(const struct state_field *f, void *base, u32 index, u64 value)
+{
+    host_set((u8 *)base + f->offset + (size_t)index * f->size, f->size, value);
+}
+
+size_t state_extent(const struct state_field *fields)
+{
+    size_t n = 1;
+    for (const struct state_field *f = fields; f && f->name; f++)
+        if (f->offset + (size_t)f->size * f->count > n)
+            n = f->offset + (size_t)f->size * f->count;
+    return n;
+}
+
 static u32 how_many(const struct state_field *fields)
 {
     u32 n = 0;

@@ -45,6 +45,11 @@ void state_save(const struct state_field *fields, const void *base, struct buf *
 bool state_load(const struct state_field *fields, void *base, struct reader *in, struct err *e);
 /* Folds the values into a running hash, independent of the host's byte order and struct layout. */
 u64 state_hash(const struct state_field *fields, const void *base, u64 hash);
+/* One element as a number. */
+u64 state_get(const struct state_field *f, const void *base, u32 index);
+void state_set(const struct state_field *f, void *base, u32 index, u64 value);
+/* How many bytes of the struct the fields reach into; at least 1. */
+size_t state_extent(const struct state_field *fields);
 /* The first field in which two structs differ, or NULL; *index is the element. */
 const struct state_field *state_diff(const struct state_field *fields, const void *a, const void *b, u32 *index);
 

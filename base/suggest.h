@@ -8,4 +8,7 @@
  * After the last candidate *best is NULL when nothing is near enough to be worth saying. */
 void suggest(const char *typed, const char *candidate, const char **best, unsigned *score);
 
+/* The three arguments of "%s%s%s" behind a sentence: " (did you mean 'BEST'?)", or nothing when best is NULL. */
+#define DID_YOU_MEAN(best) (best) ? " (did you mean '" : "", (best) ? (best) : "", (best) ? "'?)" : ""
+
 #endif

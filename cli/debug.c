@@ -9,13 +9,17 @@
 #include "host/file/file.h"
 
 /* --stop-at and --max-instructions end a session of the debugger as they end a run. */
-static void end_at_limit(struct session *s, u64 limit)
+static enum machine_stop end_at_limit(struct session *s, enum machine_stop why)
 {
-    bool pass = limit == s->o->stop_at;
-    fprintf(stderr, "%s: --%s %llu reached\n", s->o->program, pass ? "stop-at" : "max-instructions", (unsigned long long)limit);
+    bool pass = why != MACHINE_LIMIT;
+    if (!s->o->debug) /* the debugger is the monitor's: session_run() will see it */
+        return MACHINE_REACHED;
+    fprintf(stderr, "%s: --%s %llu reached\n", s->o->program, pass ? "stop-at" : "max-instructions",
+            (unsigned long long)(pass ? s->o->stop_at : s->o->max_instructions));
     s->debugger->quit = true;
     s->debugger->dead = true;
     s->debugger->exit_code = pass ? EXIT_PASS : EXIT_LIMIT;
+    return MACHINE_REACHED;
 }
 
 /* A person, or a signal, wants the machine to stop. */
@@ -33,7 +37,7 @@ static enum machine_stop interrupted(struct session *s, const struct host_result
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
 {
     struct session *s = opaque;
-    u64 limit = s->o->stop_at < s->o->max_instructions ? s->o->stop_at : s->o->max_instructions;
+    u64 limit = s->o->stop_at;
     struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = until < limit ? until : limit };
     for (;;) {
@@ -42,8 +46,8 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
             int status;
             if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
                 continue;
-            if (r.machine == MACHINE_REACHED && machine_position(m) >= limit && s->o->debug)
-                end_at_limit(s, limit);
+            if (r.machine == MACHINE_LIMIT || (r.machine == MACHINE_REACHED && machine_position(m) >= limit))
+                return end_at_limit(s, r.machine);
             return r.machine;
         }
         if (r.why == HOST_STOP_STUCK)
@@ -59,7 +63,7 @@ enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
     struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
     struct host_result r = host_step(s->loop, m, c, &run);
     if (r.why == HOST_STOP_MACHINE)
-        return r.machine;
+        return r.machine == MACHINE_LIMIT ? end_at_limit(s, r.machine) : r.machine;
     return r.why == HOST_STOP_REQUEST ? interrupted(s, &r) : MACHINE_IDLE;
 }
 
@@ -91,6 +95,6 @@ int debug_main(struct session *s)
         ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;
     if (!s->o->batch && !d->quit)
         console_run(d);
-    int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : EXIT_PASS;
+    int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : s->o->batch ? d->exit_code : EXIT_PASS;
     return session_finish(s) ? status : 1;
 }

@@ -53,9 +53,9 @@ static void do_cont(struct monitor *mon, const char *arg)
     mon->s->paused = false;
 }
 
-static void do_reset(struct monitor *mon, const char *arg) { machine_request(mon->s->m, MACHINE_RESET, 0, NULL); }
-
-static void do_powerdown(struct monitor *mon, const char *arg) { machine_request(mon->s->m, MACHINE_POWEROFF, 0, NULL); }
+static void control(struct monitor *mon, u8 what) { machine_input(mon->s->m, &mon->s->m->control, &what, 1); }
+static void do_reset(struct monitor *mon, const char *arg) { control(mon, MACHINE_CONTROL_RESET); }
+static void do_powerdown(struct monitor *mon, const char *arg) { control(mon, MACHINE_CONTROL_POWEROFF); }
 
 static void report(struct monitor *mon, bool ok, const struct err *e)
 {

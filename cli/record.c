@@ -19,8 +19,8 @@ static void sink(void *opaque, const void *bytes, size_t n)
 /* What only concerns the recording run and is not part of the machine: how many words it has. */
 static int words_left_out(const char *word)
 {
-    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d" };
-    static const char *const alone[] = { "S", "s", "no-shutdown" };
+    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d", "ex", "x" };
+    static const char *const alone[] = { "S", "s", "no-shutdown", "batch" };
     const char *name = word + (word[0] == '-') + (word[0] == '-' && word[1] == '-');
     size_t n = strcspn(name, "=");
     if (name == word)
@@ -54,8 +54,6 @@ static json_t *describe(struct session *s, int argc, char **argv)
 
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e)
 {
-    if (s->o->load)
-        return err_set(e, "--record and --load do not go together yet: record from power-on");
     FILE *f = fopen(path, "wb");
     if (!f)
         return err_set(e, "--record %s: it cannot be written: %m", path);

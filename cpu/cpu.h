@@ -102,6 +102,9 @@ struct cpu_ops {
     enum cpu_stop (*run)(struct cpu *c, u64 max_ticks);
     void (*set_irq)(struct cpu *c, u32 line, bool level);
     bool (*has_work)(const struct cpu *c); /* false: stays idle until an interrupt */
+    /* Can nothing bring this CPU on, neither time nor an interrupt? Then why[0..n) says what it is caught in. A function
+     * of the state that is saved. It is asked when the CPU has kicked the clock. NULL: it never says so. */
+    bool (*stuck)(const struct cpu *c, char *why, size_t n);
     void (*stops_changed)(struct cpu *c);  /* cpu->stops or cpu->observer changed */
 
     u64 (*get_pc)(const struct cpu *c);
@@ -129,6 +132,7 @@ struct cpu {
     struct clock *clock;
     struct event_bus *bus;
     u64 retired; /* instructions, since power-on */
+    u64 trapped; /* instructions that raised an exception instead, since this program began: not state of the guest */
     bool idle;   /* in WFI */
     bool semihosting;
     u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */

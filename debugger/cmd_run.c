@@ -133,6 +133,8 @@ HANDLER(cmd_jump)
     struct place p;
     if (!alive(d, e) || !place_resolve(d, args, &p, e))
         return false;
+    if (machine_untouchable(d->machine))
+        return err_set(e, "cannot jump: %s", machine_untouchable(d->machine));
     debug_printf(d, "Continuing at 0x%llx.\n", (unsigned long long)p.addrs[0]);
     d->cpu->ops->set_pc(d->cpu, p.addrs[0]);
     return cmd_continue(d, "", e);

@@ -136,7 +136,8 @@ struct expr_env debugger_env(struct debugger *d)
         d->selected = 0;
         f = debugger_frame(d, 0);
     }
-    return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars };
+    return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars,
+                              .untouchable = machine_untouchable(d->machine) };
 }
 
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e)

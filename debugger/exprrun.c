@@ -473,6 +473,8 @@ static bool run_assign(const struct node *n, const struct expr_env *env, struct 
     if (n->a->kind == NODE_REGISTER && !strcmp(n->a->name, "pc") && !(env->frame && env->frame->level)) {
         if (env->read_only)
             return err_set(e, "assignments are not allowed here");
+        if (env->untouchable)
+            return err_set(e, "cannot be assigned: %s", env->untouchable);
         if (!value_u64(env, &right, &raw, e))
             return false;
         env->cpu->ops->set_pc(env->cpu, raw);

@@ -30,10 +30,21 @@ static void p_g(struct gdb_stub *s, struct gdb_text t)
     }
 }
 
+/* What is recorded or replayed is only looked at. */
+static bool refused(struct gdb_stub *s)
+{
+    const char *why = machine_untouchable(s->m);
+    if (why)
+        gdb_error(s, GDB_EINVAL, why);
+    return why;
+}
+
 static void p_G(struct gdb_stub *s, struct gdb_text t)
 {
     u8 le[8];
     u64 n = 0;
+    if (refused(s))
+        return;
     for (; n <= GDB_REG_PC && gdb_take_bytes(&t, le, s->xlen / 8); n++)
         gdb_reg_set(s, selected(s), n, load_le(le, s->xlen / 8));
     if (n && t.at == t.end)
@@ -59,6 +70,8 @@ static void p_P(struct gdb_stub *s, struct gdb_text t)
     unsigned bytes = gdb_take_hex(&t, &n) && gdb_take(&t, "=") ? gdb_reg_get(s, selected(s), n, &old) : 0;
     if (!bytes || !gdb_take_bytes(&t, le, bytes) || t.at != t.end)
         gdb_error(s, GDB_EINVAL, "P takes a register's number and all its bytes");
+    else if (refused(s))
+        return;
     else if (!gdb_reg_set(s, selected(s), n, load_le(le, bytes)))
         gdb_error(s, GDB_EINVAL, "the register cannot be written");
     else
@@ -108,6 +121,8 @@ static void p_m(struct gdb_stub *s, struct gdb_text t)
 
 static void store(struct gdb_stub *s, u64 addr, const u8 *bytes, u64 len)
 {
+    if (len && refused(s))
+        return;
     if (mem_write(s, addr, bytes, len) == len)
         gdb_reply(s, "OK");
     else

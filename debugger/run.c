@@ -102,6 +102,8 @@ static bool judge(struct debugger *d, enum machine_stop why, struct stop_report 
     struct machine *m = d->machine;
     r->why = why;
     r->point = NULL;
+    if (!d->dead)
+        d->exit_code = why == MACHINE_IDLE ? 3 : 0; /* of a batch that ends here */
     switch (why) {
     case MACHINE_BREAK:
         r->point = break_hit(d, m->stop.cpu);

@@ -192,6 +192,8 @@ bool value_store(const struct expr_env *env, const struct value *v, u64 number, 
 {
     if (env->read_only)
         return err_set(e, "assignments are not allowed here");
+    if (env->untouchable)
+        return err_set(e, "cannot be assigned: %s", env->untouchable);
     struct type *t = type_strip(env->syms, v->type);
     u64 size = type_size(env->syms, t);
     if (v->unavailable)

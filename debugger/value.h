@@ -32,6 +32,7 @@ struct expr_env {
     const struct frame *frame;
     struct convenience **vars; /* may be NULL: none, and none can be made */
     bool read_only;            /* assignments are errors */
+    const char *untouchable;   /* machine_untouchable(): why the guest cannot be assigned to; NULL: it can */
 };
 
 /* The DWARF number of a general or floating-point register by any of its names; -1: not one. */

@@ -532,19 +532,30 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
     }
 }
 
+/* sign: by the tag for stores. */
+static void phys(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    const struct jit_env *env = m->env;
+    unsigned a = use(m, i->a, T2);
+    tlb_entry(m, a);
+    x_mov(x, T1, a);
+    x_alu_imm(x, true, 4, T1, (i32) - (1 << env->page_shift));
+    x_rmx(x, true, false, 0x3b, T1, CTX, T0, 0, i->sign ? env->tlb_write : env->tlb_read);
+    exit_on(m, CC_NE, i->exit);
+    x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, env->tlb_phys);
+    x_mov(x, T1, a);
+    x_alu_imm(x, false, 4, T1, (1 << env->page_shift) - 1);
+    x_rr(x, true, 0x09, T1, T0);
+    done(m, k, T0);
+}
+
 /* The host address of a window's first byte to register d; its guest address is in T1. */
 static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32 site)
 {
     struct x64 *x = &m->x;
     const struct jit_env *env = m->env;
-    if (m->e->bmi2) {
-        x_vex(x, 3, 3, false, 0xf0, T0, 0, T1); /* rorx */
-        x_byte(x, env->page_shift - env->tlb_shift);
-    } else {
-        x_rr(x, false, 0x89, T1, T0);
-        x_shift_imm(x, false, 5, T0, env->page_shift - env->tlb_shift);
-    }
-    x_alu_imm(x, false, 4, T0, (i32)(((1u << env->tlb_bits) - 1) << env->tlb_shift));
+    tlb_entry(m, T1);
     x_rm(x, true, false, 0x8d, T2, T1, i->size - 1);
     x_alu_imm(x, true, 4, T2, (i32) - (1 << env->page_shift));
     if (i->c & IR_READS) {
@@ -605,18 +616,6 @@ static void missed_windows(struct em *m)
         window_by_tlb(m, i, d == a ? (unsigned)T0 : d, m->window[n].site);
         x_land(x_jmp(x), m->window[n].back);
     }
-}
-
-static void phys(struct em *m, ir_val k, const struct ir_insn *i)
-{
-    struct x64 *x = &m->x;
-    unsigned a = use(m, i->a, T2);
-    tlb_entry(m, a);
-    x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, m->env->tlb_phys);
-    x_mov(x, T1, a);
-    x_alu_imm(x, false, 4, T1, (1 << m->env->page_shift) - 1);
-    x_rr(x, true, 0x09, T1, T0);
-    done(m, k, T0);
 }
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
@@ -892,8 +891,8 @@ static void one(struct em *m, ir_val k)
     case IR_GET: load_value(m, k, i, STATE, -1, (i64)i->imm); break;
     case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
-    case IR_WINDOW: window(m, k, i); break;
     case IR_PHYS: phys(m, k, i); break;
+    case IR_WINDOW: window(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_EXIT_IF: exit_on(m, condition(m, i->a), i->exit); break;

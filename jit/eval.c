@@ -156,14 +156,17 @@ void ir_eval(const struct ir *ir, struct ir_machine *m, struct ir_end *end)
             else
                 v[k] = (u64)(uintptr_t)host;
             break;
+        case IR_PHYS:
+            if (m->locate(m->opaque, a, 1, i->sign))
+                v[k] = m->phys(m->opaque, a);
+            else
+                exit = i->exit;
+            break;
         case IR_WINDOW:
             host = m->locate(m->opaque, a + i->imm, i->size, i->c & IR_WRITES);
             if (!host)
                 exit = i->exit;
             v[k] = (u64)(uintptr_t)host;
-            break;
-        case IR_PHYS:
-            v[k] = m->phys(m->opaque, a);
             break;
         case IR_PEEK:
             v[k] = extend(load_le((const void *)(uintptr_t)(a + i->imm), i->size), i->size, i->sign);

@@ -53,9 +53,9 @@ enum ir_kind {
     X(LOAD, "load", 1, IRK_EFFECT)      /* memory[a + imm], size, sign; exits when not plain RAM */               \
     X(STORE, "store", 2, IRK_EFFECT)    /* memory[a + imm] = b */                                                 \
     X(LOCATE, "locate", 1, IRK_EFFECT)  /* host address of memory[a + imm] for reading and writing; exits */      \
+    X(PHYS, "phys", 1, IRK_EFFECT)      /* physical address of a, for storing when sign; exits when unknown */    \
     X(WINDOW, "window", 1, IRK_EFFECT)  /* host address of memory[a + imm], size bytes of one page, c: IR_READS,  \
                                          * IR_WRITES; exits when they are not all plain RAM */                    \
-    X(PHYS, "phys", 1, IRK_READ)        /* physical address of a, which LOCATE just found */                      \
     X(PEEK, "peek", 1, IRK_READ)        /* the bytes at a host address + imm */                                   \
     X(POKE, "poke", 2, IRK_EFFECT)                                                                                \
     X(EXIT_IF, "exit_if", 1, IRK_EFFECT)                                                                          \

@@ -15,7 +15,7 @@ static bool defines(const struct ir_insn *i)
 {
     unsigned kind = ir_info[i->op].kind;
     return i->op != IR_NOP && i->op != IR_MARK && (kind == IRK_PURE || kind == IRK_READ || i->op == IR_LOAD ||
-        i->op == IR_LOCATE || i->op == IR_WINDOW);
+        i->op == IR_LOCATE || i->op == IR_PHYS || i->op == IR_WINDOW);
 }
 
 struct uses {

@@ -79,12 +79,6 @@ static void flags_stay(struct translation *tr, V exact)
     exit_unless(tr, rounded_before(tr) ? set : op2(tr, IR_OR, set, exact));
 }
 
-static void in_mode_rounded(struct translation *tr, V rm, unsigned mode)
-{
-    in_mode(tr, rm, mode);
-    flags_stay(tr, 0);
-}
-
 /* Finite; and above the smallest normal number unless tiny results are fine. */
 static V in_range(struct translation *tr, unsigned size, V z, bool tiny_too)
 {
@@ -179,11 +173,13 @@ static V fused(struct translation *tr, unsigned size, V a, V b, V c, V rm)
     return r;
 }
 
-/* Zeroes differ by sign, and NaNs raise flags: neither here. */
+/* Zeroes of different sign and NaNs are not for here. */
 static V extreme(struct translation *tr, unsigned size, bool max, V a, V b)
 {
     V less = fp2(tr, IR_FLT, size, a, b), more = fp2(tr, IR_FLT, size, b, a);
-    exit_unless(tr, op2(tr, IR_OR, less, more));
+    V equal = fp2(tr, IR_FEQ, size, a, b), same = op2(tr, IR_EQ, a, b), either = op2(tr, IR_AND, equal, same);
+    V apart = op2(tr, IR_OR, less, more);
+    exit_unless(tr, op2(tr, IR_OR, apart, either));
     return op3(tr, IR_SELECT, 8, max ? more : less, a, b);
 }
 
@@ -202,17 +198,37 @@ static V ordered_self(struct translation *tr, V a)
 
 static V to_int(struct translation *tr, unsigned size, V a, V rm, double low, bool low_too, double high)
 {
-    in_mode_rounded(tr, rm, SF_TO_ZERO);
+    in_mode(tr, rm, SF_TO_ZERO);
     V below = fp_number(tr, size, low), above = fp_number(tr, size, high);
     V x = fp2(tr, low_too ? IR_FLE : IR_FLT, size, below, a), y = fp2(tr, IR_FLT, size, a, above);
     exit_unless(tr, op2(tr, IR_AND, x, y));
-    return fp1(tr, IR_FTOI, size, a);
+    V n = fp1(tr, IR_FTOI, size, a);
+    flags_stay(tr, rounded_before(tr) ? 0 : fp2(tr, IR_FEQ, size, fp1(tr, IR_ITOF, size, n), a));
+    return n;
 }
 
-static V from_unsigned(struct translation *tr, unsigned size, V a)
+static V from_int(struct translation *tr, unsigned size, V a, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V z = fp1(tr, IR_ITOF, size, a);
+    flags_stay(tr, rounded_before(tr) ? 0 : op2(tr, IR_EQ, fp1(tr, IR_FTOI, size, z), a));
+    return z;
+}
+
+/* Of 64 bits. */
+static V from_unsigned(struct translation *tr, unsigned size, V a, V rm)
 {
     exit_if(tr, op2(tr, IR_LTS, a, 0));
-    return fp1(tr, IR_ITOF, size, a);
+    return from_int(tr, size, a, rm);
+}
+
+static V narrow(struct translation *tr, V a, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V z = fp1(tr, IR_FNARROW, 4, a), magnitude = op2(tr, IR_SHL, a, 1), zero = op2(tr, IR_EQ, magnitude, 0);
+    exit_unless(tr, op2(tr, IR_OR, in_range(tr, 4, z, false), zero));
+    flags_stay(tr, rounded_before(tr) ? 0 : fp2(tr, IR_FEQ, 8, fp1(tr, IR_FWIDEN, 8, z), a));
+    return z;
 }
 
 /* --- the declarations ------------------------------------------------------------------------------------------- */

@@ -157,9 +157,10 @@ static void poke(struct translation *tr, V host, size_t size, V v)
         .exit = IR_NONE });
 }
 
-static V phys(struct translation *tr, V addr)
+static V phys(struct translation *tr, V addr, bool write)
 {
-    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .a = value(tr, addr), .exit = IR_NONE }));
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .sign = write, .a = value(tr, addr),
+        .exit = exit_here(tr) }));
 }
 
 /* The byte of the hart's state. */
@@ -168,7 +169,7 @@ static V reserved(struct translation *tr) { return number(tr, (u64)(uintptr_t)&t
 static V load_reserved(struct translation *tr, V addr, size_t size, bool sign)
 {
     exit_if(tr, op2(tr, IR_AND, addr, size - 1));
-    V v = load(tr, addr, size, sign), pa = phys(tr, addr), flag = reserved(tr);
+    V v = load(tr, addr, size, sign), pa = phys(tr, addr, false), flag = reserved(tr);
     put_state(tr, offsetof(struct hart, lr_addr), pa);
     poke(tr, flag, 1, 1);
     return v;
@@ -177,7 +178,7 @@ static V load_reserved(struct translation *tr, V addr, size_t size, bool sign)
 /* One that fails is the interpreter's. */
 static V store_conditional(struct translation *tr, V addr, size_t size, V v)
 {
-    V host = locate(tr, addr, size), pa = phys(tr, addr), at = get_state(tr, offsetof(struct hart, lr_addr), 8);
+    V host = locate(tr, addr, size), pa = phys(tr, addr, true), at = get_state(tr, offsetof(struct hart, lr_addr), 8);
     V flag = reserved(tr), valid = peek(tr, flag, 1, false), same = op2(tr, IR_EQ, at, pa);
     exit_unless(tr, op2(tr, IR_AND, valid, same));
     poke(tr, flag, 1, 0);

@@ -24,10 +24,31 @@ static void read_fp(struct translation *tr, const struct rv_insn *i)
     put_x(tr, i->rd, i->imm == 1 ? flags : i->imm == 2 ? mode : both);
 }
 
+static V peek_hart(struct translation *tr, const void *member, unsigned size)
+{
+    V at = number(tr, (u64)(uintptr_t)member);
+    return name(ir_add(tr->ir, (struct ir_insn){ .op = IR_PEEK, .size = (u8)size, .a = value(tr, at),
+        .exit = IR_NONE }));
+}
+
+/* May an interrupt be pending (riscv_mip())? One from stimecmp is not while the timer runs that waits for it. */
+static V pending(struct translation *tr)
+{
+    const struct hart *h = tr->j->h;
+    V enabled = peek_hart(tr, &h->mie, 8), soft = peek_hart(tr, &h->mip_soft, 8);
+    V wires = peek_hart(tr, &h->mip_wires, 8), raised = op2(tr, IR_OR, soft, wires);
+    if (riscv_has(h, RV_SSTC)) {
+        V armed = peek_hart(tr, &h->stimer.armed, 1), timer = number(tr, MIP_STIP), none = number(tr, 0);
+        V due = op3(tr, IR_SELECT, 8, armed, none, timer);
+        raised = op2(tr, IR_OR, raised, due);
+    }
+    return op2(tr, IR_AND, raised, enabled);
+}
+
 /* The bits that the instruction changes in the state. Exits when one of them has effects. */
 static V changes(struct translation *tr, const struct riscv_csr_view *v, enum riscv_csr_op op, V old, V operand)
 {
-    V bits = operand, none = number(tr, 0);
+    V bits;
     if (op == CSR_OP_SET) {
         V zeroes = op2(tr, IR_XOR, old, number(tr, ~(u64)0));
         bits = op2(tr, IR_AND, operand, zeroes);
@@ -41,11 +62,12 @@ static V changes(struct translation *tr, const struct riscv_csr_view *v, enum ri
     u64 may = constant && op != CSR_OP_WRITE ? tr->ir->insn[value(tr, operand)].imm & v->writable : v->writable;
     if (may & v->effects)
         exit_if(tr, op2(tr, IR_AND, changed, number(tr, v->effects)));
-    if (may & v->effects_set && op != CSR_OP_CLEAR) {
+    if (may & v->lets_in && op != CSR_OP_CLEAR) {
         V rising = op == CSR_OP_SET ? changed : op2(tr, IR_AND, changed, operand);
-        exit_if(tr, op2(tr, IR_AND, rising, number(tr, v->effects_set)));
+        V opens = op2(tr, IR_AND, rising, number(tr, v->lets_in)), none = number(tr, 0);
+        exit_if(tr, op3(tr, IR_SELECT, 8, opens, pending(tr), none));
     }
-    return v->writable ? changed : none;
+    return changed;
 }
 
 static void csr(struct translation *tr, const struct rv_insn *i, enum riscv_csr_op op, bool zimm)

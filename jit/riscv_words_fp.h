@@ -59,16 +59,13 @@
 #define U64_FROM32_(r, a, rm) V r = to_int(tr, 4, a, rm, -1.0, false, 0x1p63)
 #define F64_FROM_I32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_ITOF, 8, SX32(a))
 #define F64_FROM_U32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_ITOF, 8, ZX32(a))
-#define F64_FROM_I64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 8, a)
-#define F64_FROM_U64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 8, a)
-#define F32_FROM_I32_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, SX32(a))
-#define F32_FROM_U32_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, ZX32(a))
-#define F32_FROM_I64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = fp1(tr, IR_ITOF, 4, a)
-#define F32_FROM_U64_(r, a, rm) in_mode_rounded(tr, rm, SF_NEAREST_EVEN); V r = from_unsigned(tr, 4, a)
-#define F32_FROM_F64_(r, a, rm)                                   \
-    in_mode_rounded(tr, rm, SF_NEAREST_EVEN);                     \
-    V r = fp1(tr, IR_FNARROW, 4, a);                              \
-    exit_unless(tr, in_range(tr, 4, r, false))
+#define F64_FROM_I64_(r, a, rm) V r = from_int(tr, 8, a, rm)
+#define F64_FROM_U64_(r, a, rm) V r = from_unsigned(tr, 8, a, rm)
+#define F32_FROM_I32_(r, a, rm) V r = from_int(tr, 4, SX32(a), rm)
+#define F32_FROM_U32_(r, a, rm) V r = from_int(tr, 4, ZX32(a), rm)
+#define F32_FROM_I64_(r, a, rm) V r = from_int(tr, 4, a, rm)
+#define F32_FROM_U64_(r, a, rm) V r = from_unsigned(tr, 4, a, rm)
+#define F32_FROM_F64_(r, a, rm) V r = narrow(tr, a, rm)
 #define F64_FROM_F32_(r, a, rm) valid_mode(tr, rm); V r = fp1(tr, IR_FWIDEN, 8, ordered_self(tr, a))
 
 /* Half precision is soft. */

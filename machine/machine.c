@@ -28,6 +28,13 @@ static void fini_clock(void *p)
     clock_fini(p);
 }
 
+static void control(void *opaque, const u8 *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] == MACHINE_CONTROL_RESET || bytes[i] == MACHINE_CONTROL_POWEROFF)
+            machine_request(opaque, bytes[i] == MACHINE_CONTROL_RESET ? MACHINE_RESET : MACHINE_POWEROFF, 0, NULL);
+}
+
 struct machine *machine_new(const struct machine_config *config, struct err *e)
 {
     const struct board *b = board_named(config->board, e);
@@ -63,6 +70,7 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
         return NULL;
     }
     m->turn_left = m->quantum;
+    m->control = (struct input_channel){ .name = "machine", .deliver = control, .opaque = m };
     return m;
 }
 
@@ -132,7 +140,14 @@ struct input_channel *machine_channel(struct machine *m, const char *name)
     for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)
         if (!strcmp(ch->name, name))
             return ch;
-    return NULL;
+    return strcmp(name, m->control.name) ? NULL : &m->control;
+}
+
+const char *machine_untouchable(const struct machine *m)
+{
+    if (m->recorder)
+        return "the machine is being recorded, and a change by hand would not be in the recording";
+    return m->replayer ? "the machine replays a recording, and a change by hand would make it another run" : NULL;
 }
 
 size_t input_room(const struct input_channel *ch)

@@ -77,6 +77,7 @@ enum machine_stop {
     MACHINE_RESET,     /* the guest asked for reset and the configuration says no_reboot; otherwise it just happens */
     MACHINE_PANIC,     /* the guest cannot go on: stop.text says why */
     MACHINE_SEMIHOST,  /* stop.cpu wants a semihosting call served */
+    MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
     MACHINE_DIVERGED,  /* replay differs from the recording: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
 };
@@ -113,8 +114,11 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
+    u64 executed_limit;   /* see machine_executed(); 0: none */
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
     void (*quantum_end)(struct cpu *c); /* of the ISA */
+
+    struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
 
     struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
@@ -135,12 +139,19 @@ void machine_reset(struct machine *m); /* a warm reset: RAM keeps its contents; 
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
 /* Runs until `cpu` has executed one more instruction (others take their turns), or a stop. */
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
+/* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
+ * timing model it is not ticks. */
+u64 machine_executed(const struct machine *m);
 /* While idle: moves the clock to `when`, at most to the next timer. */
 void machine_advance(struct machine *m, u64 when);
 
 /* The one door. n must be at most the channel's room now. Shut while a recording is replayed. */
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n);
 struct input_channel *machine_channel(struct machine *m, const char *name);
+#define MACHINE_CONTROL_RESET 'r'
+#define MACHINE_CONTROL_POWEROFF 'p'
+/* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
+const char *machine_untouchable(const struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);

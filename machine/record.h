@@ -1,24 +1,33 @@
 /* Record and replay. A recording wraps machine_input(); a replay replaces it.
  *
- * File: "ORRYREC1", then chunks of { u8 kind, u32 length, bytes }, all little-endian (docs/formats.md):
+ * File: "ORRYREC2", then chunks of { u8 kind, u32 length, bytes }, all little-endian (docs/formats.md):
  *   'C' configuration: whatever text the caller gave, compared and parsed by the caller
- *   'I' input: position, channel name, bytes
- *   'H' state: position, hash of the whole, state of every hart, hash of every device and memory
- *   'E' end: position, hash */
+ *   'I' input: position, channel name, bytes; what changed in the device that got them
+ *   'R' registers: position; what changed in every hart
+ *   'H' state: position, hash of the whole, state of every hart and device, hash of every memory
+ *   'E' end: the same
+ *
+ * Registers are written often, so that a replay that differs says where and in which one it began to: in the beginning
+ * every 4096 ticks, then every 1/1024 of what was recorded so far, and at least every 10 million. A recording of a day is
+ * still small, one of a second exact. */
 #ifndef MACHINE_RECORD_H
 #define MACHINE_RECORD_H
 
 #include "machine/machine.h"
 
 #define RECORD_DEFAULT_HASH_EVERY 250000000
+#define RECORD_REGS_FINEST 4096
+#define RECORD_REGS_COARSEST 10000000
+#define RECORD_REGS_SHIFT 10
 
 struct recorder;
 /* sink gets the bytes of the file as they come; hash_every in ticks. Sets m->recorder. */
 struct recorder *recorder_new(struct machine *m, const char *config_text, u64 hash_every,
                               void (*sink)(void *opaque, const void *bytes, size_t n), void *opaque);
-void recorder_input(struct recorder *r, u64 position, const char *channel, const u8 *bytes, size_t n);
-u64 recorder_next(const struct recorder *r); /* the position of the next state hash */
-void recorder_hash(struct recorder *r, struct machine *m);
+void recorder_input(struct recorder *r, struct machine *m, const char *channel, const u8 *bytes, size_t n); /* delivered */
+u64 recorder_next(const struct recorder *r); /* the position of the next state or registers */
+u64 recorder_next_state(const struct recorder *r);
+void recorder_due(struct recorder *r, struct machine *m);
 void recorder_end(struct recorder *r, struct machine *m); /* writes 'E'; m->recorder is NULL after */
 
 struct replayer;

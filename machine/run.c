@@ -29,14 +29,14 @@ static struct cpu *whose_turn(struct machine *m)
     return NULL;
 }
 
-/* Nothing but instructions happens before this position. */
-static u64 next_happening(struct machine *m)
+/* Nothing but instructions happens before this position. While all wait no register changes: none is recorded. */
+static u64 next_happening(struct machine *m, bool waiting)
 {
     u64 next = clock_next(&m->clock);
     if (m->hashes.every)
         next = min_u64(next, m->hashes.next);
     if (m->recorder)
-        next = min_u64(next, recorder_next(m->recorder));
+        next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
     if (m->replayer)
         next = min_u64(next, replayer_next(m->replayer));
     return next;
@@ -49,6 +49,26 @@ static enum machine_stop stop(struct machine *m, enum machine_stop why, struct c
     if (c)
         m->stop.addr = why == MACHINE_WATCH ? c->hit.addr : c->ops->get_pc(c);
     return why;
+}
+
+u64 machine_executed(const struct machine *m)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        n += m->cpus[i]->retired + m->cpus[i]->trapped;
+    return n;
+}
+
+/* No hart can go on: the end, with what the one that ran last is caught in. */
+static void see_if_stuck(struct machine *m, struct cpu *c)
+{
+    char why[256], other[256];
+    if (!c->ops->stuck || !c->ops->stuck(c, why, sizeof why))
+        return;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        if (m->cpus[i] != c && !m->cpus[i]->ops->stuck(m->cpus[i], other, sizeof other))
+            return;
+    machine_request(m, MACHINE_PANIC, 0, why);
 }
 
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
@@ -68,7 +88,7 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
         }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
-            recorder_hash(m->recorder, m);
+            recorder_due(m->recorder, m);
         if (m->replayer && clock->now >= replayer_next(m->replayer)) {
             enum machine_stop why = replayer_step(m->replayer, m);
             if (why != MACHINE_REACHED)
@@ -77,8 +97,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         }
         if (clock->now >= until)
             return stop(m, MACHINE_REACHED, NULL);
-        u64 limit = min_u64(until, next_happening(m));
         struct cpu *c = whose_turn(m);
+        u64 limit = min_u64(until, next_happening(m, !c));
         if (!c) {
             /* In a replay nobody types: the recorded input says when the waiting ends. */
             if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer))
@@ -88,6 +108,12 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         }
         u64 start = clock->now;
         u64 budget = min_u64(limit - start, m->turn_left);
+        if (m->executed_limit) { /* an instruction takes a tick at least */
+            u64 done = machine_executed(m);
+            if (done >= m->executed_limit)
+                return stop(m, MACHINE_LIMIT, c);
+            budget = min_u64(budget, m->executed_limit - done);
+        }
         clock->horizon = start + budget;
         clock->attention = false;
         enum cpu_stop why = c->ops->run(c, budget);
@@ -95,6 +121,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         m->turn_left -= min_u64(used, m->turn_left);
         if (used)
             m->last_ran = c;
+        if (clock->attention)
+            see_if_stuck(m, c);
         switch (why) {
         case CPU_BUDGET:
         case CPU_IDLE:
@@ -125,7 +153,7 @@ enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
 
 void machine_advance(struct machine *m, u64 when)
 {
-    u64 limit = min_u64(when, next_happening(m));
+    u64 limit = min_u64(when, next_happening(m, true));
     if (limit > m->clock.now)
         m->clock.now = limit;
 }
@@ -136,7 +164,7 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
         return; /* the recording is the only one who types */
     /* A replay delivers after the timers of a position; here the machine may have stopped before they fired. */
     clock_fire(&m->clock);
-    if (m->recorder)
-        recorder_input(m->recorder, m->clock.now, ch->name, bytes, n);
     ch->deliver(ch->opaque, bytes, n);
+    if (m->recorder)
+        recorder_input(m->recorder, m, ch->name, bytes, n);
 }

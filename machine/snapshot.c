@@ -164,15 +164,6 @@ struct loading {
     unsigned cpus_seen, devices_seen, rams_seen;
 };
 
-static size_t state_extent(const struct state_field *f)
-{
-    size_t n = 1;
-    for (; f && f->name; f++)
-        if (f->offset + (size_t)f->size * f->count > n)
-            n = f->offset + (size_t)f->size * f->count;
-    return n;
-}
-
 static bool load_config(struct loading *l, struct reader *in, struct err *e)
 {
     struct buf mine = { 0 };

@@ -593,7 +593,7 @@ bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v)
         v->readable = SSTATUS_READABLE;
         v->writable = mstatus_writable(h) & SSTATUS_WRITABLE;
         v->effects = MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR; /* store_mstatus() */
-        v->effects_set = MSTATUS_SIE;
+        v->lets_in = MSTATUS_SIE;
         v->dirty = true;
         return true;
     }

@@ -116,6 +116,7 @@ __attribute__((noinline)) static i64 trap_at(struct hart *h, u64 pc, i64 before,
     set_time(h, before);
     e->trapped = true;
     e->end_retired--;
+    h->cpu.trapped++;
     riscv_trap(h, cause, false, tval, &effects);
     h->pc = rv_addr(h, h->pc);
     rv_effects(h, effects);

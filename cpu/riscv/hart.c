@@ -1,4 +1,5 @@
 /* A hart as a CPU: made, reset, looked at, saved. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,19 @@ static bool has_work(const struct cpu *c)
     return !c->idle || riscv_wfi_wakes((const struct hart *)c);
 }
 
+static bool stuck(const struct cpu *c, char *why, size_t n)
+{
+    const struct hart *h = (const struct hart *)c;
+    if (c->idle && !h->mie)
+        return snprintf(why, n, "%s waits (wfi) with no interrupt enabled", c->name), true;
+    if (!riscv_trapped_for_ever(h))
+        return false;
+    snprintf(why, n, "%s traps for ever: %s at 0x%llx (tval 0x%llx), the first instruction of its own trap handler; set "
+             "mtvec to a handler, and let -d int show the trap that came first",
+             c->name, riscv_cause_name(h->mcause, false), (unsigned long long)h->mepc, (unsigned long long)h->mtval);
+    return true;
+}
+
 /* Armed addresses are in the blocks and watched pages are not in the TLB: both are made anew. */
 static void stops_changed(struct cpu *c)
 {
@@ -197,13 +211,13 @@ static const struct state_field state[] = {
 
 static const struct cpu_ops ops64 = {
     .isa = "riscv64", .reset = reset, .run = rv_run, .set_irq = set_irq, .has_work = has_work,
-    .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .regs = regs, .reg_get = reg_get,
+    .stuck = stuck, .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .regs = regs, .reg_get = reg_get,
     .reg_set = reg_set, .privilege_name = privilege_name, .walk = riscv_walk, .disasm = riscv_disasm,
     .state = state, .state_loaded = state_loaded, .describe = describe,
 };
 static const struct cpu_ops ops32 = {
     .isa = "riscv32", .reset = reset, .run = rv_run, .set_irq = set_irq, .has_work = has_work,
-    .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .regs = regs, .reg_get = reg_get,
+    .stuck = stuck, .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .regs = regs, .reg_get = reg_get,
     .reg_set = reg_set, .privilege_name = privilege_name, .walk = riscv_walk, .disasm = riscv_disasm,
     .state = state, .state_loaded = state_loaded, .describe = describe,
 };

@@ -112,7 +112,8 @@ bool riscv_csr_rmw(struct hart *h, u32 csr, enum riscv_csr_op op, u64 operand, b
 struct riscv_csr_view {
     u32 offset;              /* of the u64 */
     u64 readable, writable;
-    u64 effects, effects_set; /* bits whose change, or whose becoming 1, has an effect besides */
+    u64 effects;             /* bits whose change has an effect besides */
+    u64 lets_in;             /* bits whose becoming 1 lets interrupts in that are pending */
     bool dirty;              /* SD is read as well */
 };
 bool riscv_csr_view(const struct hart *h, u32 csr, struct riscv_csr_view *v);
@@ -134,6 +135,9 @@ bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
 extern const struct event_type riscv_event_trap, riscv_event_reset;
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
+/* Is the hart at the first instruction of M-mode's trap handler, after a trap that this very instruction caused and with
+ * the state that the same trap will leave again? */
+bool riscv_trapped_for_ever(const struct hart *h);
 bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);
 

@@ -85,12 +85,25 @@ static u64 handler(const struct hart *h, u64 tvec, u64 cause, bool interrupt)
     return to_xlen(h, (tvec & 1) && interrupt ? base + 4 * cause : base);
 }
 
+/* Privileged, 3.1.6.1 and 3.1.7: in M-mode with MIE clear no interrupt is taken, and M-mode fetches without translation.
+ * So an instruction at mtvec that cannot be fetched, or is none, traps to itself: the second time mepc, mcause, MPP and
+ * MPIE are what they were, and nothing moves any more. Only somebody who writes the handler's memory could help. Faults
+ * of S-mode's handler are not taken for this: M-mode may have a timer, and the page tables may be about to be written. */
+bool riscv_trapped_for_ever(const struct hart *h)
+{
+    return h->priv == PRIV_M && (h->mcause == CAUSE_FETCH_ACCESS || h->mcause == CAUSE_ILLEGAL) &&
+           to_xlen(h, h->pc) == handler(h, h->mtvec, h->mcause, false) && to_xlen(h, h->mepc) == to_xlen(h, h->pc) &&
+           !(h->mstatus & (MSTATUS_MIE | MSTATUS_MPIE)) && bits_get(h->mstatus, MSTATUS_MPP_SHIFT, 2) == PRIV_M;
+}
+
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects)
 {
     u64 deleg = interrupt ? h->mideleg : h->medeleg;
     bool to_s = h->priv <= PRIV_S && cause < 64 && (deleg >> cause & 1);
     u64 code = cause | (interrupt ? to_xlen(h, BIT64(h->config.xlen - 1)) : 0);
     unsigned from = h->priv;
+    if (!to_s && riscv_trapped_for_ever(h) && h->mcause == code && h->mtval == to_xlen(h, tval))
+        clock_kick(h->cpu.clock); /* the machine looks whether any hart can go on */
     EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
           { .u = cause }, { .u = h->pc }, { .u = tval }, { .s = mode_name(from) }, { .s = to_s ? "S" : "M" });
     u64 s = h->mstatus;

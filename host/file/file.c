@@ -231,6 +231,16 @@ char *host_firmware_find(const char *name, struct err *e)
     return found;
 }
 
+static void hash_text(XXH128_hash_t h, char out[HOST_HASH_TEXT])
+{
+    snprintf(out, HOST_HASH_TEXT, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+void host_bytes_hash(const void *data, size_t n, char out[HOST_HASH_TEXT])
+{
+    hash_text(XXH3_128bits(data, n), out);
+}
+
 bool host_file_hash(const char *path, char out[HOST_HASH_TEXT], struct err *e)
 {
     struct stat st;
@@ -252,10 +262,8 @@ bool host_file_hash(const char *path, char out[HOST_HASH_TEXT], struct err *e)
             break;
         XXH3_128bits_update(state, block, (size_t)n);
     }
-    if (ok) {
-        XXH128_hash_t h = XXH3_128bits_digest(state);
-        snprintf(out, HOST_HASH_TEXT, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-    }
+    if (ok)
+        hash_text(XXH3_128bits_digest(state), out);
     free(block);
     XXH3_freeState(state);
     close(fd);

@@ -22,5 +22,7 @@ char *host_firmware_find(const char *name, struct err *e);
 
 /* XXH3, 128 bits, in hexadecimal: what `xxhsum -H2` prints. Not for security. */
 bool host_file_hash(const char *path, char out[HOST_HASH_TEXT], struct err *e);
+/* The same of bytes that are in memory. */
+void host_bytes_hash(const void *data, size_t n, char out[HOST_HASH_TEXT]);
 
 #endif

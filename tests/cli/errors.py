@@ -122,5 +122,5 @@ expect('trace of an unknown kind', 2, run('trace', 'spke:x'), err="did you mean 
 expect('another ISA', 1, run('-version', face_name='orrery-system-vax'), err='riscv32 and riscv64 only')
 expect('gdb under the debugger', 2, run('debug', *K, '-s'), err='two debuggers')
 expect('wrong width', 1, run('-bios', 'none', TEACH, face_name='orrery-system-riscv32'), err='orrery-system-riscv64')
-r = expect('nothing to run', 4, run('run', '-bios', 'none', '-max-instructions', '1000'), err='memory is empty')
+r = expect('nothing to run', 3, run('run', '-bios', 'none', '-max-instructions', '1000'), err='memory is empty')
 finish()

@@ -1,4 +1,5 @@
 /* The gdb stub against a real machine, packet by packet. */
+#include "machine/record.h"
 #include "tests/unit.h"
 
 #include "tests/debugger/gdb_rig.h"
@@ -180,6 +181,30 @@ static void descriptions(void)
     description("rv32", 32, true, true);
     description("rv64,d=off", 64, true, false);
     description("rv32,f=off,d=off", 32, false, false);
+}
+
+static void drop(void *opaque, const void *bytes, size_t n) {}
+
+/* What is recorded is looked at and not changed. */
+static void recorded(void)
+{
+    struct rig r;
+    rig_open(&r, NULL, 64, 1);
+    recorder_new(r.m, "", 1000000, drop, NULL);
+    u64 before = machine_hash(r.m);
+    CU_ASSERT(says(&r, "P5=efcdab8967452301", "E16"));
+    CU_ASSERT(says(&r, "M80001000,4:01020304", "E16"));
+    CU_ASSERT(says(&r, "M80001000,0:", "OK"));
+    CU_ASSERT(says(&r, "P1041=0100000000000000", "E16"));
+    char all[1 + 33 * 16 + 1] = "G";
+    memset(all + 1, '0', 33 * 16);
+    CU_ASSERT(says(&r, all, "E16"));
+    CU_ASSERT_EQUAL(machine_hash(r.m), before);
+    recorder_end(r.m->recorder, r.m);
+    CU_ASSERT(says(&r, "M80001000,4:01020304", "OK"));
+    CU_ASSERT(says(&r, "P5=efcdab8967452301", "OK"));
+    CU_ASSERT_NOT_EQUAL(machine_hash(r.m), before);
+    rig_close(&r);
 }
 
 static void registers(void)
@@ -538,6 +563,7 @@ int main(void)
         { "monitor", monitor },
         { "detach and kill", leaving },
         { "the guest does not notice", same_state },
+        { "recorded", recorded },
         CU_TEST_INFO_NULL,
     };
     return unit_main("gdb", tests);

@@ -251,6 +251,7 @@ static void load(struct machine *m, const struct gen *g, u64 seed)
     h->menvcfg = seed >> 32 & 3 ? 0x80 : 0;
     h->senvcfg = seed >> 34 & 3 ? 0x80 : 0;
     h->mcounteren = h->scounteren = seed >> 36 & 1 ? 7 : 0;
+    h->stvec = h->config.xlen == 32 ? (u64)(i64)(i32)HANDLER : HANDLER;
     h->mscratch = SAVE;
     h->mtvec = HANDLER;
     h->mstatus |= (u64)1 << 13;
@@ -280,6 +281,21 @@ static void explain(const struct machine *a, const struct machine *b)
            (unsigned long long)x->cpu.retired, (unsigned long long)y->cpu.retired, (unsigned long long)x->mcause,
            (unsigned long long)y->mcause, (unsigned long long)x->mepc, (unsigned long long)y->mepc, x->fflags,
                y->fflags);
+#define SHOW(m) \
+    if (x->m != y->m) \
+    printf(#m " %llx %llx\n", (unsigned long long)x->m, (unsigned long long)y->m)
+    SHOW(priv);
+    SHOW(frm);
+    SHOW(mstatus);
+    SHOW(mtval);
+    SHOW(lr_valid);
+    SHOW(lr_addr);
+    SHOW(stvec);
+    SHOW(sscratch);
+    SHOW(sepc);
+    SHOW(scause);
+    SHOW(stval);
+#undef SHOW
     for (unsigned k = 0; k < 32; k++) {
         if (x->x[k] != y->x[k])
             printf("x%u %llx %llx\n", k, (unsigned long long)x->x[k], (unsigned long long)y->x[k]);
@@ -330,6 +346,11 @@ static void compare(unsigned xlen, u64 drop, unsigned programs, u64 ticks)
                 b->c->ops->set_pc(b->c, pc);
                 a->h->f[go >> 40 & 31] = b->h->f[go >> 40 & 31] = next_random(&slices);
                 a->h->x[11 + (go >> 50 & 15)] = b->h->x[11 + (go >> 50 & 15)] = (u64)(i64)(i32)next_random(&slices);
+            }
+            if (go >> 5 & 1) { /* an interrupt line: taken when the program lets it */
+                a->h->mie = b->h->mie = a->h->mideleg = b->h->mideleg = go >> 6 & 1 ? 0x222 : 0;
+                a->c->ops->set_irq(a->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
+                b->c->ops->set_irq(b->c, go >> 7 & 1 ? 9 : 5, go >> 8 & 1);
             }
             u64 before = a->clock.now;
             a->c->ops->run(a->c, slice);

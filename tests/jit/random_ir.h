@@ -107,7 +107,8 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                                          .b = store ? b : 0, .exit = ir_exit_to(ir, ir->n, 1),
                                              .imm = FIRST + (r >> 23 & 15) });
             if (r >> 32 & 1)
-                ir_unary(ir, IR_PHYS, 8, masked); /* of the same page */
+                ir_add(ir, (struct ir_insn){ .op = IR_PHYS, .size = 8, .sign = r >> 33 & 1, .a = masked,
+                    .exit = ir_exit_to(ir, ir->n, 1) });
             break;
         }
         case 7: {
@@ -162,13 +163,12 @@ static inline u8 *world_locate(void *opaque, u64 addr, unsigned size, bool write
     return (addr & (size - 1)) || addr % 61 == 60 ? NULL : w->memory + (addr - FIRST);
 }
 
+enum { PHYSICAL = 0x9000 };
+static inline u64 world_phys(void *opaque, u64 addr) { return PHYSICAL | (addr & 4095); }
 static inline u8 *world_locate_all(void *opaque, u64 addr, unsigned size, bool write)
 {
     return ((struct world *)opaque)->memory + (addr - FIRST);
 }
-
-enum { PHYSICAL = 0x9000 };
-static inline u64 world_phys(void *opaque, u64 addr) { return PHYSICAL | (addr & 4095); }
 
 static inline void random_world(struct world *w, u64 *s)
 {

@@ -1,0 +1,154 @@
+/* Options that say which machine it is: board, CPU, memory, and what is loaded into it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/option_rows.h"
+#include "cpu/riscv/riscv.h"
+#include "machine/build.h"
+
+const struct board *options_board(const char *name)
+{
+    for (const struct board *const *b = machine_boards; *b; b++)
+        if (!strcmp((*b)->name, name))
+            return *b;
+    return NULL;
+}
+
+static void list_machine_properties(const struct board *b)
+{
+    printf("%s options:\n", b->name);
+    for (const struct prop_desc *p = b->props; p && p->name; p++) {
+        const char *kind = p->kind == PROP_BOOL ? "bool" : p->kind == PROP_U64 ? "number" : "str";
+        printf("  %s=<%s> - %s", p->name, kind, p->doc);
+        printf(p->fallback ? " (default: %s)\n" : "\n", p->fallback);
+    }
+    printf("  quantum=<number> - instructions a hart executes before the next one's turn (default: 4000)\n");
+    printf("  dumpdtb=<str> - write the device tree to this file and end\n");
+}
+
+static bool list_machines(const struct options *o, const char *name)
+{
+    if (name) { /* "virt,?", "type=virt,?", or a property of the board named before */
+        const char *board = !strncmp(name, "type=", 5) ? name + 5 : strchr(name, '=') ? o->machine : name;
+        const struct board *b = options_board(board);
+        if (b)
+            list_machine_properties(b);
+        return b != NULL;
+    }
+    printf("Supported machines are:\n");
+    for (const struct board *const *b = machine_boards; *b; b++)
+        printf("%-20s %s%s\n", (*b)->name, (*b)->doc, strcmp((*b)->name, "virt") ? "" : " (default)");
+    return true;
+}
+
+static bool on_machine(struct options *o, const char *arg, struct err *e)
+{
+    struct prop_value *p = props_parse(o->arena, arg, e);
+    if (!p)
+        return false;
+    struct buf rest = { 0 };
+    if ((!strcmp(p->text, "on") && !strchr(arg, '=')) || strcspn(arg, ",") < strcspn(arg, "=")) {
+        o->machine = p->name; /* the first word alone */
+        p = p->next;
+    }
+    for (; p; p = p->next) {
+        if (!strcmp(p->name, "type"))
+            o->machine = p->text;
+        else if (!strcmp(p->name, "dumpdtb"))
+            o->dumpdtb = p->text;
+        else if (!strcmp(p->name, "quantum")) {
+            if (!option_number(p->text, &o->quantum, e) || !o->quantum)
+                return buf_free(&rest), err_set(e, "quantum takes a number of instructions above 0");
+        } else if (!strcmp(p->name, "accel")) {
+            if (!option_accel(o, p->text, e))
+                return buf_free(&rest), err_prefix(e, "accel");
+        } else if (strcmp(p->name, "usb") && strcmp(p->name, "graphics")) { /* those two: nothing here to switch */
+            buf_printf(&rest, "%s%s=%s", rest.len ? "," : "", p->name, p->text);
+        }
+    }
+    o->machine_props = arena_strdup(o->arena, buf_cstr(&rest));
+    buf_free(&rest);
+    return true;
+}
+
+static bool list_cpus(const struct options *o, const char *name)
+{
+    if (name)
+        return false;
+    struct buf b = { 0 };
+    riscv_config_list(&b, o->xlen);
+    if (o->usage_status == 2) /* our own face has both widths: choose_xlen() in main.c */
+        riscv_config_list(&b, 96 - o->xlen);
+    fputs(buf_cstr(&b), stdout);
+    buf_free(&b);
+    return true;
+}
+
+static bool on_cpu(struct options *o, const char *arg, struct err *e)
+{
+    struct riscv_config unused;
+    struct err other;
+    o->cpu = arg;
+    return riscv_config_parse(arg, o->xlen, &unused, e) ||
+           (o->usage_status == 2 && riscv_config_parse(arg, 96 - o->xlen, &unused, &other));
+}
+
+static bool on_smp(struct options *o, const char *arg, struct err *e)
+{
+    static const char form[] = "it takes N[,sockets=N][,cores=N][,threads=N]";
+    static const char *const levels[] = { "sockets", "dies", "clusters", "cores", "threads", NULL };
+    u64 n = 0, product = 1, most = 0;
+    const char *rest = arg;
+    if (strcspn(arg, ",") < strcspn(arg, "=") || !strchr(arg, '=')) { /* the first word is a plain number */
+        const char *word = arena_printf(o->arena, "%.*s", (int)strcspn(arg, ","), arg);
+        if (!option_number(word, &n, e))
+            return err_set(e, "'%s' is not a number of harts; %s", word, form);
+        rest = arg + strlen(word);
+        rest += *rest == ',';
+    }
+    for (struct prop_value *p = *rest ? props_parse(o->arena, rest, e) : NULL; p; p = p->next) {
+        u64 v;
+        bool level = option_word_in(p->name, levels);
+        if (!level && strcmp(p->name, "cpus") && strcmp(p->name, "maxcpus"))
+            return err_set(e, "'%s' is not known; %s", p->name, form);
+        if (!option_number(p->text, &v, e) || !v || v > 1024)
+            return err_set(e, "%s=%s: it takes a number from 1 on", p->name, p->text);
+        if (level)
+            product *= v;
+        else if (p->name[0] == 'c')
+            n = v;
+        else
+            most = v;
+    }
+    if (!n && rest == arg)
+        n = product;
+    if (n < 1 || n > 8)
+        return err_set(e, "1 to 8 harts are possible, not '%s'", arg);
+    if (product > 1 && (most ? most : n) % product)
+        return err_set(e, "'%s': %llu harts are not a multiple of sockets*cores*threads=%llu", arg,
+                       (unsigned long long)n, (unsigned long long)product);
+    o->cpus = (unsigned)n;
+    return true;
+}
+
+static bool on_memory(struct options *o, const char *arg, struct err *e)
+{
+    if (!strncmp(arg, "size=", 5))
+        arg += 5;
+    const char *size = arena_printf(o->arena, "%.*s", (int)strcspn(arg, ","), arg);
+    return option_size(size, (u64)1 << 20, &o->ram_size, e); /* a plain number is MiB */
+}
+
+const struct option_row options_of_machine[] = {
+    { "machine", "M", "NAME[,prop=value]", "board; '?' lists; dumpdtb=FILE writes the device tree and ends",
+      CALLS(on_machine), .list = list_machines },
+    { "cpu", NULL, "MODEL[,ext=on|off]", "CPU model; '?' lists", CALLS(on_cpu), .list = list_cpus },
+    { "smp", NULL, "N", "number of harts, 1 to 8", CALLS(on_smp) },
+    { "m", NULL, "SIZE", "guest memory, MiB unless a suffix says otherwise", CALLS(on_memory) },
+    { "bios", NULL, "FILE|default|none", "firmware entered first", SETS_TEXT(bios) },
+    { "kernel", NULL, "FILE", "ELF, Linux Image, gzip of one, or raw", SETS_TEXT(kernel) },
+    { "initrd", NULL, "FILE", "initial RAM disk", SETS_TEXT(initrd) },
+    { "append", NULL, "TEXT", "kernel command line", SETS_TEXT(append) },
+    { "dtb", NULL, "FILE", "device tree instead of the board's own", SETS_TEXT(dtb) },
+    { NULL },
+};

@@ -1,0 +1,196 @@
+/* The rest of QEMU's options: screen, debugging, logs, clocks, how instructions are executed. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/suggest.h"
+#include "cli/option_rows.h"
+#include "jit/jit.h"
+#include "machine/build.h"
+
+static bool list_displays(const struct options *o, const char *name)
+{
+    if (!name)
+        printf("Available display backend types:\nnone\n");
+    return !name;
+}
+
+static bool on_display(struct options *o, const char *arg, struct err *e)
+{
+    o->display_none = !strcmp(arg, "none");
+    return o->display_none ||
+           err_set(e, "'%s' is not supported: this board has no screen; use -display none or -nographic", arg);
+}
+
+static bool on_s(struct options *o, const char *arg, struct err *e)
+{
+    o->gdb = "tcp::1234";
+    return true;
+}
+
+static const struct {
+    const char *name, *doc;
+} log_items[] = { { "int", "exceptions and interrupts, one line each" },
+                  { "cpu_reset", "registers of a hart before it is reset" },
+                  { "in_asm", "each instruction when it is executed for the first time" },
+                  { "exec", "each instruction executed" },
+                  { "guest_errors", "access faults, and what devices find wrong with their drivers" },
+                  { "unimp", "illegal instructions: what this CPU model does not have" } };
+
+static bool list_log_items(const struct options *o, const char *name)
+{
+    if (name)
+        return false;
+    printf("Log items (comma separated):\n");
+    for (unsigned i = 0; i < ARRAY_LEN(log_items); i++)
+        printf("%-15s %s\n", log_items[i].name, log_items[i].doc);
+    return true;
+}
+
+static bool on_log(struct options *o, const char *arg, struct err *e)
+{
+    for (struct prop_value *p = props_parse(o->arena, arg, e); p; p = p->next) {
+        unsigned i = 0, score = 0;
+        const char *best = NULL;
+        for (; i < ARRAY_LEN(log_items) && strcmp(log_items[i].name, p->name); i++)
+            suggest(p->name, log_items[i].name, &best, &score);
+        if (i == ARRAY_LEN(log_items))
+            return err_set(e, "there is no log item '%s'%s%s%s; '-d help' lists them", p->name, DID_YOU_MEAN(best));
+    }
+    o->log_items = o->log_items ? arena_printf(o->arena, "%s,%s", o->log_items, arg) : arg;
+    return true;
+}
+
+static bool on_rtc(struct options *o, const char *arg, struct err *e)
+{
+    for (struct prop_value *p = props_parse(o->arena, arg, e); p; p = p->next) {
+        if (!strcmp(p->name, "clock") || !strcmp(p->name, "driftfix"))
+            continue; /* guest time is virtual in any case */
+        if (strcmp(p->name, "base"))
+            return err_set(e, "'%s' is not known; it takes base=utc|localtime|DATE", p->name);
+        struct tm tm = { 0 };
+        if (!strcmp(p->text, "utc") || !strcmp(p->text, "localtime")) {
+            time_t now = time(NULL);
+            if (p->text[0] == 'l' && localtime_r(&now, &tm))
+                now += tm.tm_gmtoff;
+            o->rtc_base = now;
+            continue;
+        }
+        const char *end = strptime(p->text, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (!end) {
+            tm = (struct tm){ 0 };
+            end = strptime(p->text, "%Y-%m-%d", &tm);
+        }
+        if (!end || *end)
+            return err_set(e, "'%s' is not a date; write 2026-01-31T12:00:00, 2026-01-31, utc or localtime", p->text);
+        o->rtc_base = timegm(&tm);
+    }
+    return true;
+}
+
+static bool on_semihosting_config(struct options *o, const char *arg, struct err *e)
+{
+    static const char *const known[] = { "enable", "target", "chardev", "userspace", "arg", NULL };
+    const char *enable = NULL;
+    for (struct prop_value *p = props_parse(o->arena, arg, e); p; p = p->next) {
+        if (!option_word_in(p->name, known) && strcmp(p->text, "on"))
+            return err_set(e, "'%s' is not known; it takes enable=on|off", p->name);
+        if (!strcmp(p->name, "enable"))
+            enable = p->text;
+    }
+    o->semihosting = !enable || strcmp(enable, "off");
+    return true;
+}
+
+/* --- how instructions are executed ------------------------------------------------------------------------- */
+
+bool option_accel(struct options *o, const char *list, struct err *e)
+{
+    for (const char *a = list;; a++) {
+        size_t n = strcspn(a, ":,");
+        o->jit = n == 3 && !strncmp(a, "jit", 3);
+        if (o->jit || (n == 6 && !strncmp(a, "interp", 6)) || (n == 3 && !strncmp(a, "tcg", 3)))
+            return true;
+        a += n;
+        if (*a != ':')
+            return err_set(e, "'%.*s' is not supported: guest time is virtual, so instructions are interpreted or "
+                              "compiled here; leave it out or say 'interp' or 'jit'", (int)strcspn(list, ","), list);
+    }
+}
+
+static bool list_accels(const struct options *o, const char *name)
+{
+    if (!name)
+        printf("Accelerators supported:\ninterp (default)\n"
+               "jit[,tier=1|2][,threshold=N][,regions=N]  host code for blocks entered N times (default %u);\n"
+               "    tier 2, the default: for regions of blocks whose code was entered N times more (default %u)\n",
+               JIT_THRESHOLD, JIT_REGION_THRESHOLD);
+    return !name;
+}
+
+static bool on_accel(struct options *o, const char *arg, struct err *e)
+{
+    if (!strncmp(arg, "accel=", 6))
+        arg += 6;
+    if (!option_accel(o, arg, e))
+        return false;
+    const char *rest = strchr(arg, ',');
+    for (struct prop_value *p = o->jit && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+        static const struct {
+            const char *name;
+            size_t field;
+            u64 max;
+        } known[] = {
+            { "tier", offsetof(struct options, jit_tier), 2 },
+            { "threshold", offsetof(struct options, jit_threshold), INT32_MAX },
+            { "regions", offsetof(struct options, jit_regions), INT32_MAX },
+        };
+        u64 v;
+        size_t k = 0;
+        while (k < ARRAY_LEN(known) && strcmp(p->name, known[k].name))
+            k++;
+        if (k == ARRAY_LEN(known))
+            return err_set(e, "-accel jit has tier=, threshold= and regions=, not '%s'", p->name);
+        if (!option_number(p->text, &v, e))
+            return false;
+        if (!v || v > known[k].max)
+            return err_set(e, "%s= takes a number from 1 to %llu", p->name, (unsigned long long)known[k].max);
+        memcpy((u8 *)o + known[k].field, &v, sizeof v);
+    }
+    return true;
+}
+
+static bool on_code_cache(struct options *o, const char *arg, struct err *e)
+{
+    return option_size(arg, (u64)1 << 20, &o->code_cache, e) &&
+           (o->code_cache <= (u64)1 << 30 || err_set(e, "a code cache has at most 1G"));
+}
+
+const struct option_row options_of_run[] = {
+    { "nographic", NULL, NULL, "no window; serial 0 and monitor share the terminal (Ctrl-A h)", SETS_FLAG(nographic) },
+    { "display", NULL, "none", "no window", CALLS(on_display), .list = list_displays },
+    { "nodefaults", NULL, NULL, "no default serial and monitor", SETS_FLAG(nodefaults) },
+    { "S", NULL, NULL, "do not start the CPUs until told", SETS_FLAG(start_stopped) },
+    { "s", NULL, NULL, "short for -gdb tcp::1234", CALLS(on_s) },
+    { "gdb", NULL, "DEV", "wait for gdb on tcp::PORT (loopback) or unix:PATH", SETS_TEXT(gdb) },
+    { "d", NULL, "ITEM[,...]", "log items; '-d help' lists", CALLS(on_log), .list = list_log_items },
+    { "D", NULL, "FILE", "write the log there instead of stderr", SETS_TEXT(log_file) },
+    { "no-reboot", NULL, NULL, "end instead of rebooting", SETS_FLAG(no_reboot) },
+    { "no-shutdown", NULL, NULL, "stop instead of ending when the guest powers off", SETS_FLAG(no_shutdown) },
+    { "rtc", NULL, "base=utc|localtime|DATE", "date at the start (default: 2026-01-01, the same in every run)",
+      CALLS(on_rtc) },
+    { "semihosting", NULL, NULL, "serve semihosting calls", SETS_FLAG(semihosting) },
+    { "accel", NULL, "interp|jit[,...]", "how instructions are executed; '?' lists", CALLS(on_accel),
+      .list = list_accels },
+    { "code-cache", NULL, "SIZE", "host memory for the JIT's code, all harts together (default 16M)",
+      CALLS(on_code_cache) },
+    { "semihosting-config", NULL, "enable=on|off", "the same, as QEMU's long form", CALLS(on_semihosting_config) },
+    { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
+    { "name", NULL, "TEXT", NULL, IGNORED },
+    { "k", NULL, "LAYOUT", NULL, IGNORED },
+    { "vga", NULL, "none", NULL, IGNORED },
+    { "parallel", NULL, "SPEC", NULL, IGNORED },
+    { "no-user-config", NULL, NULL, NULL, IGNORED },
+    { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */
+    { NULL },
+};

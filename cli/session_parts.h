@@ -1,0 +1,21 @@
+/* What session_open() consists of; each opens what the options name, in their order, or says what is wrong. */
+#ifndef CLI_SESSION_PARTS_H
+#define CLI_SESSION_PARTS_H
+
+#include "cli/option_values.h"
+#include "cli/session.h"
+
+/* session_files.c */
+bool session_open_files(struct session *s, struct err *e); /* firmware, kernel, initial RAM disk, device tree */
+bool session_open_drives(struct session *s, struct err *e);
+/* A recording names it. */
+bool session_note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash);
+bool session_open_loaders(struct session *s, struct err *e);
+
+/* session_ports.c */
+bool session_open_chars(struct session *s, struct err *e);
+bool session_open_monitor(struct session *s, struct err *e); /* needs the machine */
+bool session_open_nets(struct session *s, struct err *e);
+bool session_open_objects(struct session *s, struct err *e); /* needs the networks */
+
+#endif
