@@ -452,11 +452,14 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
     }
 }
 
+/* sign: by the tag for stores. */
 static void phys(struct em *m, ir_val k, const struct ir_insn *i)
 {
     struct a64 *o = &m->a;
     unsigned a = use(m, i->a, T2), d = target(m, k);
     tlb_entry(m, a);
+    a_imm(o, A64_AND_IMM, T1, a, a64_pattern(~(u64)0 << m->env->page_shift));
+    has_tag(m, i, i->sign ? m->env->tlb_write : m->env->tlb_read, T1);
     a_mem(o, A64_LOAD, 3, T0, T0, m->env->tlb_phys, T0);
     a_bits(o, false, T1, a, 0, m->env->page_shift);
     a_rrr(o, A64_ORR, d, T0, T1);
