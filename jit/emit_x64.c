@@ -3,6 +3,10 @@
  * enter_code() made. */
 #include "jit/emit.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "jit/x64.h"
 
 enum { STATE = RDI, BUDGET = RDX, CTX = RCX, BASE = R8, SLOT = RSI, T0 = RAX, T1 = RSI, T2 = R11 };
@@ -959,6 +963,14 @@ static const void *jump_code(struct code *code, const struct jit_env *env)
     return start;
 }
 
+#ifdef __x86_64__
+static bool has_lzcnt(void) /* clang 14 has no name for it */
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+}
+#endif
+
 static void init(struct emitter *e)
 {
     u32 kept = 1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15;
@@ -967,7 +979,7 @@ static void init(struct emitter *e)
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
-    e->lzcnt = __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("bmi");
+    e->lzcnt = has_lzcnt() && __builtin_cpu_supports("bmi");
     e->popcnt = __builtin_cpu_supports("popcnt");
 #endif
 }
