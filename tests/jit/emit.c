@@ -94,6 +94,23 @@ static bool same_way(const struct ir *ir, const struct ir_end *end, struct slot 
         went.budget == budget - 5 - (i64)which;
 }
 
+/* What each emitter makes of the run, this host's or not: it knows every operation, and keeps to the room a run
+ * has. */
+static void emit_by_all(const struct jit_env *env, struct code *code, struct ir *ir, struct ra *ra)
+{
+    static const struct emitter_kind *const kinds[] = { &emitter_x64, &emitter_a64 };
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct emitter em;
+        kinds[k]->init(&em);
+        size_t used = code->used;
+        struct emitted made = kinds[k]->run(&em, code, env, ir, ra);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(made.start);
+        size_t most = 16384 + (size_t)ir->n * 112 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
+        CU_ASSERT_FATAL(code->used - used < most);
+        code->used = used;
+    }
+}
+
 /* few: registers, so that much is spilled. */
 static void run_many(bool optimize, bool bmi2, bool few)
 {
@@ -163,6 +180,8 @@ static void run_many(bool optimize, bool bmi2, bool few)
         ir_eval(opt, &m, &end);
         code_flush(&code);
         round = n;
+        if (!(n & 7))
+            emit_by_all(&env, &code, opt, ra);
         const void *run = kind->run(&em, &code, &env, opt, ra).start;
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
