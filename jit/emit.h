@@ -15,7 +15,7 @@ struct jit_env {
     /* The software TLB, first thing in the context: 1 << tlb_bits entries of 1 << tlb_shift bytes. */
     u32 tlb_bits, tlb_shift, tlb_read, tlb_write, tlb_addend, tlb_phys, page_shift;
     /* 1 << site_bits pairs in the context: page, and its host address; of windows in runs with ir.sites. */
-    u32 sites, site_bits;
+    u32 sites, site_bits, tlb_sited; /* set in tlb_phys of the entry a site was filled from */
     u32 (*next_site)(void *opaque);
     /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation
      * is the context's. */

@@ -548,6 +548,7 @@ static void phys(struct em *m, ir_val k, const struct ir_insn *i)
     x_rmx(x, true, false, 0x3b, T1, CTX, T0, 0, i->sign ? env->tlb_write : env->tlb_read);
     exit_on(m, CC_NE, i->exit);
     x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, env->tlb_phys);
+    x_alu_imm(x, true, 4, T0, (i32) - (1 << env->page_shift));
     x_mov(x, T1, a);
     x_alu_imm(x, false, 4, T1, (1 << env->page_shift) - 1);
     x_rr(x, true, 0x09, T1, T0);
@@ -569,6 +570,10 @@ static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32
     if (i->c & IR_WRITES) {
         x_rmx(x, true, false, 0x3b, T2, CTX, T0, 0, env->tlb_write);
         exit_on(m, CC_NE, i->exit);
+    }
+    if (site) {
+        x_rmx(x, false, false, 0x80, 1, CTX, T0, 0, env->tlb_phys); /* or byte */
+        x_byte(x, env->tlb_sited);
     }
     x_rmx(x, true, false, 0x8b, T0, CTX, T0, 0, env->tlb_addend);
     if (site) {

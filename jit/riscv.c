@@ -155,7 +155,7 @@ static void describe(const struct rv_tier *t, struct buf *out)
 static u32 next_site(void *opaque) { return ((struct jit_riscv *)opaque)->next_site++; }
 
 static const struct jit_env shapes = {
-    .sites = offsetof(struct rv_ctx, site), .site_bits = RV_SITE_BITS, .next_site = next_site,
+    .sites = offsetof(struct rv_ctx, site), .site_bits = RV_SITE_BITS, .tlb_sited = RV_TLB_SITED, .next_site = next_site,
     .slot_handler = offsetof(struct rv_insn, fn),
     .slot_count = (i32)offsetof(struct rv_insn, n) - (i32)sizeof(struct rv_insn),
     .tlb_bits = RV_TLB_BITS, .tlb_shift = 5, .tlb_read = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, rtag),

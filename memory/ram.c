@@ -74,11 +74,29 @@ static u64 chunks(u64 page, u64 offset, u64 len)
     return (~(u64)0 >> (63 - (last - first))) << first;
 }
 
-void ram_written(struct ram *r, u64 offset, u64 len)
+/* The part of [offset, offset + len) that lies in the page. */
+static void table_written(struct ram *r, u64 page, u64 offset, u64 len)
+{
+    u64 start = page << PAGE_SHIFT, end = offset + len;
+    if (offset < start)
+        offset = start;
+    if (end > start + PAGE_SIZE)
+        end = start + PAGE_SIZE;
+    bool used = false;
+    for (struct ram_listener *l = r->listeners; l; l = l->next)
+        if (l->table_written && l->table_written(l->opaque, r, offset, end - offset))
+            used = true;
+    if (!used)
+        r->flags[page] &= (u8)~RAM_TABLE;
+}
+
+static void written(struct ram *r, u64 offset, u64 len, bool tables_too)
 {
     if (!len)
         return;
     for (u64 p = offset >> PAGE_SHIFT; p <= (offset + len - 1) >> PAGE_SHIFT; p++) {
+        if (UNLIKELY(r->flags[p] & RAM_TABLE) && tables_too)
+            table_written(r, p, offset, len);
         u8 was = r->flags[p];
         if ((was & (RAM_DIRTY | RAM_CODE)) == RAM_DIRTY)
             continue;
@@ -88,12 +106,30 @@ void ram_written(struct ram *r, u64 offset, u64 len)
             r->flags[p] |= RAM_DIRTY;
             continue;
         }
-        r->flags[p] = RAM_DIRTY;
+        r->flags[p] = RAM_DIRTY | (was & RAM_TABLE);
         r->code[p] = 0;
         if (was & RAM_CODE)
             for (struct ram_listener *l = r->listeners; l; l = l->next)
                 l->code_written(l->opaque, r, p);
     }
+}
+
+void ram_written(struct ram *r, u64 offset, u64 len)
+{
+    written(r, offset, len, true);
+}
+
+void ram_written_by_walk(struct ram *r, u64 offset, u64 len)
+{
+    written(r, offset, len, false);
+}
+
+void ram_mark_table(struct ram *r, u64 page)
+{
+    if (r->flags[page] & RAM_TABLE)
+        return;
+    r->flags[page] |= RAM_TABLE;
+    tell_drop(r, page);
 }
 
 void ram_mark_code(struct ram *r, u64 offset, u64 len)

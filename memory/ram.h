@@ -17,6 +17,7 @@
 enum {
     RAM_DIRTY = 1, /* written since it was last cleaned */
     RAM_CODE = 2,  /* some CPU holds decoded blocks of it */
+    RAM_TABLE = 4, /* some CPU holds translations that page-table entries in it gave */
 };
 
 struct ram;
@@ -28,6 +29,9 @@ struct ram_listener {
     void (*code_written)(void *opaque, struct ram *ram, u64 page);
     void *opaque;
     struct ram_listener *next;
+    /* Bytes of a page with RAM_TABLE were written (they lie in one page): drop what was translated by them. True:
+     * other entries of the page are still in use. NULL: this listener marks no tables. */
+    bool (*table_written)(void *opaque, struct ram *ram, u64 offset, u64 len);
 };
 #define RAM_ALL_PAGES UINT64_MAX
 
@@ -55,11 +59,17 @@ void ram_listen(struct ram *r, struct ram_listener *l);
 /* May a CPU store through a host pointer without telling? */
 static inline bool ram_store_fast(const struct ram *r, u64 page)
 {
-    return !r->rom && (r->flags[page] & (RAM_DIRTY | RAM_CODE)) == RAM_DIRTY;
+    return !r->rom && (r->flags[page] & (RAM_DIRTY | RAM_CODE | RAM_TABLE)) == RAM_DIRTY;
 }
 
 /* Must be called for every store that did not go through such a pointer, before or after it. */
 void ram_written(struct ram *r, u64 offset, u64 len);
+
+/* The same for a CPU that sets accessed or dirty bits in page-table entries, by which no translation changes. */
+void ram_written_by_walk(struct ram *r, u64 offset, u64 len);
+
+/* A CPU keeps what a page-table entry in this page said. */
+void ram_mark_table(struct ram *r, u64 page);
 
 /* A CPU decoded code from these bytes, all of one page. */
 void ram_mark_code(struct ram *r, u64 offset, u64 len);

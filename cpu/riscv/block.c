@@ -16,6 +16,12 @@ static void code_written(void *opaque, struct ram *ram, u64 page)
     rv_page_drop(l->engine, ram, page);
 }
 
+static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
+{
+    struct rv_listener *l = opaque;
+    return rv_tables_written(l->engine, ram, offset, len);
+}
+
 /* Makes sure to hear of what happens to the pages of this RAM. */
 void rv_listen(struct riscv_engine *e, struct ram *ram)
 {
@@ -26,7 +32,7 @@ void rv_listen(struct riscv_engine *e, struct ram *ram)
         if (l->ram == ram)
             return;
     struct rv_listener *l = ARENA_NEW(e->arena, struct rv_listener);
-    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL }, .engine = e, .next = e->listeners,
+    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL, table_written }, .engine = e, .next = e->listeners,
                                .ram = ram };
     e->listeners = l;
     ram_listen(ram, &l->l);

@@ -337,7 +337,7 @@ static void set_satp(struct hart *h, unsigned i, u64 v, unsigned *effects, enum 
     if (sv > h->config.sv_max || !h->config.sv_max || h->satp == v)
         return;
     h->satp = v;
-    *effects |= EFFECT_FLUSH_TLB | EFFECT_CONTEXT;
+    *effects |= EFFECT_CONTEXT;
 }
 
 static unsigned pmpcfg_bytes(const struct hart *h) { return h->config.xlen / 8; }

@@ -99,7 +99,7 @@ void rv_effects(struct hart *h, unsigned effects)
 {
     struct riscv_engine *e = h->engine;
     if (effects & EFFECT_FLUSH_TLB)
-        rv_tlb_flush(h, true);
+        rv_tlb_flush(h);
     if (effects & EFFECT_IRQ)
         e->look = true;
     if (effects)
@@ -296,7 +296,7 @@ __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_
 /* 0: it is; 1: it is another; 2: fault. */
 __attribute__((noinline)) static int straddle_changed(struct hart *h, struct rv_block *b, struct rv_ctx *ctx, u64 pc)
 {
-    u32 bits = (u32)load_le(b->host + b->offset, 2);
+    u32 bits = (u32)load_le(b->host + (pc & PAGE_MASK), 2);
     if (!straddling_bits(h, ctx, pc, &bits))
         return 2;
     return bits != b->straddle;
@@ -305,7 +305,7 @@ __attribute__((noinline)) static int straddle_changed(struct hart *h, struct rv_
 i64 rv_h_straddle(RV_ARGS)
 {
     struct rv_block *b = rv_block_of(i);
-    u64 pc = rv_addr(h, vpage + b->offset);
+    u64 pc = rv_pc(h, i, vpage); /* not from b->offset: links may lead to a block that was forgotten */
     int changed = straddle_changed(h, b, ctx, pc);
     if (UNLIKELY(changed == 2))
         return rv_fault(RV_PASS);
@@ -348,42 +348,56 @@ static i64 alone(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
     return left + (i64)rest;
 }
 
+static struct rv_jump *jump_at(struct rv_ctx *ctx, u64 pc)
+{
+    return &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
+}
+
+/* The block at pc, found or built; NULL: a fault. */
+static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, unsigned max)
+{
+    struct rv_page *page;
+    unsigned offset = pc & PAGE_MASK;
+    if (!rv_fetch_page(h, ctx, pc, &page))
+        return NULL;
+    if (UNLIKELY(!page)) {
+        u32 bits;
+        return rv_fetch_bits(h, pc, &bits) ? rv_block_single(h, page, offset, bits) : NULL;
+    }
+    if (max)
+        return rv_block_once(h, page, offset, max);
+    struct rv_block *b = rv_block_find(page, offset);
+    if (!b)
+        b = rv_block_build(h, page, offset);
+    if (b) {
+        *jump_at(ctx, pc) = (struct rv_jump){ pc, ctx->gen, b->slot };
+        *rv_executed(ctx, pc) = ctx->gen;
+    }
+    return b;
+}
+
 /* One chain from pc on: at most max instructions when that is not 0. */
 static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
 {
     struct riscv_engine *e = h->engine;
-    struct rv_page *page;
-    u64 pc = h->pc, vpage = pc & ~PAGE_MASK;
-    unsigned offset = pc & PAGE_MASK;
+    u64 pc = h->pc;
 
     rv_blocks_room(e);
     const struct rv_insn **want = e->want;
     e->want = NULL;
-    if (!rv_fetch_page(h, ctx, pc, &page))
-        return trap_at(h, pc, budget, e->cause, e->tval);
-    struct rv_block *b;
-    if (UNLIKELY(!page)) {
-        u32 bits;
-        if (!rv_fetch_bits(h, pc, &bits))
-            return trap_at(h, pc, budget, e->cause, e->tval);
-        b = rv_block_single(h, page, offset, bits);
-    } else if (max) {
-        b = rv_block_once(h, page, offset, max);
-    } else {
-        b = rv_block_find(page, offset);
-        if (!b)
-            b = rv_block_build(h, page, offset);
-        if (b) {
-            if (want)
-                *want = b->slot;
-            struct rv_jump *j = &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
-            *j = (struct rv_jump){ pc, ctx->gen, b->slot };
-            if ((i64)b->head.n > budget)
-                b = rv_block_part(h, b, (unsigned)budget);
-        }
-    }
+    const struct rv_jump *j = jump_at(ctx, pc);
+    struct rv_block *b = j->pc == pc && j->gen == ctx->gen && !max
+                             ? (struct rv_block *)((uintptr_t)(j->start - 1) - offsetof(struct rv_block, head))
+                             : block_at(h, ctx, pc, max);
     if (!b)
         return trap_at(h, pc, budget, e->cause, e->tval);
+    if (b->page) {
+        if (want)
+            *want = b->slot;
+        if ((i64)b->head.n > budget)
+            b = rv_block_part(h, b, (unsigned)budget);
+    }
+    const u64 vpage = pc & ~PAGE_MASK;
     if (UNLIKELY(e->tier && e->tier->following)) {
         e->tier->follow(e->tier, b->page ? b : NULL, vpage);
         if (e->tier->following)

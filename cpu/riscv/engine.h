@@ -74,12 +74,15 @@ struct rv_page { /* a physical page code was decoded from */
 
 #define RV_TLB_BITS 10
 #define RV_TLB_SIZE (1u << RV_TLB_BITS)
-#define RV_TLB_NEVER (1u << 11) /* no address masked with ~PAGE_MASK | (size - 1) has this bit */
-struct rv_tlb { /* tag: virtual page; equal to va & (~PAGE_MASK | (size - 1)) only for aligned accesses within it */
+#define RV_TLB_SITED 1u
+#define RV_TLB_NEVER (1u << 11) /* no page has this bit, nor an address masked with ~PAGE_MASK | (size - 1) */
+struct rv_tlb { /* tag: virtual page. Of an access that leaves the page the last byte's page is another. */
     u64 rtag, wtag;
     u64 addend; /* host pointer = va + addend */
-    u64 pa;     /* physical address of the page */
+    u64 pa;     /* physical address of the page; RV_TLB_SITED: compiled code has sites for it */
 };
+
+static inline u64 rv_tlb_pa(const struct rv_tlb *t, u64 va) { return (t->pa & ~PAGE_MASK) | (va & PAGE_MASK); }
 
 #define RV_JUMP_BITS 12
 struct rv_jump { /* virtual pc to block, for indirect jumps and those that leave the page */
@@ -93,8 +96,8 @@ struct rv_fetch {
     struct rv_page *page;
 };
 
-/* What compiled code remembers of single accesses: the page each was in the last time, and where that is on the host. A
- * subset of what the TLB knew; it goes when that goes. */
+/* What compiled code remembers of single accesses: the page each was in the last time, and where that is on the host. Each
+ * has an entry of the TLB behind it (marked RV_TLB_SITED) and goes with it. */
 #define RV_SITE_BITS 9
 #define RV_SITE_NEVER ((u64)0x5555555555555000) /* nothing is there: no canonical and no physical address */
 struct rv_site {
@@ -102,18 +105,29 @@ struct rv_site {
 };
 
 #define RV_USED_MAX 256
+#define RV_EXECUTED 256
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
     struct rv_site site[1u << RV_SITE_BITS];
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
+    u64 executed[RV_EXECUTED]; /* by page: the generation in which something of it entered jump[] */
+    u64 written[64]; /* a bit for the hash of each host page some wtag may lead to */
     u64 gen; /* jump and fetch entries of other generations are void */
-    u32 key;
+    u64 key, satp; /* of CTX_OTHER */
     u32 n_used; /* entries filled since the last flush; above RV_USED_MAX: not known which */
     u16 used[RV_USED_MAX];
 };
 
-enum { CTX_U, CTX_S, CTX_S_SUM, CTX_M, CTX_OTHER, CTX_OBSERVED, CTX_COUNT };
+static inline u64 *rv_executed(struct rv_ctx *c, u64 va)
+{
+    return &c->executed[va >> PAGE_SHIFT & (RV_EXECUTED - 1)];
+}
+
+enum { CTX_M, CTX_OTHER, CTX_OBSERVED, CTX_SETS };
+enum { SET_U, SET_S, SET_S_SUM, SET_COUNT }; /* contexts of one address space */
+#define RV_SETS 4                            /* address spaces kept */
+#define RV_CTX_COUNT (CTX_SETS + RV_SETS * SET_COUNT)
 
 enum rv_reason { /* why a chain of handlers came back */
     RV_GO_ON, /* look at pc, interrupts, context; then continue */
@@ -145,7 +159,16 @@ struct riscv_engine {
     struct hart *hart;
     struct arena *arena;
     struct rv_decoder *decoder;
-    struct rv_ctx *ctx; /* CTX_COUNT of them */
+    struct rv_ctx *ctx; /* RV_CTX_COUNT of them */
+    struct rv_ctx *set; /* of the address space h->satp had when it was looked for: satp */
+    u64 satp;
+    struct {
+        u64 root; /* satp without ASID */
+        u64 used; /* when, in changes of satp */
+    } space[RV_SETS];
+    u64 satp_changes;
+    struct rv_tables *tables;
+    u64 table_drops; /* how often page-table entries in use were written */
     rv_handler *const *handlers;
     u8 first_of[RV_OP_COUNT], second_of[RV_OP_COUNT]; /* pairs.c: place in its tables plus 1 */
 
@@ -174,7 +197,7 @@ struct riscv_engine {
     struct { /* between the load and the store of an AMO */
         u8 *host;
         struct ram *ram;
-        u64 at, va, pa;
+        u64 at, va, pa, table_drops;
         bool cacheable;
         struct rv_ctx *ctx;
     } amo;
@@ -196,7 +219,7 @@ struct riscv_engine {
         u64 vpage;
     } next;
     struct { /* host side, for describe */
-        u64 blocks, flushes, tlb_fills, tlb_flushes, dropped_pages;
+        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages;
     } count;
 
     struct rv_tier *tier; /* NULL: only the interpreter */
@@ -287,8 +310,10 @@ void rv_amo_store(struct hart *h, unsigned size, u64 value);
 bool rv_lr(RV_ARGS, u64 va, unsigned size);
 bool rv_sc(RV_ARGS, u64 va, unsigned size, u64 value); /* engine->value: 0 when it was done */
 bool rv_cbo(RV_ARGS, u64 va, bool zero);
-void rv_tlb_flush(struct hart *h, bool machine_too);
+void rv_tlb_flush(struct hart *h);
 void rv_tlb_init(struct riscv_engine *e);
+/* Voids an entry: for loads, for stores. */
+void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores);
 struct rv_ctx *rv_context(struct hart *h);
 /* The physical page under pc for fetching, from the fetch cache or by translation. False: engine->cause and tval.
  * *page is NULL when it may only be fetched from piecemeal. */
@@ -297,6 +322,13 @@ bool rv_fetch_bits(struct hart *h, u64 pc, u32 *bits); /* translating each half 
 void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page);
 void rv_jumps_flush(struct riscv_engine *e);
 void rv_listen(struct riscv_engine *e, struct ram *ram);
+
+/* --- what translations came from: tables.c --- */
+void rv_tables_init(struct riscv_engine *e);
+/* Before something is kept in ctx of how va was translated. False: it must not be kept. */
+bool rv_tables_mark(struct hart *h, struct rv_ctx *ctx, u64 va, const struct riscv_xlat *x);
+bool rv_tables_written(struct riscv_engine *e, struct ram *ram, u64 offset, u64 len);
+void rv_tables_clear(struct riscv_engine *e); /* nothing is kept any more */
 
 /* --- blocks: block.c --- */
 void rv_blocks_init(struct riscv_engine *e);

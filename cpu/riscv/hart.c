@@ -74,7 +74,7 @@ static bool reg_get(const struct cpu *c, const struct cpu_reg *r, u64 *value)
 
 static void forget(struct hart *h)
 {
-    rv_tlb_flush(h, true);
+    rv_tlb_flush(h);
     h->engine->look = true;
 }
 
@@ -185,8 +185,9 @@ static void describe(const struct cpu *c, struct buf *out)
                (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
                (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
                (unsigned long long)e->count.dropped_pages);
-    buf_printf(out, "TLB fills %llu, flushes %llu\n", (unsigned long long)e->count.tlb_fills,
-               (unsigned long long)e->count.tlb_flushes);
+    buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu\n",
+               (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,
+               (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces);
     if (e->tier)
         e->tier->describe(e->tier, out);
 }
@@ -242,7 +243,8 @@ struct cpu *riscv_new(struct arena *a, const struct riscv_config *config, unsign
     eng->handlers = config->xlen == 32 ? rv32_handlers : rv64_handlers;
     rv_pairs_init(eng);
     eng->misaligned = riscv_has(h, RV_C) ? 0 : 2;
-    eng->ctx = xcalloc(CTX_COUNT, sizeof *eng->ctx);
+    rv_tables_init(eng);
+    eng->ctx = xcalloc(RV_CTX_COUNT, sizeof *eng->ctx);
     arena_defer(a, free, eng->ctx);
     rv_tlb_init(eng);
     rv_blocks_init(eng);

@@ -34,6 +34,8 @@
 #undef PC_REL
 #undef FALLBACK
 #undef TLB_HIT
+#undef WITHIN_PAGE
+#undef ALIGNED
 
 #define NAME3(x, n) rv##x##_##n
 #define NAME2(x, n) NAME3(x, n)
@@ -150,22 +152,26 @@
     if (UNLIKELY(!(c)))                                                  \
     RV_TAIL slow(RV_PASS)
 #endif
-#define TLB_HIT(v, type, addr, tag)                                                              \
+/* The tag is compared with the page of the last byte: an access into the next page differs there. That of an AMO is
+ * compared with the bits that must be zero as well (see struct rv_tlb). */
+#define WITHIN_PAGE(va, size) (((va) + ((size) - 1)) & ~PAGE_MASK)
+#define ALIGNED(va, size) ((va) & (~PAGE_MASK | ((size) - 1)))
+#define TLB_HIT(v, type, addr, tag, wanted)                                                      \
     const u64 v##_va = ADDR(addr);                                                               \
     const struct rv_tlb *v##_tlb = &ctx->tlb[v##_va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];          \
-    FALLBACK(v##_tlb->tag == (v##_va & (~PAGE_MASK | (sizeof(type) - 1))));                      \
+    FALLBACK(v##_tlb->tag == wanted(v##_va, sizeof(type)));                                      \
     void *v##_host = (void *)(v##_va + v##_tlb->addend)
 #define LOAD(v, type, addr)                                              \
-    TLB_HIT(v, type, addr, rtag);                                        \
+    TLB_HIT(v, type, addr, rtag, WITHIN_PAGE);                           \
     type v##_raw;                                                        \
     memcpy(&v##_raw, v##_host, sizeof(type));                            \
     const V v = (V)v##_raw
 #define STORE(type, addr, value)                                         \
-    TLB_HIT(st, type, addr, wtag);                                       \
+    TLB_HIT(st, type, addr, wtag, WITHIN_PAGE);                          \
     const type st_raw = (type)(value);                                   \
     memcpy(st_host, &st_raw, sizeof(type))
 #define AMO(v, type, addr)                                               \
-    TLB_HIT(v, type, addr, wtag);                                        \
+    TLB_HIT(v, type, addr, wtag, ALIGNED);                               \
     type v##_raw;                                                        \
     memcpy(&v##_raw, v##_host, sizeof(type));                            \
     const V v = (V)v##_raw
@@ -177,11 +183,11 @@
     type v##_raw;                                                        \
     memcpy(&v##_raw, v##_host, sizeof(type));                            \
     h->lr_valid = true;                                                  \
-    h->lr_addr = v##_tlb->pa | (v##_va & PAGE_MASK);                     \
+    h->lr_addr = rv_tlb_pa(v##_tlb, v##_va);                      \
     const V v = (V)v##_raw
 #define SC(v, type, addr, new)                                           \
     TLB_HIT(v, type, addr, wtag);                                        \
-    FALLBACK(h->lr_valid && h->lr_addr == (v##_tlb->pa | (v##_va & PAGE_MASK))); \
+    FALLBACK(h->lr_valid && h->lr_addr == rv_tlb_pa(v##_tlb, v##_va)); \
     h->lr_valid = false;                                                 \
     const type v##_new = (type)(new);                                  \
     memcpy(v##_host, &v##_new, sizeof(type));                            \

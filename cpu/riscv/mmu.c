@@ -112,7 +112,10 @@ static inline __attribute__((always_inline)) void translate(struct hart *h, u64 
                                                             enum cpu_access access, unsigned priv,
                                                             struct riscv_xlat *out, struct cpu_walk *w)
 {
-    *out = (struct riscv_xlat){ .cause = CAUSE_NONE, .dirty = true };
+    out->cause = CAUSE_NONE;
+    out->cacheable = false;
+    out->dirty = true;
+    out->n_ptes = 0;
     if (h->config.xlen == 32)
         va = (u32)va;
     out->pa = va;
@@ -138,6 +141,9 @@ static inline __attribute__((always_inline)) void translate(struct hart *h, u64 
         if (!r)
             FAULT(access_fault(access), "level %d PTE at 0x%llx: there is no RAM", level, HEX(pte_addr));
         u64 at = r->ram_offset + (pte_addr - r->base);
+        out->pte[out->n_ptes].ram = r->ram;
+        out->pte[out->n_ptes].at = at;
+        out->pte[out->n_ptes++].shift = (u8)shift;
         u64 pte = load_le(r->ram->host + at, sv->pte_bytes);
         if (w)
             tell_level(w, level, pte_addr, pte);
@@ -207,10 +213,12 @@ static inline __attribute__((always_inline)) void translate(struct hart *h, u64 
             pte |= want;
             if (!w) {
                 store_le(r->ram->host + at, sv->pte_bytes, pte);
-                ram_written(r->ram, at, sv->pte_bytes);
+                ram_written_by_walk(r->ram, at, sv->pte_bytes);
             }
         }
         out->dirty = pte & PTE_D;
+        out->pte_bytes = sv->pte_bytes;
+        out->width = sv->width;
 
         u64 offset_bits = shift + napot;
         u64 base = (ppn << PAGE_SHIFT) & ~(((u64)1 << offset_bits) - 1);

@@ -92,8 +92,8 @@ void riscv_quantum_end(struct cpu *c);
 /* Effects of a CSR write or return instruction that the engine must act on before the next instruction. */
 enum riscv_effect {
     EFFECT_NONE = 0,
-    EFFECT_CONTEXT = 1,   /* privilege, MPRV, MPP, SUM, MXR: another TLB context */
-    EFFECT_FLUSH_TLB = 2, /* satp, PMP: what was translated may be wrong */
+    EFFECT_CONTEXT = 1,   /* privilege, MPRV, MPP, SUM, MXR, satp: another TLB context */
+    EFFECT_FLUSH_TLB = 2, /* PMP, menvcfg: what was translated may be wrong */
     EFFECT_IRQ = 4,       /* look for pending interrupts */
     EFFECT_FP = 8,        /* mstatus.FS */
 };
@@ -142,11 +142,18 @@ bool riscv_mret(struct hart *h, unsigned *effects); /* false: illegal here */
 bool riscv_sret(struct hart *h, unsigned *effects);
 
 /* Translates one access (must not cross a page). Sets accessed and dirty bits when hardware does. */
+#define RISCV_LEVELS_MAX 5
 struct riscv_xlat {
     u64 pa;
     u8 cause;        /* CAUSE_NONE: fine */
     bool cacheable;  /* the answer holds for the whole 4 KiB page (PMP regions may be smaller) */
     bool dirty;      /* loads only: a store through this mapping needs no further A/D work */
+    u8 n_ptes, pte_bytes, width; /* of the walk, when it ended well; width: bits of addresses that count */
+    struct {
+        struct ram *ram;
+        u64 at;   /* in ram */
+        u8 shift; /* the entry is for 2^shift bytes */
+    } pte[RISCV_LEVELS_MAX];
 };
 void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv,
                      struct riscv_xlat *out);

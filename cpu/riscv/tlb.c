@@ -5,50 +5,101 @@
 
 /* --- contexts --------------------------------------------------------------------------------------------- */
 
-static void flush_sites(struct rv_ctx *c)
+static u64 *written(struct rv_ctx *c, u64 host, u64 *bit)
 {
-    for (unsigned k = 0; k < ARRAY_LEN(c->site); k++)
-        c->site[k].page = RV_SITE_NEVER;
+    *bit = (u64)1 << (host >> PAGE_SHIFT & 63);
+    return &c->written[host >> (PAGE_SHIFT + 6) & (ARRAY_LEN(c->written) - 1)];
+}
+
+void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
+{
+    if (UNLIKELY(t->pa & RV_TLB_SITED)) {
+        for (unsigned k = 0; k < ARRAY_LEN(c->site); k++)
+            if (c->site[k].page == t->rtag || c->site[k].page == t->wtag)
+                c->site[k].page = RV_SITE_NEVER;
+        t->pa &= ~(u64)RV_TLB_SITED;
+    }
+    if (loads)
+        t->rtag = RV_TLB_NEVER;
+    if (stores)
+        t->wtag = RV_TLB_NEVER;
 }
 
 static void flush_data(struct rv_ctx *c)
 {
-    flush_sites(c);
-    if (c->n_used > RV_USED_MAX) {
-        for (unsigned k = 0; k < RV_TLB_SIZE; k++)
-            c->tlb[k].rtag = c->tlb[k].wtag = RV_TLB_NEVER;
-    } else {
-        for (unsigned k = 0; k < c->n_used; k++)
-            c->tlb[c->used[k]].rtag = c->tlb[c->used[k]].wtag = RV_TLB_NEVER;
+    u64 sited = 0;
+    bool all = c->n_used > RV_USED_MAX;
+    memset(c->written, 0, sizeof c->written);
+    for (unsigned k = 0; k < (all ? RV_TLB_SIZE : c->n_used); k++) {
+        struct rv_tlb *t = &c->tlb[all ? k : c->used[k]];
+        sited |= t->pa & RV_TLB_SITED;
+        t->pa &= ~(u64)RV_TLB_SITED;
+        t->rtag = t->wtag = RV_TLB_NEVER;
     }
     c->n_used = 0;
+    for (unsigned k = 0; sited && k < ARRAY_LEN(c->site); k++)
+        c->site[k].page = RV_SITE_NEVER;
 }
 
 void rv_tlb_init(struct riscv_engine *e)
 {
-    for (unsigned k = 0; k < CTX_COUNT; k++) {
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
         e->ctx[k].n_used = RV_USED_MAX + 1;
         e->ctx[k].gen = 1;
+        e->ctx[k].tlb[0].pa = RV_TLB_SITED; /* so that the sites begin empty */
         flush_data(&e->ctx[k]);
     }
+    e->set = &e->ctx[CTX_SETS];
 }
 
 void rv_jumps_flush(struct riscv_engine *e)
 {
-    for (unsigned k = 0; k < CTX_COUNT; k++)
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++)
         e->ctx[k].gen++;
 }
 
-void rv_tlb_flush(struct hart *h, bool machine_too)
+static void flush_all(struct riscv_engine *e)
 {
-    struct riscv_engine *e = h->engine;
-    for (unsigned k = 0; k < CTX_COUNT; k++)
-        if (machine_too || k != CTX_M) {
-            flush_data(&e->ctx[k]);
-            e->ctx[k].gen++;
-        }
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
+        flush_data(&e->ctx[k]);
+        e->ctx[k].gen++;
+    }
+    rv_tables_clear(e);
+    e->table_drops++;
     e->count.tlb_flushes++;
     e->leave = true;
+}
+
+void rv_tlb_flush(struct hart *h)
+{
+    flush_all(h->engine);
+}
+
+/* The contexts of the address space that satp names: those it had before if they are still kept. Translations do not
+ * go stale (tables.c), so which ASID it has and what the guest fenced meanwhile does not matter. */
+RV_COLD static void change_space(struct riscv_engine *e, u64 satp)
+{
+    u64 root = e->hart->config.xlen == 32 ? satp & 0x803fffff : satp & ~((u64)0xffff << 44);
+    unsigned k = 0;
+    for (unsigned j = 0; j < RV_SETS; j++) {
+        if (e->space[j].used && e->space[j].root == root) {
+            k = j;
+            break;
+        }
+        if (e->space[j].used < e->space[k].used)
+            k = j;
+    }
+    e->satp = satp;
+    e->set = &e->ctx[CTX_SETS + k * SET_COUNT];
+    if (!e->space[k].used || e->space[k].root != root) {
+        for (unsigned j = 0; j < SET_COUNT; j++) {
+            flush_data(&e->set[j]);
+            e->set[j].gen++;
+        }
+        e->space[k].root = root;
+        e->count.spaces++;
+    }
+    e->space[k].used = ++e->satp_changes;
 }
 
 /* The context of the hart's state. Combinations that are rare share one, emptied when it changes hands. */
@@ -62,15 +113,19 @@ struct rv_ctx *rv_context(struct hart *h)
     if (data == h->priv) {
         if (data == PRIV_M)
             return &e->ctx[CTX_M];
-        if (!mxr)
-            return &e->ctx[data == PRIV_U ? CTX_U : sum ? CTX_S_SUM : CTX_S];
+        if (!mxr) {
+            if (UNLIKELY(h->satp != e->satp || !e->satp_changes))
+                change_space(e, h->satp);
+            return &e->set[data == PRIV_U ? SET_U : sum ? SET_S_SUM : SET_S];
+        }
     }
-    u32 key = 1u | (u32)h->priv << 1 | data << 3 | (u32)mxr << 5 | (u32)sum << 6;
+    u64 key = 1u | (u32)h->priv << 1 | data << 3 | (u32)mxr << 5 | (u32)sum << 6;
     struct rv_ctx *c = &e->ctx[CTX_OTHER];
-    if (c->key != key) {
+    if (c->key != key || c->satp != h->satp) {
         flush_data(c);
         c->gen++;
         c->key = key;
+        c->satp = h->satp;
     }
     return c;
 }
@@ -78,21 +133,28 @@ struct rv_ctx *rv_context(struct hart *h)
 /* Forgets pointers for stores (and, when a window changes its meaning, all pointers) into a page. */
 void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
 {
-    for (unsigned k = 0; k < CTX_COUNT; k++) {
+    if (page == RAM_ALL_PAGES) {
+        flush_all(e);
+        return;
+    }
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
         struct rv_ctx *c = &e->ctx[k];
-        if (page == RAM_ALL_PAGES) {
-            flush_data(c);
+        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT), bit;
+        if (!(*written(c, host, &bit) & bit))
             continue;
-        }
-        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
-        for (unsigned j = 0; j < ARRAY_LEN(c->site); j++)
-            if (c->site[j].host == host)
-                c->site[j].page = RV_SITE_NEVER;
+        memset(c->written, 0, sizeof c->written);
         unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
         for (unsigned j = 0; j < n; j++) {
             struct rv_tlb *t = &c->tlb[c->n_used > RV_USED_MAX ? j : c->used[j]];
-            if (t->wtag != RV_TLB_NEVER && t->wtag + t->addend == host)
-                t->wtag = RV_TLB_NEVER;
+            if (t->wtag == RV_TLB_NEVER)
+                continue;
+            u64 at = t->wtag + t->addend;
+            if (at == host) {
+                rv_tlb_forget(c, t, false, true);
+            } else {
+                u64 *w = written(c, at, &bit);
+                *w |= bit;
+            }
         }
     }
 }
@@ -126,13 +188,16 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
             ctx->n_used = RV_USED_MAX + 1;
     }
     if (t->addend != addend || (t->rtag != vpage && t->wtag != vpage))
-        t->rtag = t->wtag = RV_TLB_NEVER;
+        rv_tlb_forget(ctx, t, true, true);
     t->addend = addend;
-    t->pa = pa & ~PAGE_MASK;
-    if (write)
+    t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
+    if (write) {
+        u64 bit, *w = written(ctx, vpage + addend, &bit);
+        *w |= bit;
         t->wtag = vpage;
-    else
+    } else {
         t->rtag = vpage;
+    }
     e->count.tlb_fills++;
 }
 
@@ -143,6 +208,7 @@ struct where {
     u8 *host;        /* NULL: a device, or nothing */
     struct ram *ram; /* NULL: through the TLB, nobody needs to be told */
     u64 at;          /* in ram */
+    u64 table_drops; /* engine's, at the walk: has a table it went through been written since? */
     bool cacheable;
 };
 
@@ -159,14 +225,14 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
     struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
     u64 vpage = va & ~PAGE_MASK;
     if ((access == CPU_WRITE ? t->wtag : t->rtag) == vpage) {
-        *w = (struct where){ .pa = t->pa | (va & PAGE_MASK), .host = (u8 *)(uintptr_t)(va + t->addend) };
+        *w = (struct where){ .pa = rv_tlb_pa(t, va), .host = (u8 *)(uintptr_t)(va + t->addend) };
         return true;
     }
     struct riscv_xlat x;
     riscv_translate(h, va, size, (enum cpu_access)access, riscv_data_priv(h), &x);
     if (x.cause != CAUSE_NONE)
         return fault(h, x.cause, va);
-    *w = (struct where){ .pa = x.pa, .cacheable = x.cacheable };
+    *w = (struct where){ .pa = x.pa, .cacheable = x.cacheable && !h->engine->obs };
     struct region *r = space_find(h->cpu.mem, x.pa);
     if (!r || !r->ram || !(access == CPU_WRITE ? r->write_direct : r->read_direct) || r->size - (x.pa - r->base) < size)
         return true;
@@ -176,6 +242,8 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
     /* Pointers are to whole pages. */
     if ((w->at ^ x.pa) & PAGE_MASK)
         w->cacheable = false;
+    w->cacheable = w->cacheable && rv_tables_mark(h, ctx, va, &x);
+    w->table_drops = h->engine->table_drops;
     if (w->cacheable && access == CPU_READ) {
         rv_listen(h->engine, r->ram);
         fill(h, ctx, va, x.pa, w->host, false);
@@ -189,7 +257,7 @@ static void stored(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, co
         return;
     rv_listen(h->engine, w->ram);
     ram_written(w->ram, w->at, size);
-    if (w->cacheable && ram_store_fast(w->ram, w->at >> PAGE_SHIFT))
+    if (w->cacheable && w->table_drops == h->engine->table_drops && ram_store_fast(w->ram, w->at >> PAGE_SHIFT))
         fill(h, ctx, va, w->pa, w->host, true);
 }
 
@@ -296,6 +364,7 @@ bool rv_amo_load(RV_ARGS, u64 va, unsigned size)
     e->amo.va = va;
     e->amo.pa = w.pa;
     e->amo.cacheable = w.cacheable;
+    e->amo.table_drops = w.table_drops;
     e->amo.ctx = ctx;
     return true;
 }
@@ -304,7 +373,7 @@ void rv_amo_store(struct hart *h, unsigned size, u64 value)
 {
     struct riscv_engine *e = h->engine;
     struct where w = { .pa = e->amo.pa, .host = e->amo.host, .ram = e->amo.ram, .at = e->amo.at,
-                       .cacheable = e->amo.cacheable };
+                       .table_drops = e->amo.table_drops, .cacheable = e->amo.cacheable };
     u64 old = load_le(w.host, size);
     value &= size_mask(size);
     store_le(w.host, size, value);
@@ -393,7 +462,7 @@ bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **
         return fault(h, CAUSE_FETCH_ACCESS, pc);
     u64 at = r->ram_offset + (x.pa - r->base);
     *page = NULL;
-    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK))
+    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !rv_tables_mark(h, ctx, pc, &x))
         return true;
     rv_listen(h->engine, r->ram);
     *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);
