@@ -461,6 +461,7 @@ static void phys(struct em *m, ir_val k, const struct ir_insn *i)
     a_imm(o, A64_AND_IMM, T1, a, a64_pattern(~(u64)0 << m->env->page_shift));
     has_tag(m, i, i->sign ? m->env->tlb_write : m->env->tlb_read, T1);
     a_mem(o, A64_LOAD, 3, T0, T0, m->env->tlb_phys, T0);
+    a_imm(o, A64_AND_IMM, T0, T0, a64_pattern(~(u64)0 << m->env->page_shift));
     a_bits(o, false, T1, a, 0, m->env->page_shift);
     a_rrr(o, A64_ORR, d, T0, T1);
     done(m, k, d);
@@ -478,6 +479,11 @@ static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32
         has_tag(m, i, env->tlb_read, T2);
     if (i->c & IR_WRITES)
         has_tag(m, i, env->tlb_write, T2);
+    if (site && env->tlb_sited) { /* a bit */
+        a_mem(o, A64_LOAD, 3, T3, T0, env->tlb_phys, T3);
+        a_imm(o, A64_ORR_IMM, T3, T3, a64_pattern(env->tlb_sited));
+        a_mem(o, A64_STORE, 3, T3, T0, env->tlb_phys, A64_ZR);
+    }
     a_mem(o, A64_LOAD, 3, T0, T0, env->tlb_addend, T0);
     if (site) {
         a_add_imm(o, T3, CTX, site, T3);
