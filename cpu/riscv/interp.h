@@ -179,14 +179,14 @@
     const type v##_new = (type)(value);                                  \
     memcpy(v##_host, &v##_new, sizeof(type))
 #define LR(v, type, addr)                                                \
-    TLB_HIT(v, type, addr, rtag);                                        \
+    TLB_HIT(v, type, addr, rtag, ALIGNED);                               \
     type v##_raw;                                                        \
     memcpy(&v##_raw, v##_host, sizeof(type));                            \
     h->lr_valid = true;                                                  \
     h->lr_addr = rv_tlb_pa(v##_tlb, v##_va);                      \
     const V v = (V)v##_raw
 #define SC(v, type, addr, new)                                           \
-    TLB_HIT(v, type, addr, wtag);                                        \
+    TLB_HIT(v, type, addr, wtag, ALIGNED);                               \
     FALLBACK(h->lr_valid && h->lr_addr == rv_tlb_pa(v##_tlb, v##_va)); \
     h->lr_valid = false;                                                 \
     const type v##_new = (type)(new);                                  \

@@ -147,7 +147,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
-        .sites = offsetof(struct ctx, site), .site_bits = 2, .next_site = next_site,
+        .sites = offsetof(struct ctx, site), .site_bits = 2, .tlb_sited = 1, .next_site = next_site,
         .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
@@ -158,7 +158,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
     struct ir *ir = xmalloc(sizeof *ir), *opt = xmalloc(sizeof *opt);
     struct ra *ra = xmalloc(sizeof *ra);
     u64 s = 0xfeedbeef12345 + optimize;
-    unsigned differ = 0, spilled = 0;
+    unsigned differ = 0, spilled = 0, sites = 0;
 
     for (unsigned n = 0; n < runs && !differ; n++) {
         random_run(ir, &s, true);
@@ -191,7 +191,11 @@ static void run_many(bool optimize, bool bmi2, bool few)
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);
         enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);
-        if (memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
+        bool sited = false; /* then the entry says so */
+        for (unsigned k = 0; k < ARRAY_LEN(ctx.site); k++)
+            sited |= ctx.site[k].page != 0x5555555555555555;
+        sites += sited;
+        if (sited != (ctx.tlb[0].phys & 1) || memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
             struct buf out = { 0 };
             ir_dump(ir, &out);
             buf_printf(&out, "--- as emitted\n");
@@ -208,6 +212,7 @@ static void run_many(bool optimize, bool bmi2, bool few)
         }
     }
     CU_ASSERT_EQUAL(differ, 0);
+    CU_ASSERT(!optimize || sites > runs / 100);
     CU_ASSERT(!few || spilled > runs / 2);
     free(ra);
     free(opt);
