@@ -53,6 +53,8 @@ struct options {
     u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
     bool jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
+    const char *dump_jit; /* a symbol or an address */
+    bool perfmap, jitdump;
     enum pace pace;
     bool batch;
     struct {

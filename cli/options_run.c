@@ -184,6 +184,8 @@ const struct option_row options_of_run[] = {
       .list = list_accels },
     { "code-cache", NULL, "SIZE", "host memory for the JIT's code, all harts together (default 16M)",
       CALLS(on_code_cache) },
+    { "perfmap", NULL, NULL, "tell Linux's perf of compiled code: /tmp/perf-PID.map", SETS_FLAG(perfmap) },
+    { "jitdump", NULL, NULL, "the same with code and lines: jit-PID.dump, for perf inject --jit", SETS_FLAG(jitdump) },
     { "semihosting-config", NULL, "enable=on|off", "the same, as QEMU's long form", CALLS(on_semihosting_config) },
     { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
     { "name", NULL, "TEXT", NULL, IGNORED },

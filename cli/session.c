@@ -101,6 +101,10 @@ static bool install_jit(struct session *s, struct err *e)
                                .threshold = o->jit_threshold ? o->jit_threshold : JIT_THRESHOLD,
                                .region_threshold = o->jit_regions ? o->jit_regions : JIT_REGION_THRESHOLD,
                                .cache_bytes = (o->code_cache ? o->code_cache : JIT_CACHE_BYTES) / s->m->n_cpus };
+    if (!session_watch_compiled(s, &jit.watch, e))
+        return false;
+    if (!o->jit)
+        return true;
     for (unsigned i = 0; i < s->m->n_cpus; i++)
         if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))
             return false;
@@ -176,8 +180,6 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m = machine_new(&s->mc, e);
     if (!s->m)
         return false;
-    if (o->jit && !install_jit(s, e))
-        return false;
     for (unsigned i = 0; i < s->n_nets; i++)
         host_net_clock(s->nets[i], &s->m->clock);
     s->m->hashes.every = o->hash_every;
@@ -187,7 +189,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
                                   .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load };
     s->debugger = debugger_new(s->m, &host);
-    if (!session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
+    if (!install_jit(s, e) || !session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
         return false;
     for (unsigned i = 0; i < s->n_chars; i++)
         if (host_char_mux(s->chars[i]))
@@ -231,6 +233,7 @@ void session_close(struct session *s)
     if (s->record_file)
         fclose(s->record_file);
     session_log_end(s);
+    session_compiled_end(s);
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);

@@ -19,6 +19,7 @@ struct session_image {
 };
 
 struct debugger;
+struct jit_watch;
 struct monitor;
 struct gdb_server;
 
@@ -60,6 +61,7 @@ struct session {
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    struct session_compiled *compiled; /* NULL: nobody wants to know */
     bool has_symbols;
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
@@ -85,6 +87,9 @@ int replay_main(int argc, char **argv);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* compiled.c: --dump-jit, -perfmap, -jitdump. *first is for jit_options.watch. */
+bool session_watch_compiled(struct session *s, const struct jit_watch **first, struct err *e);
+void session_compiled_end(struct session *s);
 /* semihost.c: serves the call the hart is about to make; true when the guest asked to end (then *status). */
 bool session_semihost(struct session *s, struct cpu *c, int *status);
 

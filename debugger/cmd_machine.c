@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "jit/look.h"
 #include "machine/board.h"
 
 /* --- Registers --------------------------------------------------------------------------------------------------- */
@@ -366,8 +367,27 @@ static void describe_cpu(struct debugger *d, struct cpu *c)
     buf_free(&out);
 }
 
+static void name_address(void *opaque, u64 addr, char *out, size_t cap)
+{
+    symbols_format(((struct debugger *)opaque)->syms, addr, out, cap);
+}
+
+static void show_unit(void *opaque, const struct jit_view *u)
+{
+    struct buf out = { 0 };
+    const struct jit_names names = { name_address, opaque };
+    jit_view_print(u, &names, &out);
+    debug_write(opaque, &out);
+    buf_free(&out);
+}
+
 HANDLER(info_jit)
 {
+    u64 addr;
+    if (*args) {
+        const struct jit_watch watch = { show_unit, d, NULL };
+        return debugger_eval(d, args, &addr, e) && jit_look(d->cpu, addr, &watch, e);
+    }
     for (unsigned i = 0; i < d->machine->n_cpus; i++) {
         debug_printf(d, "%s:\n", d->machine->cpus[i]->name);
         describe_cpu(d, d->machine->cpus[i]);

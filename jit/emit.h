@@ -29,6 +29,7 @@ struct jit_env {
     void (*wait)(void *opaque, u64 slot, u8 *at);
     void *opaque;
     const void *jump; /* code that does a JUMP: of emitter_kind.jump() */
+    u32 *at_op; /* NULL, or [IR_MAX + 2]: where each operation's code begins; then the exits, then the end */
 };
 
 struct emitted {

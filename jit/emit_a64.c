@@ -877,11 +877,18 @@ static struct emitted run(const struct emitter *e, struct code *code, const stru
     if (!ra_run(ra, &e->host, ir))
         return (struct emitted){ 0 };
     struct em m = { .a = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
-    m.body = m.a.p;
-    for (u32 k = 0; k < ir->n; k++)
+    const u8 *start = m.body = m.a.p;
+    for (u32 k = 0; k < ir->n; k++) {
+        if (env->at_op)
+            env->at_op[k] = (u32)(m.a.p - start);
         one(&m, (ir_val)k);
+    }
+    if (env->at_op)
+        env->at_op[ir->n] = (u32)(m.a.p - start);
     missed_windows(&m);
     exits(&m);
+    if (env->at_op)
+        env->at_op[ir->n + 1] = (u32)(m.a.p - start);
     const u8 *body = m.body + code->shift;
     return (struct emitted){ take(code, m.a.p), body };
 }

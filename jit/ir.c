@@ -12,6 +12,7 @@ const struct ir_info ir_info[IR_OP_COUNT] = {
 void ir_start(struct ir *ir)
 {
     ir->n = ir->n_exits = ir->n_puts = 0;
+    ir->at = 0;
     ir->sites = false;
 }
 
@@ -24,6 +25,7 @@ bool ir_room(const struct ir *ir)
 ir_val ir_add(struct ir *ir, struct ir_insn i)
 {
     ir->insn[ir->n] = i;
+    ir->insn[ir->n].at = ir->at;
     return (ir_val)ir->n++;
 }
 
@@ -65,32 +67,39 @@ unsigned ir_operands(struct ir_insn *i, ir_val *operand[3])
     return n;
 }
 
+void ir_dump_op(const struct ir *ir, u32 k, struct buf *out)
+{
+    const struct ir_insn *i = &ir->insn[k];
+    const struct ir_info *info = &ir_info[i->op];
+    buf_printf(out, "%5u  %s", k, info->name);
+    if (i->size && i->size != 8)
+        buf_printf(out, "%s%u", i->sign ? "s" : "", i->size * 8u);
+    const ir_val arg[] = { i->a, i->b, i->c };
+    for (unsigned n = 0; n < info->n_args; n++)
+        if (arg[n] == IR_IMM)
+            buf_printf(out, " #%lld", (long long)i->imm);
+        else
+            buf_printf(out, " v%u", arg[n]);
+    if (i->op == IR_LOAD || i->op == IR_STORE || i->op == IR_LOCATE)
+        buf_printf(out, i->imm ? " %+lld" : "", (long long)i->imm);
+    else if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM)
+        buf_printf(out, " [0x%llx]", (unsigned long long)i->imm);
+    if (i->exit == IR_NONE)
+        return;
+    buf_printf(out, " exit %u", i->exit);
+    const struct ir_exit *x = &ir->exit[i->exit];
+    for (u32 p = 0; p < x->n_puts; p++)
+        buf_printf(out, "%s%u=v%u", p ? ", " : " {", ir->put[x->first_put + p].offset,
+            ir->put[x->first_put + p].value);
+    buf_printf(out, "%s", x->n_puts ? "}" : "");
+}
+
 void ir_dump(const struct ir *ir, struct buf *out)
 {
     for (u32 k = 0; k < ir->n; k++) {
-        const struct ir_insn *i = &ir->insn[k];
-        const struct ir_info *info = &ir_info[i->op];
-        if (i->op == IR_NOP)
+        if (ir->insn[k].op == IR_NOP)
             continue;
-        buf_printf(out, "%5u  %s", k, info->name);
-        if (i->size && i->size != 8)
-            buf_printf(out, "%s%u", i->sign ? "s" : "", i->size * 8u);
-        const ir_val arg[] = { i->a, i->b, i->c };
-        for (unsigned n = 0; n < info->n_args; n++)
-            if (arg[n] == IR_IMM)
-                buf_printf(out, " #%lld", (long long)i->imm);
-            else
-                buf_printf(out, " v%u", arg[n]);
-        if (i->imm && i->b != IR_IMM)
-            buf_printf(out, " [0x%llx]", (unsigned long long)i->imm);
-        if (i->exit != IR_NONE) {
-            buf_printf(out, " exit %u", i->exit);
-            const struct ir_exit *x = &ir->exit[i->exit];
-            for (u32 p = 0; p < x->n_puts; p++)
-                buf_printf(out, "%s%u=v%u", p ? ", " : " {", ir->put[x->first_put + p].offset,
-                    ir->put[x->first_put + p].value);
-            buf_printf(out, "%s", x->n_puts ? "}" : "");
-        }
+        ir_dump_op(ir, k, out);
         buf_printf(out, "\n");
     }
 }

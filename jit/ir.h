@@ -88,6 +88,7 @@ struct ir_insn {
     bool sign;
     ir_val a, b, c;
     u16 exit;
+    u16 at; /* which guest instruction it was made for: ir->at then. For people to look at; means nothing */
     u64 imm;
 };
 
@@ -112,6 +113,7 @@ enum { IR_MAX = 4096, IR_REGS = 80, IR_MAX_EXITS = 1024, IR_MAX_PUTS = 49152 };
 
 struct ir {
     u32 n, n_exits, n_puts;
+    u16 at; /* of the operations added next */
     bool sites; /* its windows are worth remembering their pages */
     struct ir_insn insn[IR_MAX];
     struct ir_exit exit[IR_MAX_EXITS];
@@ -138,6 +140,7 @@ static inline bool ir_two_exits(const struct ir_insn *i) { return i->op == IR_CH
 unsigned ir_operands(struct ir_insn *i, ir_val *operand[3]);
 
 void ir_dump(const struct ir *ir, struct buf *out);
+void ir_dump_op(const struct ir *ir, u32 k, struct buf *out); /* without the end of the line */
 
 /* Evaluation, for tests and folding. */
 u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c);

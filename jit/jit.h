@@ -3,12 +3,14 @@
 #define JIT_JIT_H
 
 #include "cpu/cpu.h"
+#include "jit/look.h"
 
 struct jit_options {
     unsigned tier;    /* 1: blocks; 2: regions of hot blocks too */
     u64 threshold;    /* a block is compiled when it is entered for the this-manyth time */
     u64 region_threshold; /* a region is compiled when a compiled block is entered for the this-manyth time */
     u64 cache_bytes;  /* of host code, for each CPU */
+    const struct jit_watch *watch; /* told of all that is compiled; NULL: nobody */
 };
 #define JIT_THRESHOLD 64
 #define JIT_REGION_THRESHOLD 1500

@@ -25,7 +25,7 @@ static void replace(struct ir *ir, struct names *names, u32 k, ir_val by)
 
 static void become_const(struct ir_insn *i, u64 v)
 {
-    *i = (struct ir_insn){ .op = IR_CONST, .size = 8, .exit = IR_NONE, .imm = v };
+    *i = (struct ir_insn){ .op = IR_CONST, .size = 8, .exit = IR_NONE, .at = i->at, .imm = v };
 }
 
 /* --- folding ---------------------------------------------------------------------------------------------------- */
@@ -177,7 +177,9 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         if (i->op == IR_NE) {
             replace(ir, names, k, i->a);
         } else {
+            u16 at = i->at;
             *i = was;
+            i->at = at;
             i->op = (u8)(IR_EQ + ((was.op - IR_EQ) ^ 1));
         }
     }
@@ -345,7 +347,7 @@ void ir_sink_puts(struct ir *ir)
                 __builtin_trap();
             for (u32 j = 0; j < n; j++)
                 out[m++] = (struct ir_insn){ .op = IR_PUT, .size = 8, .a = pending[j].value, .exit = IR_NONE,
-                    .imm = pending[j].offset };
+                    .at = i.at, .imm = pending[j].offset };
             n = 0;
         } else if (i.exit != IR_NONE) {
             struct ir_exit *x = &ir->exit[i.exit];
@@ -471,7 +473,7 @@ void ir_window(struct ir *ir)
             if (x->first == k) {
                 x->now = (ir_val)m;
                 out[m++] = (struct ir_insn){ .op = IR_WINDOW, .size = (u8)(x->end - x->low), .a = i.a, .c = x->access,
-                    .exit = i.exit, .imm = (u64)x->low };
+                    .exit = i.exit, .at = i.at, .imm = (u64)x->low };
             }
             i.op = i.op == IR_LOAD ? IR_PEEK : IR_POKE;
             i.a = x->now;

@@ -5,7 +5,7 @@
 #include "jit/jit.h"
 #include "jit/riscv.h"
 
-static const void *runs_at(const struct jit_riscv *j, const struct rv_insn *slot)
+const void *jit_riscv_runs_at(const struct jit_riscv *j, const struct rv_insn *slot)
 {
     uintptr_t p = (uintptr_t)slot->fn, start = (uintptr_t)j->code.write + (uintptr_t)j->code.shift;
     return p - start < j->code.size ? (const void *)p : NULL;
@@ -20,9 +20,10 @@ static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
         return NULL;
     *slot = (u64)(uintptr_t)to;
     *count = (u32)to[-1].n;
+    j->counts.links += !j->look.only;
     if (j->first && to == j->block->slot)
         return code_here(&j->code) + j->code.shift;
-    return runs_at(j, to);
+    return jit_riscv_runs_at(j, to);
 }
 
 static u32 *waiting_for(struct jit_riscv *j, u64 slot)
@@ -33,6 +34,9 @@ static u32 *waiting_for(struct jit_riscv *j, u64 slot)
 static void wait_for(void *opaque, u64 slot, u8 *at)
 {
     struct jit_riscv *j = opaque;
+    if (j->look.only)
+        return;
+    j->counts.links_open++;
     if (j->wait.n == ARRAY_LEN(j->wait.jump)) /* it goes through the slot for ever */
         return;
     u32 *first = waiting_for(j, slot);
@@ -46,20 +50,25 @@ static void wait_for(void *opaque, u64 slot, u8 *at)
 static void arrived(struct jit_riscv *j, u64 slot, const void *code)
 {
     for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
-        if (j->wait.jump[k - 1].slot == slot)
+        if (j->wait.jump[k - 1].slot == slot) {
+            j->counts.patched++;
             j->emitter.kind->lead(&j->code, j->wait.jump[k - 1].at, code);
+        }
 }
 
 struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b)
 {
     j->block = b;
     ir_optimize(&j->ir);
+    size_t used = j->code.used;
     struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
     if (!code.start) {
         if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
             j->full = j->h->engine->stale = j->h->engine->leave = true;
         else
             j->count.refused++;
+    } else {
+        jit_riscv_made(j, code, j->code.used - used);
     }
     return code;
 }
@@ -91,17 +100,16 @@ static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at, st
     }
     if (!at)
         arrived(j, (u64)(uintptr_t)b->slot, code.start);
-    j->count.runs++;
     return true;
 }
 
 /* Does the block go on at slot k, with enough to be worth it? */
-static bool goes_on(const struct rv_block *b, unsigned k)
+bool jit_riscv_goes_on(const struct rv_block *b, unsigned k)
 {
     return k + 2 < b->slots && b->slot[k].fn && b->slot[k + 1].fn && b->slot[k].fn != rv_h_next;
 }
 
-static void hot(struct rv_tier *t, struct rv_block *b)
+static void hot(struct rv_tier *t, struct rv_block *b, u64 vpage)
 {
     struct jit_riscv *j = (struct jit_riscv *)t;
     if (j->full)
@@ -110,9 +118,9 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         j->count.refused++;
         return;
     }
+    j->look.vpage = vpage;
     j->first = true;
-    size_t used = j->code.used;
-    for (unsigned k = 1, at = 0; k == 1 || goes_on(b, k); at = k) {
+    for (unsigned k = 1, at = 0; k == 1 || jit_riscv_goes_on(b, k); at = k) {
         if (at && b->side[k].op == RV_OP_COUNT) { /* pseudo slots keep their handlers: rv_block_part() copies them */
             k++;
             continue;
@@ -125,7 +133,6 @@ static void hot(struct rv_tier *t, struct rv_block *b)
         j->first = false;
     }
     j->count.blocks++;
-    j->count.bytes += j->code.used - used;
 }
 
 static void flushed(struct rv_tier *t)
@@ -143,12 +150,13 @@ static void describe(const struct rv_tier *t, struct buf *out)
 {
     const struct jit_riscv *j = (const struct jit_riscv *)t;
 #define U(v) (unsigned long long)(v)
-    buf_printf(out, "JIT: blocks compiled %llu in %llu runs, left to the interpreter %llu, threshold %llu\n",
-               U(j->count.blocks), U(j->count.runs), U(j->count.refused), U(t->threshold));
-    buf_printf(out, "JIT: host code %llu KiB, code cache %llu of %llu KiB used, emptied %llu times\n",
-               U(j->count.bytes >> 10), U(j->code.used >> 10), U(j->code.size >> 10), U(j->count.flushes));
+    buf_printf(out, "JIT: blocks compiled %llu, left to the interpreter %llu, threshold %llu\n", U(j->count.blocks),
+               U(j->count.refused), U(t->threshold));
     buf_printf(out, "JIT: regions %llu, of them loops %llu, from %llu traces, threshold %d\n", U(j->count.regions),
                U(j->count.loops), U(j->count.traces), j->region_threshold);
+    buf_printf(out, "JIT: code cache %llu of %llu KiB used, emptied %llu times\n", U(j->code.used >> 10),
+               U(j->code.size >> 10), U(j->count.flushes));
+    jit_riscv_describe_counts(j, out);
 #undef U
 }
 
@@ -188,6 +196,8 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.direct = direct;
     j->env.wait = wait_for;
     j->env.opaque = j;
+    j->watch = o->watch;
+    j->env.at_op = o->watch ? j->look.at_op : NULL;
     kind->init(&j->emitter);
     j->env.jump = kind->jump(&j->code, &j->env);
     j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;

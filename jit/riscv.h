@@ -14,6 +14,7 @@
 
 #include "cpu/riscv/engine.h"
 #include "jit/emit.h"
+#include "jit/look.h"
 
 struct translation;
 typedef void translate(struct translation *tr, const struct rv_insn *i);
@@ -43,8 +44,17 @@ struct jit_riscv {
     bool first;             /* its first run */
     bool full;              /* nothing more until the blocks are flushed */
     struct {
-        u64 blocks, runs, bytes, refused, flushes, regions, loops, traces;
+        u64 blocks, refused, flushes, regions, loops, traces;
     } count;
+    struct jit_counts counts;
+    const struct jit_watch *watch;
+    struct { /* the run being made, for those who look */
+        bool only;      /* nothing is put in place */
+        unsigned tier, n;
+        u64 vpage;      /* of a block of its own */
+        struct jit_insn insn[JIT_VIEW_INSNS];
+        u32 at_op[IR_MAX + 2];
+    } look;
     struct { /* jumps that wait for the code of a slot, in lists by slot */
         u32 n, first[1024]; /* place plus 1 */
         struct {
@@ -97,6 +107,16 @@ unsigned jit_riscv_translate(struct jit_riscv *j, struct rv_block *b, unsigned k
 /* The same in the middle of things. */
 unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k);
 
+/* riscv_look.c: the operations that follow are made for the instruction at slot k; the run is code now; the functions
+ * that code calls, by name. */
+void jit_riscv_at(struct translation *tr, const struct rv_block *b, unsigned k);
+void jit_riscv_made(struct jit_riscv *j, struct emitted code, u64 bytes);
+void jit_riscv_describe_counts(const struct jit_riscv *j, struct buf *out);
+extern const struct jit_call_name jit_riscv_int_calls[], jit_riscv_fp_calls[]; /* lists end with NULL */
+
+/* riscv.c: the code in place of a slot's handler, or NULL. */
+const void *jit_riscv_runs_at(const struct jit_riscv *j, const struct rv_insn *slot);
+bool jit_riscv_goes_on(const struct rv_block *b, unsigned k); /* at slot k, with enough to be worth it */
 /* riscv_region.c: the block about to be executed (NULL: something else), while the tier follows. */
 void jit_riscv_follow(struct rv_tier *t, struct rv_block *b, u64 vpage);
 /* The handler of a block whose counter has run out. */

@@ -8,6 +8,13 @@ static u64 call_class64(u64 a, u64 b) { return (u64)1 << f64_classify(a); }
 static u64 call_class32(u64 a, u64 b) { return (u64)1 << f32_classify(a); }
 static u64 call_class16(u64 a, u64 b) { return (u64)1 << f16_classify(a); }
 
+const struct jit_call_name jit_riscv_fp_calls[] = {
+#define CALL(name) { call_##name, #name }
+    CALL(class64), CALL(class32), CALL(class16),
+    { NULL, NULL }
+#undef CALL
+};
+
 /* --- floating point --------------------------------------------------------------------------------------------- */
 
 static V fp1(struct translation *tr, enum ir_op op, unsigned size, V a)

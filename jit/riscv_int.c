@@ -13,6 +13,13 @@ static u64 call_clmulr(u64 a, u64 b) { return (u64)(clmul(a, b) >> 63); }
 static u64 call_clmul_hi32(u64 a, u64 b) { return (u64)clmul((u32)a, (u32)b) >> 32; }
 static u64 call_clmul_r32(u64 a, u64 b) { return (u64)clmul((u32)a, (u32)b) >> 31; }
 
+const struct jit_call_name jit_riscv_int_calls[] = {
+#define CALL(name) { call_##name, #name }
+    CALL(cpop64), CALL(clmul), CALL(clmulh), CALL(clmulr), CALL(clmul_hi32), CALL(clmul_r32),
+    { NULL, NULL }
+#undef CALL
+};
+
 static V shift32(struct translation *tr, enum ir_op op, V extended, V n)
 {
     V amount = op2(tr, IR_AND, n, 31), r = op2(tr, op, extended, amount);

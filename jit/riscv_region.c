@@ -184,6 +184,7 @@ static unsigned translate_region(struct jit_riscv *j, const struct jit_step *s, 
     struct translation tr = { .j = j, .ir = &j->ir, .region = s, .fp_known = fp_known };
     u64 body = (u64)(uintptr_t)j->unit[s->block->unit - 1].body;
     ir_start(&j->ir);
+    j->look.n = 0;
     j->ir.sites = true;
     entry(&tr, n, body);
     if (loop)
@@ -224,7 +225,6 @@ static void make_region(struct jit_riscv *j, const struct jit_step *s, unsigned 
             if (j->ir.insn[k].op == IR_MARK)
                 j->ir.insn[k].op = IR_NOP;
     }
-    size_t used = j->code.used;
     j->first = true;
     struct emitted code = jit_riscv_emit(j, s->block);
     j->first = false;
@@ -236,5 +236,4 @@ static void make_region(struct jit_riscv *j, const struct jit_step *s, unsigned 
     u->loop = loop && got == n;
     j->count.regions++;
     j->count.loops += u->loop;
-    j->count.bytes += j->code.used - used;
 }

@@ -29,6 +29,27 @@ static void leave(struct translation *tr)
     tr->ended = tr->left = true;
 }
 
+/* Some armed address has this place in its page: most often it is in another page. */
+static void stop_here(struct translation *tr, unsigned offset)
+{
+    const struct hart *h = tr->j->h;
+    const struct cpu_stops *s = h->cpu.stops;
+    V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
+    if (h->config.xlen == 32)
+        base = op1(tr, IR_ZX32, base);
+    unsigned n = 0;
+    for (size_t k = 0; s && k < s->n_code && n < 5; k++) {
+        if ((s->code[k] & PAGE_MASK) != offset)
+            continue;
+        if (!tr->region && ++n < 5)
+            exit_if(tr, op2(tr, IR_EQ, base, number(tr, s->code[k] & ~PAGE_MASK)));
+        else if (tr->region && s->code[k] == rv_addr(h, tr->vpage + offset)) /* a region knows where it runs */
+            n = 5;
+    }
+    if (n == 5)
+        leave(tr);
+}
+
 unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
 {
     struct jit_riscv *j = tr->j;
@@ -36,12 +57,16 @@ unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
         const struct rv_insn *s = &b->slot[k];
         tr->slot = s;
         tr->plain = s->fn;
+        if (s->fn != rv_h_next)
+            jit_riscv_at(tr, b, k);
         if (s->fn == rv_h_next) {
             chain_to(tr, s, 1, rv_next_slow);
         } else if (s->fn == rv_h_fp_on || s->fn == rv_h_fp_dirty) {
             fp_on(tr, s->fn == rv_h_fp_dirty);
-        } else if (s->fn == rv_h_illegal || s->fn == rv_h_stop || !ir_room(&j->ir)) {
+        } else if (s->fn == rv_h_illegal || !ir_room(&j->ir)) {
             leave(tr);
+        } else if (s->fn == rv_h_stop) {
+            stop_here(tr, b->side[k].offset);
         } else {
             unsigned op = b->side[k].op;
             tr->plain = j->h->engine->handlers[op];
@@ -62,5 +87,6 @@ unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
 unsigned jit_riscv_translate(struct jit_riscv *j, struct rv_block *b, unsigned k)
 {
     struct translation tr = { .j = j, .ir = &j->ir };
+    j->look.n = 0;
     return jit_riscv_slots(&tr, b, k);
 }

@@ -107,7 +107,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             continue;
         }
         u64 start = clock->now;
-        u64 budget = min_u64(limit - start, m->turn_left);
+        bool turns = m->n_cpus > 1; /* a hart alone keeps it */
+        u64 budget = turns ? min_u64(limit - start, m->turn_left) : limit - start;
         if (m->executed_limit) { /* an instruction takes a tick at least */
             u64 done = machine_executed(m);
             if (done >= m->executed_limit)
@@ -118,7 +119,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         clock->attention = false;
         enum cpu_stop why = c->ops->run(c, budget);
         u64 used = clock->now - start;
-        m->turn_left -= min_u64(used, m->turn_left);
+        if (turns)
+            m->turn_left -= min_u64(used, m->turn_left);
         if (used)
             m->last_ran = c;
         if (clock->attention)

@@ -14,6 +14,7 @@ static void code_written(void *opaque, struct ram *ram, u64 page)
 {
     struct rv_listener *l = opaque;
     rv_page_drop(l->engine, ram, page);
+    l->engine->count.dropped_pages++;
 }
 
 static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
@@ -46,6 +47,11 @@ static size_t block_bytes(unsigned slots)
     return (n + 15) & ~(size_t)15;
 }
 
+static void free_stops(void *opaque)
+{
+    free(((struct riscv_engine *)opaque)->stops.code);
+}
+
 static void *code_alloc(struct riscv_engine *e, size_t bytes)
 {
     void *p = e->code + e->code_used;
@@ -62,6 +68,7 @@ void rv_blocks_init(struct riscv_engine *e)
         e->code = xmalloc(e->code_size);
     }
     arena_defer(e->arena, free, e->code);
+    arena_defer(e->arena, free_stops, e);
     e->pages = ARENA_ARRAY(e->arena, struct rv_page *, RV_PAGE_HASH);
     e->scratch = arena_alloc(e->arena, block_bytes(RV_BLOCK_SLOTS));
     struct rv_insn *pair = ARENA_ARRAY(e->arena, struct rv_insn, 2);
@@ -114,8 +121,72 @@ void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index)
     rv_jumps_flush(e);
     e->want = NULL;
     e->leave = true;
-    e->count.dropped_pages++;
 }
+
+/* --- stop points ------------------------------------------------------------------------------------------------ */
+
+struct places { /* in a page, one bit each two bytes */
+    u32 bits[PAGE_SIZE / 64];
+};
+
+static void add_place(struct places *p, u64 addr)
+{
+    p->bits[(addr & PAGE_MASK) >> 6] |= 1u << (addr >> 1 & 31);
+}
+
+static bool has_place(const struct rv_page *page, const struct places *p)
+{
+    for (unsigned k = 0; k < RV_PAGE_BUCKETS; k++)
+        for (const struct rv_block *b = page->bucket[k]; b; b = b->next)
+            for (unsigned s = 0; s < b->slots; s++)
+                if (p->bits[(b->side[s].offset & PAGE_MASK) >> 6] >> (b->side[s].offset >> 1 & 31) & 1)
+                    return true;
+    return false;
+}
+
+/* Armed now or then, not both: both lists are sorted. */
+static bool moved_places(const struct riscv_engine *e, const struct cpu_stops *now, struct places *p)
+{
+    size_t a = 0, b = 0, n = now ? now->n_code : 0;
+    bool any = false;
+    while (a < e->stops.n || b < n) {
+        if (a < e->stops.n && b < n && e->stops.code[a] == now->code[b]) {
+            a++;
+            b++;
+        } else {
+            bool then = b == n || (a < e->stops.n && e->stops.code[a] < now->code[b]);
+            add_place(p, then ? e->stops.code[a++] : now->code[b++]);
+            any = true;
+        }
+    }
+    return any;
+}
+
+void rv_blocks_restop(struct hart *h)
+{
+    struct riscv_engine *e = h->engine;
+    const struct cpu_stops *now = h->cpu.stops;
+    struct places moved = { { 0 } };
+    if (!moved_places(e, now, &moved))
+        return;
+    for (unsigned k = 0; k < RV_PAGE_HASH; k++)
+        for (struct rv_page *p = e->pages[k]; p; p = p->next)
+            if (has_place(p, &moved)) {
+                rv_page_drop(e, p->ram, p->index);
+                e->count.stop_pages++;
+            }
+    e->leave = false;
+    size_t n = now ? now->n_code : 0;
+    if (n > e->stops.room) {
+        e->stops.room = 2 * n;
+        e->stops.code = xrealloc(e->stops.code, e->stops.room * sizeof *e->stops.code);
+    }
+    if (n)
+        memcpy(e->stops.code, now->code, n * sizeof *now->code);
+    e->stops.n = n;
+}
+
+/* --- finding ---------------------------------------------------------------------------------------------------- */
 
 static struct rv_block **bucket(struct rv_page *p, unsigned offset)
 {

@@ -245,7 +245,7 @@ i64 rv_h_hot(RV_ARGS)
 {
     struct rv_tier *t = h->engine->tier;
     if (UNLIKELY(++((struct rv_insn *)(uintptr_t)i)->n == t->threshold))
-        t->hot(t, rv_block_of(i));
+        t->hot(t, rv_block_of(i), vpage);
     RV_CHAIN(i + 1, vpage);
 }
 
@@ -518,6 +518,10 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
         if (UNLIKELY(e->stale)) {
             e->stale = false;
             rv_blocks_flush(e);
+        }
+        if (UNLIKELY(e->restop)) {
+            e->restop = false;
+            rv_blocks_restop(h);
         }
         if (e->look) {
             e->look = false;

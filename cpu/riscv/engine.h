@@ -137,7 +137,8 @@ enum rv_reason { /* why a chain of handlers came back */
 /* A faster way to execute hot blocks, installed from above. It may replace the handlers of a block's slots by others
  * that do the same; they go when the block goes. */
 struct rv_tier {
-    void (*hot)(struct rv_tier *t, struct rv_block *b); /* its first slot was entered `threshold` times */
+    /* Its first slot was entered `threshold` times, now at this virtual page. */
+    void (*hot)(struct rv_tier *t, struct rv_block *b, u64 vpage);
     void (*flushed)(struct rv_tier *t);                 /* no block is left */
     void (*describe)(const struct rv_tier *t, struct buf *out);
     /* While following: each block about to be executed, alone. NULL: something else is, or a part of a block. */
@@ -177,7 +178,8 @@ struct riscv_engine {
     enum rv_reason reason;
     enum cpu_stop stop;
     bool running;
-    bool stale;      /* blocks were made for other stop points */
+    bool stale;      /* no block is wanted any more */
+    bool restop;     /* some blocks were made for other stop points */
     bool leave;      /* the instruction in progress is the last before the outer loop looks again */
     bool look;       /* interrupts may be pending */
     bool new_ctx;    /* the context may have changed */
@@ -219,8 +221,12 @@ struct riscv_engine {
         u64 vpage;
     } next;
     struct { /* host side, for describe */
-        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages;
+        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages, stop_pages;
     } count;
+    struct { /* the armed addresses that blocks were made for, sorted */
+        u64 *code;
+        size_t n, room;
+    } stops;
 
     struct rv_tier *tier; /* NULL: only the interpreter */
 
@@ -343,6 +349,9 @@ struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offse
 struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max);
 struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
 void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
+/* Drops the pages that have code at the place in its page of an address armed or disarmed since the last call. Not while
+ * a chain runs. */
+void rv_blocks_restop(struct hart *h);
 
 void rv_pairs_init(struct riscv_engine *e);
 bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, unsigned b);

@@ -159,14 +159,12 @@ static bool stuck(const struct cpu *c, char *why, size_t n)
     return true;
 }
 
-/* Armed addresses are in the blocks and watched pages are not in the TLB: both are made anew. */
+/* Armed addresses are in the blocks and watched pages are not in the TLB. The chain in progress still needs its blocks:
+ * before the next one those that differ are made anew. */
 static void stops_changed(struct cpu *c)
 {
     struct hart *h = hart_of(c);
-    if (h->engine->running)
-        h->engine->stale = true; /* the chain in progress still needs its blocks */
-    else
-        rv_blocks_flush(h->engine);
+    h->engine->restop = true;
     forget(h);
 }
 
@@ -185,6 +183,7 @@ static void describe(const struct cpu *c, struct buf *out)
                (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
                (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
                (unsigned long long)e->count.dropped_pages);
+    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
     buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu\n",
                (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,
                (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces);
