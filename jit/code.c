@@ -31,10 +31,14 @@ static u8 *keep(struct arena *a, void *p, size_t size)
  * Linux's perf knows code made at run time (/tmp/perf-PID.map); a memfd has a name of its own. */
 static u8 *map_twice(struct arena *a, size_t size, u8 *at)
 {
-    u8 *w = keep(a, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), size);
-    if (!w || mremap(w, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at || mprotect(at, size, PROT_READ | PROT_EXEC))
+    u8 *w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (w == MAP_FAILED)
         return NULL;
-    return w;
+    if (mremap(w, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at || mprotect(at, size, PROT_READ | PROT_EXEC)) {
+        munmap(w, size);
+        return NULL;
+    }
+    return keep(a, w, size);
 }
 
 /* Where that is not to be had (user-mode emulators). */
@@ -72,4 +76,9 @@ bool code_init(struct code *c, struct arena *a, size_t size, struct err *e)
 void code_flush(struct code *c)
 {
     c->used = c->kept;
+}
+
+void code_written(const struct code *c, const u8 *from, const u8 *end)
+{
+    __builtin___clear_cache((char *)(uintptr_t)(from + c->shift), (char *)(uintptr_t)(end + c->shift));
 }

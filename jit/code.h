@@ -24,5 +24,8 @@ static inline const void *code_take(struct code *c, u8 *end)
     c->used = ((size_t)(end - c->write) + 31) & ~(size_t)31;
     return runs;
 }
+/* What was written between these two (where it is written) is what the host fetches from now on. Hosts whose
+ * instruction fetch sees every store by itself, as x86, need not be asked. */
+void code_written(const struct code *c, const u8 *from, const u8 *end);
 
 #endif

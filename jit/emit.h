@@ -40,22 +40,38 @@ struct jit_stored {
     u64 host, size, old;
 };
 
-struct emitter {
-    struct ra_host host;
-    bool bmi2, fma, lzcnt, popcnt; /* lzcnt: and tzcnt. Without popcnt no POPCNT may come */
-};
-
-/* How the host does it, and what it can. */
-void emit_x64_init(struct emitter *e);
-/* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
-const void *emit_x64_enter(struct code *code, const struct jit_env *env);
 struct emitted {
     const void *start; /* NULL: it does not fit (the cache, or too many values at once) */
     const void *body;  /* behind HEAT, when that is the first operation; start otherwise */
 };
-struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
-    struct ra *ra);
-/* Code that starts with HEAT goes to `to` from now on. */
-void emit_x64_redirect(struct code *code, const void *start, const void *to);
+
+struct emitter;
+/* What a kind of host provides: docs/contributor/add-an-emitter.md. */
+struct emitter_kind {
+    const char *name;
+    bool checks;  /* jit_env's check_enter and what follows it are heeded */
+    size_t reach; /* the largest code cache whose jumps lead from any place to any other */
+    /* How the host does it, and what it can. */
+    void (*init)(struct emitter *e);
+    /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
+    const void *(*enter)(struct code *code, const struct jit_env *env);
+    struct emitted (*run)(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+        struct ra *ra);
+    /* A jump that jit_env.wait() was told of goes to `to` from now on. */
+    void (*lead)(struct code *code, u8 *at, const void *to);
+    /* Code that starts with HEAT goes to `to` from now on. */
+    void (*redirect)(struct code *code, const void *start, const void *to);
+};
+
+struct emitter {
+    const struct emitter_kind *kind;
+    struct ra_host host;
+    bool fma, popcnt; /* there are FMA and POPCNT: builders ask before they make them */
+    bool bmi2, lzcnt; /* x86-64's own; lzcnt: and tzcnt */
+};
+
+extern const struct emitter_kind emitter_x64, emitter_a64;
+/* Of the host this was compiled for; NULL: it has none. */
+const struct emitter_kind *emitter_host(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* The emitter for x86-64 (System V). rdi, rdx, rcx and r8 are the handlers' state, budget, context and base all the
  * time; rax, rsi, r11, xmm0, xmm1 and xmm15 are for one operation; the rest is given out. Spills lie in the frame that
- * emit_x64_enter() made. */
+ * enter_code() made. */
 #include "jit/emit.h"
 
 #ifdef __x86_64__
@@ -1038,7 +1038,7 @@ static void enter_checked(struct em *m)
     x_land(at, x->p);
 }
 
-struct emitted emit_x64(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+static struct emitted run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
     if (code_room(code) < 4096 + (size_t)ir->n * 96 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24)
@@ -1065,27 +1065,36 @@ struct emitted emit_x64(const struct emitter *e, struct code *code, const struct
     return (struct emitted){ code_take(code, m.x.p), body };
 }
 
-void emit_x64_redirect(struct code *code, const void *start, const void *to)
+static void lead(struct code *code, u8 *at, const void *to) { x_land(at, (const u8 *)to - code->shift); }
+
+static void redirect(struct code *code, const void *start, const void *to)
 {
     struct x64 x = { (u8 *)(uintptr_t)start - code->shift };
     x_land(x_jmp(&x), (const u8 *)to - code->shift);
 }
 
-void emit_x64_init(struct emitter *e)
+#ifdef __x86_64__
+static bool has_lzcnt(void) /* clang 14 has no name for it */
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+}
+#endif
+
+static void init(struct emitter *e)
 {
     u32 kept = 1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15;
-    *e = (struct emitter){ .host = { .gpr = kept | 1u << R9 | 1u << R10, .xmm = 0x7ffc, .gpr_kept = kept,
-        .base = BASE } };
+    *e = (struct emitter){ .kind = &emitter_x64,
+        .host = { .gpr = kept | 1u << R9 | 1u << R10, .xmm = 0x7ffc, .gpr_kept = kept, .base = BASE } };
 #ifdef __x86_64__
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
-    unsigned a, b, c, d; /* not every compiler knows it by a name */
-    e->lzcnt = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT) && __builtin_cpu_supports("bmi");
+    e->lzcnt = has_lzcnt() && __builtin_cpu_supports("bmi");
     e->popcnt = __builtin_cpu_supports("popcnt");
 #endif
 }
 
-const void *emit_x64_enter(struct code *code, const struct jit_env *env)
+static const void *enter_code(struct code *code, const struct jit_env *env)
 {
     static const u8 kept[] = { RBX, RBP, R12, R13, R14, R15 };
     struct x64 x = { code_here(code) };
@@ -1101,3 +1110,8 @@ const void *emit_x64_enter(struct code *code, const struct jit_env *env)
     code->kept = code->used;
     return enter;
 }
+
+const struct emitter_kind emitter_x64 = {
+    .name = "x86-64", .checks = true, .reach = (size_t)1 << 31, .init = init, .enter = enter_code, .run = run,
+    .lead = lead, .redirect = redirect,
+};

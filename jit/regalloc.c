@@ -99,7 +99,7 @@ static void loops(struct ra *ra, struct ir *ir)
 
 struct file { /* registers of one kind */
     u32 set;
-    ir_val holds[16];
+    ir_val holds[RA_REGS];
 };
 
 static u16 spill(struct ra *ra)
@@ -111,6 +111,7 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
 {
     struct uses u;
     struct file file[2] = { { .set = host->gpr | (ir->based ? 1u << host->base : 0) }, { .set = host->xmm } };
+    const u32 kept_of[2] = { host->gpr_kept, host->xmm_kept };
     u32 busy[2] = { 0, 0 }, homes[2] = { 0, 0 };
 
     memset(ra->loc, 0, ir->n * sizeof *ra->loc);
@@ -121,9 +122,9 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
     for (u32 k = 0; k < ir->n; k++) {
         struct ir_insn *i = &ir->insn[k];
         for (unsigned f = 0; f < 2; f++)
-            for (unsigned r = 0; r < 16; r++)
-                if ((busy[f] >> r & 1) && ra->last[file[f].holds[r]] <= k)
-                    busy[f] &= ~(1u << r);
+            for (u32 left = busy[f]; left; left &= left - 1)
+                if (ra->last[file[f].holds[__builtin_ctz(left)]] <= k)
+                    busy[f] &= ~(left & -left);
         if (!defines(i) || ra->loc[k] == LOC_FUSED || !u.n[k])
             continue;
         if (i->op == IR_CONST) {
@@ -143,27 +144,27 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
         bool whole = i->op == IR_GET || i->op == IR_PARAM || i->op == IR_LOAD || i->op == IR_PEEK;
         bool is_float = makes_float(i->op) || (whole && !i->sign && i->size >= 4 && !u.elsewhere[k] &&
             (i->op != IR_PARAM || u.as_float[k]));
-        unsigned f = is_float && !called;
-        u32 may = file[f].set & (called ? host->gpr_kept : ~0u), have = may & ~busy[f];
+        unsigned f = is_float && (!called || host->xmm_kept);
+        u32 may = file[f].set & (called ? kept_of[f] : ~0u), have = may & ~busy[f];
         unsigned r, home = ra->home[k] == IR_NONE_HOME ? LOC_NONE : ra->loc[ra->home[k]];
         unsigned first = f ? LOC_XMM : LOC_GPR;
         if (have) {
-            if (home >= first && home < first + 16 && (have >> (home - first) & 1)) {
+            if (home >= first && home < first + RA_REGS && (have >> (home - first) & 1)) {
                 r = home - first;
             } else {
-                u32 best = have & ~homes[f] ? have & ~homes[f] : have, kept = best & host->gpr_kept;
-                r = (unsigned)__builtin_ctz(!f && best != kept ? best & ~host->gpr_kept : best);
+                u32 best = have & ~homes[f] ? have & ~homes[f] : have, kept = best & kept_of[f];
+                r = (unsigned)__builtin_ctz(best != kept ? best & ~kept : best);
             }
         } else { /* the one needed last goes to memory: it or this */
-            unsigned victim = 16;
-            for (r = 0; r < 16; r++)
-                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == 16 ||
+            unsigned victim = RA_REGS;
+            for (r = 0; r < RA_REGS; r++)
+                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == RA_REGS ||
                     ra->last[file[f].holds[r]] > ra->last[file[f].holds[victim]]))
                     victim = r;
             u16 slot = spill(ra);
             if (!slot)
                 return false;
-            if (victim == 16) {
+            if (victim == RA_REGS) {
                 ra->loc[k] = slot;
                 continue;
             }

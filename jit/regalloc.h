@@ -8,16 +8,17 @@ enum {
     LOC_NONE,        /* no value, or one nobody uses */
     LOC_CONST,       /* made where it is used */
     LOC_FUSED,       /* a comparison made by its only user */
-    LOC_GPR = 16,    /* + register */
-    LOC_XMM = 32,    /* + register */
-    LOC_SPILL = 64,  /* + slot */
+    RA_REGS = 32,    /* of a kind, at most */
+    LOC_GPR = 32,    /* + register */
+    LOC_XMM = 64,    /* + floating-point register, whatever the host calls it */
+    LOC_SPILL = 96,  /* + slot */
     SPILL_SLOTS = 256,
     IR_NONE_HOME = 0xffff,
 };
 
 struct ra_host {
     u32 gpr, xmm;         /* sets that may be given out */
-    u32 gpr_kept;         /* of those, what calls keep (no xmm is) */
+    u32 gpr_kept, xmm_kept; /* of those, what calls keep */
     unsigned base;        /* where IR_BASE is */
 };
 

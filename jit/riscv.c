@@ -53,8 +53,7 @@ static void arrived(struct jit_riscv *j, u64 slot, const void *code)
     for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
         if (j->wait.jump[k - 1].slot == slot) {
             j->counts.patched++;
-            store_le(j->wait.jump[k - 1].at, 4,
-                (u64)((i64)(uintptr_t)code - j->code.shift - (i64)(uintptr_t)(j->wait.jump[k - 1].at + 4)));
+            j->emitter.kind->lead(&j->code, j->wait.jump[k - 1].at, code);
         }
 }
 
@@ -63,7 +62,7 @@ struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b)
     j->block = b;
     ir_optimize(&j->ir);
     size_t used = j->code.used;
-    struct emitted code = emit_x64(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+    struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
     if (!code.start) {
         if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
             j->full = j->h->engine->stale = j->h->engine->leave = true;
@@ -184,12 +183,14 @@ _Static_assert(sizeof(struct rv_tlb) == 1 << 5, "a TLB entry's size is a power o
 
 bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e)
 {
-#ifndef __x86_64__
-    return err_set(e, "the JIT makes code for x86-64 hosts only so far; run with -accel interp");
-#endif
+    const struct emitter_kind *kind = emitter_host();
+    if (!kind)
+        return err_set(e, "the JIT makes code for x86-64 and AArch64 hosts; run with -accel interp");
     struct hart *h = hart_of(c);
     struct jit_riscv *j = ARENA_NEW(a, struct jit_riscv);
-    if (!code_init(&j->code, a, o->cache_bytes < (u64)2 << 20 ? (size_t)2 << 20 : (size_t)o->cache_bytes, e))
+    u64 size = o->cache_bytes < kind->reach ? o->cache_bytes : kind->reach;
+    size = size < (u64)2 << 20 ? (u64)2 << 20 : size;
+    if (!code_init(&j->code, a, (size_t)size, e))
         return false;
     j->h = h;
     j->env = shapes;
@@ -200,9 +201,11 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->env.opaque = j;
     j->watch = o->watch;
     j->env.at_op = o->watch ? j->look.at_op : NULL;
+    if (o->check && !kind->checks)
+        return err_set(e, "--check-jit is not there for hosts of this kind (%s) yet", kind->name);
     if (o->check)
         j->tier.check = jit_check_new(a, &j->code, &j->env);
-    emit_x64_init(&j->emitter);
+    kind->init(&j->emitter);
     j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;
     j->unit = ARENA_ARRAY(a, struct jit_unit, CODE_COUNTERS);
     for (unsigned op = 0; op < RV_OP_COUNT; op++)
@@ -210,7 +213,7 @@ bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, st
     j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe,
         .follow = jit_riscv_follow, .check = j->tier.check };
     j->tier.threshold = o->threshold ? o->threshold : 1;
-    j->tier.enter = (rv_handler *)(uintptr_t)emit_x64_enter(&j->code, &j->env);
+    j->tier.enter = (rv_handler *)(uintptr_t)kind->enter(&j->code, &j->env);
     rv_tier_install(h, &j->tier);
     return true;
 }

@@ -64,7 +64,7 @@ static void run_case(u64 number)
             for (unsigned times = p > 0 && p < 4 ? some >> (8 + 2 * p) & 3 : some >> p & 1; times; times--)
                 passes[p].pass(b);
         compare(a, b, &w, some >> WINDOW & 1, "some passes");
-        emit_x64_init(&r->em);
+        emitter_x64.init(&r->em);
         r->em.bmi2 &= n & 1;
         r->em.lzcnt &= n & 1;
         r->links_known = n & 2;

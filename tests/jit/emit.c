@@ -94,16 +94,42 @@ static bool same_way(const struct ir *ir, const struct ir_end *end, struct slot 
         went.budget == budget - 5 - (i64)which;
 }
 
-static void run_many(bool optimize, bool bmi2)
+/* What each emitter makes of the run, this host's or not: it knows every operation, and keeps to the room a run
+ * has. */
+static void emit_by_all(const struct jit_env *env, struct code *code, struct ir *ir, struct ra *ra)
+{
+    static const struct emitter_kind *const kinds[] = { &emitter_x64, &emitter_a64 };
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct emitter em;
+        kinds[k]->init(&em);
+        size_t used = code->used;
+        struct emitted made = kinds[k]->run(&em, code, env, ir, ra);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(made.start);
+        size_t most = 16384 + (size_t)ir->n * 112 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
+        CU_ASSERT_FATAL(code->used - used < most);
+        code->used = used;
+    }
+}
+
+/* few: registers, so that much is spilled. */
+static void run_many(bool optimize, bool bmi2, bool few)
 {
     struct arena *a = arena_new();
     struct code code;
     struct err e;
     CU_ASSERT_FATAL(code_init(&code, a, 1 << 20, &e));
+    const struct emitter_kind *kind = emitter_host();
     struct emitter em;
-    emit_x64_init(&em);
+    kind->init(&em);
     em.bmi2 &= bmi2;
     em.lzcnt &= bmi2;
+    for (unsigned k = 0; few && k < RA_REGS; k++)
+        if (__builtin_popcount(em.host.gpr & em.host.gpr_kept) > 2)
+            em.host.gpr &= em.host.gpr - 1;
+        else if (__builtin_popcount(em.host.xmm) > 2)
+            em.host.xmm &= em.host.xmm - 1;
+    const char *many = getenv("JIT_RUNS");
+    unsigned runs = many ? (unsigned)strtoul(many, NULL, 0) : 15000;
     unsigned round = 0;
     struct ctx ctx;
     memset(&ctx, 0xff, sizeof ctx);
@@ -121,19 +147,19 @@ static void run_many(bool optimize, bool bmi2)
             .jump_entry = 24,
         .jump_pc = 0, .jump_gen = 8, .jump_slot = 16, .ctx_gen = offsetof(struct ctx, gen),
             .jump_missed = (u64)(uintptr_t)missed,
-        .sites = offsetof(struct ctx, site), .site_bits = 2, .next_site = next_site,
+        .sites = offsetof(struct ctx, site), .site_bits = 2, .tlb_sited = 1, .next_site = next_site,
         .jump_too_far = (u64)(uintptr_t)to_exit, .direct = direct, .wait = waits, .opaque = &round,
     };
     struct slot entry[2] = { { NULL, 0 }, { NULL, 0 } };
     struct slot link[4] = { { NULL, 5 }, { to_link, 0 }, { NULL, 6 }, { to_link, 0 } };
     struct slot *links[2] = { &link[1], &link[3] };
-    enter_fn *enter = (enter_fn *)(uintptr_t)emit_x64_enter(&code, &env);
+    enter_fn *enter = (enter_fn *)(uintptr_t)kind->enter(&code, &env);
     struct ir *ir = xmalloc(sizeof *ir), *opt = xmalloc(sizeof *opt);
     struct ra *ra = xmalloc(sizeof *ra);
     u64 s = 0xfeedbeef12345 + optimize;
-    unsigned differ = 0, spilled = 0;
+    unsigned differ = 0, spilled = 0, sites = 0;
 
-    for (unsigned n = 0; n < 15000 && !differ; n++) {
+    for (unsigned n = 0; n < runs && !differ; n++) {
         random_run(ir, &s, true);
         for (u32 k = 0; k < ir->n_exits; k++)
             ir->exit[k].handler = (u64)(uintptr_t)to_exit;
@@ -153,7 +179,9 @@ static void run_many(bool optimize, bool bmi2)
         ir_eval(opt, &m, &end);
         code_flush(&code);
         round = n;
-        const void *run = emit_x64(&em, &code, &env, opt, ra).start;
+        if (!(n & 7))
+            emit_by_all(&env, &code, opt, ra);
+        const void *run = kind->run(&em, &code, &env, opt, ra).start;
         CU_ASSERT_PTR_NOT_NULL_FATAL(run);
         spilled += ra->spills != 0;
         ctx.tlb[0].read = ctx.tlb[0].write = 0;
@@ -162,7 +190,11 @@ static void run_many(bool optimize, bool bmi2)
         entry[1].handler = (enter_fn *)(uintptr_t)run;
         memset(&went, 0, sizeof went);
         enter(w2.state, &entry[1], BUDGET, &ctx, RUN_BASE);
-        if (memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
+        bool sited = false; /* then the entry says so */
+        for (unsigned k = 0; k < ARRAY_LEN(ctx.site); k++)
+            sited |= ctx.site[k].page != 0x5555555555555555;
+        sites += sited;
+        if (sited != (ctx.tlb[0].phys & 1) || memcmp(&w1, &w2, sizeof w1) || !same_way(opt, &end, link, m.budget)) {
             struct buf out = { 0 };
             ir_dump(ir, &out);
             buf_printf(&out, "--- as emitted\n");
@@ -179,7 +211,8 @@ static void run_many(bool optimize, bool bmi2)
         }
     }
     CU_ASSERT_EQUAL(differ, 0);
-    CU_ASSERT(spilled > 100);
+    CU_ASSERT(!optimize || sites > runs / 100);
+    CU_ASSERT(!few || spilled > runs / 2);
     free(ra);
     free(opt);
     free(ir);
@@ -211,16 +244,17 @@ static void test_mappings(void)
     arena_free(a);
 }
 
-static void test_plain(void) { run_many(false, true); }
-static void test_optimized(void) { run_many(true, true); }
-static void test_no_bmi2(void) { run_many(true, false); }
+static void test_plain(void) { run_many(false, true, false); }
+static void test_optimized(void) { run_many(true, true, false); }
+static void test_no_bmi2(void) { run_many(true, false, false); }
+static void test_few(void) { run_many(true, true, true); }
 
 int main(void)
 {
-#ifndef __x86_64__
-    return 77;
-#endif
+    if (!emitter_host())
+        return 77;
     return unit_main("jit emit", (CU_TestInfo[]){ { "mappings", test_mappings }, { "random runs", test_plain },
         { "optimized", test_optimized },
-                                                  { "without BMI2", test_no_bmi2 }, CU_TEST_INFO_NULL });
+                                                  { "without BMI2", test_no_bmi2 },
+        { "with few registers", test_few }, CU_TEST_INFO_NULL });
 }

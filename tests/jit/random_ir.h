@@ -56,6 +56,25 @@ static inline void random_entry(struct ir *ir, u64 *s)
         .imm = 1 + next_random(s) % 400 });
 }
 
+/* Numbers of 16 bits, so that nothing overflows and NaNs do not arise. */
+static inline void random_float(struct ir *ir, u64 r, ir_val a, ir_val b)
+{
+    unsigned size = r >> 8 & 1 ? 8 : 4;
+    ir_val x = ir_unary(ir, IR_ITOF, size, ir_unary(ir, IR_SX16, 8, a));
+    ir_val positive = ir_binary(ir, IR_OR, 8, ir_unary(ir, IR_ZX16, 8, b), ir_const(ir, 1));
+    ir_val y = ir_unary(ir, IR_ITOF, size, positive), z = ir_binary(ir, IR_FADD + r / 16 % 4, size, x, y);
+    if (r >> 9 & 1)
+        z = ir_binary(ir, IR_FSUB, size, z, ir_unary(ir, IR_FSQRT, size, y));
+    if (r >> 10 & 1) {
+        unsigned op = size == 4 ? IR_FWIDEN : IR_FNARROW;
+        size = 12 - size;
+        z = ir_unary(ir, op, size, z);
+        x = ir_unary(ir, op, size, x);
+    }
+    ir_val w = ir_binary(ir, IR_FLT + r / 64 % 3, size, z, x);
+    ir_binary(ir, IR_ADD, 8, w, ir_unary(ir, IR_FTOI, size, z));
+}
+
 /* fp: whether floating-point operations come too (NaN payloads are the host's business, so they are rare operands). */
 static inline void random_run(struct ir *ir, u64 *s, bool fp)
 {
@@ -110,13 +129,7 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
             break;
         case 11:
             if (fp) {
-                unsigned size = r >> 8 & 1 ? 8 : 4;
-                ir_val x = ir_unary(ir, IR_ITOF, size, ir_unary(ir, IR_SX16, 8, a));
-                ir_val y = ir_unary(ir, IR_ITOF, size, ir_unary(ir, IR_ZX16, 8, b));
-                ir_val z = ir_binary(ir, IR_FADD + r / 16 % 3, size, x, y);
-                ir_val w = ir_binary(ir, r >> 12 & 1 ? IR_FLT : IR_FLE, size, z, x);
-                ir_val q = ir_unary(ir, IR_FTOI, size, z);
-                ir_binary(ir, IR_ADD, 8, w, q);
+                random_float(ir, r, a, b);
                 break;
             } /* fall through */
         default: ir_binary(ir, IR_ADD + r / 16 % (IR_GEU - IR_ADD + 1), 8, a, r >> 32 & 1 ? ir_const(ir,

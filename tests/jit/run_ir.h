@@ -107,7 +107,7 @@ static inline struct ir_rig *ir_rig_new(void)
         fprintf(stderr, "%s\n", e.text);
         exit(99);
     }
-    emit_x64_init(&r->em);
+    emitter_x64.init(&r->em);
     memset(&r->ctx, 0xff, sizeof r->ctx);
     r->ctx.gen = 1;
     for (unsigned k = 0; k < ARRAY_LEN(r->ctx.jump); k++) { /* what a LEADS of random_ir.h asks for */
@@ -129,7 +129,7 @@ static inline struct ir_rig *ir_rig_new(void)
     r->link[2].count = 6;
     r->links[0] = &r->link[1];
     r->links[1] = &r->link[3];
-    const void *enter = emit_x64_enter(&r->code, &r->env);
+    const void *enter = emitter_x64.enter(&r->code, &r->env);
     memcpy(&r->enter, &enter, sizeof enter);
     return r;
 }
@@ -170,7 +170,7 @@ static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct worl
     struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_phys, world_leads, IR_RIG_BUDGET };
     ir_eval(ir, &m, &r->end);
     code_flush(&r->code);
-    const void *run = emit_x64(&r->em, &r->code, &r->env, ir, &r->ra).start;
+    const void *run = emitter_x64.run(&r->em, &r->code, &r->env, ir, &r->ra).start;
     if (!run)
         return false;
     memset(r->ctx.site, 0x55, sizeof r->ctx.site);
