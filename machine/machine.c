@@ -140,7 +140,7 @@ struct input_channel *machine_channel(struct machine *m, const char *name)
     for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)
         if (!strcmp(ch->name, name))
             return ch;
-    return strcmp(name, m->control.name) ? NULL : &m->control;
+    return m->control.name && !strcmp(name, m->control.name) ? &m->control : NULL;
 }
 
 const char *machine_untouchable(const struct machine *m)

@@ -39,6 +39,7 @@ static inline bool unit_assert(bool holds, bool fatal, const char *what, const c
 #define CU_ASSERT_FATAL(c) UNIT_ASSERT(c, true)
 #define CU_ASSERT_EQUAL(a, b) UNIT_ASSERT((a) == (b), false)
 #define CU_ASSERT_PTR_NOT_NULL_FATAL(p) UNIT_ASSERT((p) != NULL, true)
+#define CU_FAIL(why) unit_assert(false, false, why, __FILE__, __LINE__)
 #define CU_FAIL_FATAL(why) unit_assert(false, true, why, __FILE__, __LINE__)
 
 static inline int unit_main(const char *suite, CU_TestInfo *tests)

@@ -170,7 +170,7 @@ block: .dword 0x20026, 11
 ''')
 for option in ['-semihosting'], ['-semihosting-config', 'enable=on,target=native']:
     expect(f'{option}', 11, run('-bios', 'none', '-kernel', semi, '-display', 'none', *option, face_name=q), out='hello from semihosting\n')
-expect('semihosting off', 4, run('-bios', 'none', '-kernel', semi, '-display', 'none', '-semihosting', '-semihosting-config', 'enable=off',
+expect('semihosting off', 3, run('-bios', 'none', '-kernel', semi, '-display', 'none', '-semihosting', '-semihosting-config', 'enable=off',
                                  '-max-instructions', '100000', face_name=q))
 
 # Ends and hashes that scripts rely on.

@@ -9,9 +9,9 @@ CORE := $(patsubst $(S)/%.c,%.o,$(PLACES)) tests/jit/a64_qemu.o
 
 all: emit check
 emit: tests/jit/emit.o
-check: tests/jit/check.o
+check: tests/jit/check.o tests/isa/rig.o tests/isa/program.o
 emit check: $(CORE)
 	$(CC) -static -Wl,--wrap=code_written $^ -lm -o $@
-$(CORE) tests/jit/emit.o tests/jit/check.o: %.o: $(S)/%.c
+$(CORE) tests/jit/emit.o tests/jit/check.o tests/isa/rig.o tests/isa/program.o: %.o: $(S)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@

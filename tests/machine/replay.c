@@ -51,7 +51,7 @@ static void record(unsigned harts, u64 seed, bool stops, struct recording *r)
 struct outcome {
     enum machine_stop why; /* MACHINE_IDLE stands for: refused when opened */
     u64 at, hash;
-    char text[1024];
+    char text[sizeof ((struct machine_stop_info *)0)->text];
 };
 
 static struct outcome replay(unsigned harts, const u8 *data, size_t size, u64 slice)
