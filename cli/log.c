@@ -13,7 +13,10 @@ static void hear(void *opaque, const struct event *ev)
         const char *name = ev->type->field[i].name;
         switch (ev->type->field[i].kind) {
         case EV_HEX: fprintf(f, " %s=0x%" PRIx64, name, ev->value[i].u); break;
-        case EV_STR: fprintf(f, " %s=%s", name, ev->value[i].s); break;
+        case EV_STR:
+            if (*ev->value[i].s)
+                fprintf(f, " %s=%s", name, ev->value[i].s);
+            break;
         default: fprintf(f, " %s=%" PRIu64, name, ev->value[i].u); break;
         }
     }
