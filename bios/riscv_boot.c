@@ -79,8 +79,8 @@ static bool load_elf(struct riscv_boot *b, const char *what, const struct boot_b
                      struct err *e)
 {
     char remedy[160];
-    snprintf(remedy, sizeof remedy, "link it elsewhere (0x%llx is where firmware looks for a kernel), or run it without "
-             "firmware: -bios none", (unsigned long long)kernel_place(b));
+    snprintf(remedy, sizeof remedy, "link it elsewhere (0x%llx is where firmware looks for a kernel), or run it "
+             "without firmware: -bios none", (unsigned long long)kernel_place(b));
     if (!elf_open(img, blob->name, blob->data, blob->size, ELF_MACHINE_RISCV, e))
         return false;
     if (img->xlen != b->xlen)
@@ -208,11 +208,13 @@ bool riscv_boot_finish(struct riscv_boot *b, const u8 *dtb, size_t dtb_size, str
     b->dtb = (top - dtb_size) & ~(2 * MIB - 1);
     if (b->dtb < b->ram_base)
         return err_set(e, "there is no room for the device tree at 0x%llx; " MORE_MEMORY, (unsigned long long)b->dtb);
-    if (!place(b, "device tree", "dtb", b->dtb, dtb_size, e) || !store(b, "device tree", "dtb", b->dtb, dtb, dtb_size, e))
+    if (!place(b, "device tree", "dtb", b->dtb, dtb_size, e) ||
+        !store(b, "device tree", "dtb", b->dtb, dtb, dtb_size, e))
         return false;
     struct buf code = { 0 };
     reset_vector(b, &code);
-    bool ok = place(b, "reset vector", "rom", b->rom_base, code.len, e) && store(b, "reset vector", "rom", b->rom_base, code.data, code.len, e);
+    bool ok = place(b, "reset vector", "rom", b->rom_base, code.len, e) &&
+              store(b, "reset vector", "rom", b->rom_base, code.data, code.len, e);
     buf_free(&code);
     return ok;
 }

@@ -101,8 +101,8 @@ bool session_log(struct session *s, struct err *e)
             continue;
         if (items[i].trace) {
             struct trace *t = &log->trace[n_traces++];
-            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink, .opaque = log,
-                                 .next = s->hub.traces };
+            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink,
+                                 .opaque = log, .next = s->hub.traces };
             s->hub.traces = t;
             continue;
         }

@@ -137,7 +137,8 @@ static void overlaps(void)
     b.kernel = (struct boot_blob){ "vmlinux", f, sizeof f };
     elf(f, 64, VIRT_RAM + 99, VIRT_RAM);
     CU_ASSERT_FALSE(riscv_boot_load(&b, &e));
-    SAYS("kernel 'vmlinux' (0x80000063 to 0x80000066)", "firmware 'fw' (0x80000000 to 0x80000063)", "0x80200000", "-bios none");
+    SAYS("kernel 'vmlinux' (0x80000063 to 0x80000066)", "firmware 'fw' (0x80000000 to 0x80000063)", "0x80200000",
+         "-bios none");
     elf(f, 64, VIRT_RAM + 100, VIRT_RAM); /* the byte behind it */
     CU_ASSERT_TRUE(riscv_boot_load(&b, &e));
     elf(f, 64, VIRT_RAM, VIRT_RAM);
