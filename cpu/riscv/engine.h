@@ -105,6 +105,7 @@ struct rv_site {
 };
 
 #define RV_USED_MAX 256
+#define RV_WRITTEN_BITS 9
 #define RV_EXECUTED 256
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
@@ -112,7 +113,9 @@ struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR *
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
     u64 executed[RV_EXECUTED]; /* by page: the generation in which something of it entered jump[] */
-    u64 written[64]; /* a bit for the hash of each host page some wtag may lead to */
+    struct { /* by host page: how many entries may lead there for stores, one of them */
+        u16 n, entry;
+    } written[1u << RV_WRITTEN_BITS];
     u64 gen; /* jump and fetch entries of other generations are void */
     u64 key, satp; /* of CTX_OTHER */
     u32 n_used; /* entries filled since the last flush; above RV_USED_MAX: not known which */

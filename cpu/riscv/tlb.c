@@ -5,10 +5,20 @@
 
 /* --- contexts --------------------------------------------------------------------------------------------- */
 
-static u64 *written(struct rv_ctx *c, u64 host, u64 *bit)
+static unsigned written_at(u64 host)
 {
-    *bit = (u64)1 << (host >> PAGE_SHIFT & 63);
-    return &c->written[host >> (PAGE_SHIFT + 6) & (ARRAY_LEN(c->written) - 1)];
+    u64 page = host >> PAGE_SHIFT;
+    return (unsigned)(page ^ page >> RV_WRITTEN_BITS) & ((1u << RV_WRITTEN_BITS) - 1);
+}
+
+/* Entry k leads to the host page for stores. An entry that was counted and has been replaced since stays counted. */
+static void count_written(struct rv_ctx *c, u64 host, unsigned k)
+{
+    unsigned at = written_at(host);
+    if (c->written[at].n && c->written[at].entry == k)
+        return;
+    c->written[at].n++;
+    c->written[at].entry = (u16)k;
 }
 
 void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
@@ -139,22 +149,30 @@ void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
     }
     for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
         struct rv_ctx *c = &e->ctx[k];
-        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT), bit;
-        if (!(*written(c, host, &bit) & bit))
+        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
+        unsigned at = written_at(host), counted = c->written[at].n;
+        if (!counted)
             continue;
+        if (counted == 1) {
+            struct rv_tlb *t = &c->tlb[c->written[at].entry];
+            if (t->wtag != RV_TLB_NEVER && t->wtag + t->addend == host) {
+                rv_tlb_forget(c, t, false, true);
+                c->written[at].n = 0;
+            }
+            continue;
+        }
         memset(c->written, 0, sizeof c->written);
         unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
         for (unsigned j = 0; j < n; j++) {
-            struct rv_tlb *t = &c->tlb[c->n_used > RV_USED_MAX ? j : c->used[j]];
+            unsigned entry = c->n_used > RV_USED_MAX ? j : c->used[j];
+            struct rv_tlb *t = &c->tlb[entry];
             if (t->wtag == RV_TLB_NEVER)
                 continue;
-            u64 at = t->wtag + t->addend;
-            if (at == host) {
+            u64 leads = t->wtag + t->addend;
+            if (leads == host)
                 rv_tlb_forget(c, t, false, true);
-            } else {
-                u64 *w = written(c, at, &bit);
-                *w |= bit;
-            }
+            else
+                count_written(c, leads, entry);
         }
     }
 }
@@ -192,8 +210,7 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
     t->addend = addend;
     t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
     if (write) {
-        u64 bit, *w = written(ctx, vpage + addend, &bit);
-        *w |= bit;
+        count_written(ctx, vpage + addend, k);
         t->wtag = vpage;
     } else {
         t->rtag = vpage;
