@@ -4,6 +4,7 @@
 #include "jit/emit.h"
 
 #include "jit/a64.h"
+#include "jit/moves.h"
 
 enum { STATE = 0, SLOT = 1, BUDGET = 2, CTX = 3, BASE = 4, SIXTH = 5 /* argument, of check.h */, T0 = 16, T1 = 17, T2 = 9, T3 = SLOT };
 enum { CALL_ROOM = 48, KEPT_ROOM = 160, FRAME = CALL_ROOM + 8 * SPILL_SLOTS };
@@ -721,18 +722,21 @@ static void heat(struct em *m, const struct ir_insn *i)
 
 /* --- the way back of a loop --- */
 
-static void move(struct em *m, unsigned to, unsigned from, ir_val v)
+static void move(struct em *m, const struct move *v)
 {
     struct a64 *o = &m->a;
-    bool waiting = from == LOC_NONE; /* in T0: a broken circle */
-    if (in_gpr(to) && !waiting) {
-        load_to(m, to - LOC_GPR, v);
+    unsigned to = v->to, from = v->from;
+    bool waiting = from == LOC_SCRATCH;
+    if (to == LOC_SCRATCH) {
+        load_to(m, T0, v->value);
+    } else if (in_gpr(to) && !waiting) {
+        load_to(m, to - LOC_GPR, v->value);
     } else if (in_float(to) && (in_float(from) || from >= LOC_SPILL)) {
-        mov_float(m, to - LOC_XMM, use_float(m, v, to - LOC_XMM));
+        mov_float(m, to - LOC_XMM, use_float(m, v->value, to - LOC_XMM));
     } else if (in_float(from)) {
         spilled(m, A64_STORE | A64_FLOAT, from - LOC_XMM, to);
     } else {
-        unsigned reg = waiting ? T0 : use_or_zero(m, v, T2);
+        unsigned reg = waiting ? (unsigned)T0 : use_or_zero(m, v->value, T2);
         if (in_gpr(to))
             a_mov(o, to - LOC_GPR, reg);
         else if (in_float(to))
@@ -751,73 +755,17 @@ static void mark(struct em *m, ir_val k)
     m->mark = m->a.p;
 }
 
-static bool is_param(const struct ir *ir, u64 offset)
-{
-    for (u32 k = 0; k < ir->n; k++)
-        if (ir->insn[k].op == IR_PARAM && ir->insn[k].imm == offset)
-            return true;
-    return false;
-}
-
-/* All at once: a place is written when nobody waits to read it; in a circle one waits in T0. What no round takes as a
- * param goes to the state. */
+/* What no round takes as a param goes to the state. */
 static void go_back(struct em *m, const struct ir_insn *loop)
 {
-    struct {
-        unsigned to, from;
-        ir_val v;
-    } todo[IR_REGS];
-    unsigned n = 0;
-    const struct ir_exit *e = &m->ir->exit[loop->exit];
-    for (u32 p = 0; p < e->n_puts; p++)
-        if (!is_param(m->ir, m->ir->put[e->first_put + p].offset))
-            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        unsigned to = m->ra->loc[k];
-        if (i->op != IR_PARAM || to == LOC_NONE)
-            continue;
-        ir_val v = IR_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            if (m->ir->put[e->first_put + p].offset == i->imm)
-                v = m->ir->put[e->first_put + p].value;
-        if (v == IR_NONE)
-            continue; /* already in the state: below */
-        unsigned from = m->ra->loc[v];
-        if (to != from) {
-            todo[n].to = to;
-            todo[n].from = from;
-            todo[n++].v = v;
-        }
-    }
-    while (n) {
-        bool moved = false;
-        for (unsigned k = 0; k < n && !moved; k++) {
-            bool waits = false;
-            for (unsigned j = 0; j < n; j++)
-                waits |= j != k && todo[j].from == todo[k].to;
-            if (waits)
-                continue;
-            move(m, todo[k].to, todo[k].from, todo[k].v);
-            todo[k] = todo[--n];
-            moved = true;
-        }
-        if (moved)
-            continue;
-        load_to(m, T0, todo[0].v);
-        for (unsigned j = 1, place = todo[0].from; j < n; j++)
-            if (todo[j].from == place)
-                todo[j].from = LOC_NONE;
-        todo[0].from = LOC_NONE;
-    }
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        bool carried = i->op != IR_PARAM || m->ra->loc[k] == LOC_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            carried |= m->ir->put[e->first_put + p].offset == i->imm;
-        if (!carried)
-            load_value(m, (ir_val)k, i, STATE, -1, (i64)i->imm);
-    }
+    struct way_back w;
+    way_back(&w, m->ir, m->ra, &m->ir->exit[loop->exit]);
+    for (unsigned k = 0; k < w.n_puts; k++)
+        put(m, w.put[k].value, w.put[k].offset);
+    for (unsigned k = 0; k < w.n_moves; k++)
+        move(m, &w.move[k]);
+    for (unsigned k = 0; k < w.n_gets; k++)
+        load_value(m, w.get[k], &m->ir->insn[w.get[k]], STATE, -1, (i64)m->ir->insn[w.get[k]].imm);
     a_land(a_b(&m->a), m->mark);
 }
 

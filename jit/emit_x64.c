@@ -7,6 +7,7 @@
 #include <cpuid.h>
 #endif
 
+#include "jit/moves.h"
 #include "jit/x64.h"
 
 enum { STATE = RDI, BUDGET = RDX, CTX = RCX, BASE = R8, SLOT = RSI, T0 = RAX, T1 = RSI, T2 = R11 };
@@ -825,22 +826,23 @@ static void heat(struct em *m, const struct ir_insn *i)
 
 /* --- the way back of a loop --- */
 
-static void move(struct em *m, unsigned to, unsigned from, ir_val v)
+static void move(struct em *m, const struct move *v)
 {
     struct x64 *x = &m->x;
-    if (in_gpr(to)) {
-        if (from == LOC_NONE)
-            x_mov(x, to - LOC_GPR, T0); /* broken cycle */
+    unsigned to = v->to, from = v->from;
+    if (to == LOC_SCRATCH) {
+        load_to(m, T0, v->value);
+    } else if (in_gpr(to)) {
+        if (from == LOC_SCRATCH)
+            x_mov(x, to - LOC_GPR, T0);
         else
-            load_to(m, to - LOC_GPR, v);
+            load_to(m, to - LOC_GPR, v->value);
     } else if (in_xmm(to) && in_xmm(from)) {
         mov_xmm(m, to - LOC_XMM, from - LOC_XMM);
     } else if (in_xmm(to) && from >= LOC_SPILL) {
         x_rm(x, false, false, X_PREFIX(0xf3) | X_0F | 0x7e, to - LOC_XMM, RSP, spill_at(from));
     } else {
-        unsigned reg = from == LOC_NONE ? T0 : in_gpr(from) ? from - LOC_GPR : T2;
-        if (reg == T2)
-            load_to(m, T2, v);
+        unsigned reg = from == LOC_SCRATCH ? (unsigned)T0 : use(m, v->value, T2);
         if (in_xmm(to))
             x_rr(x, true, X_PREFIX(0x66) | X_0F | 0x6e, to - LOC_XMM, reg);
         else
@@ -857,73 +859,17 @@ static void mark(struct em *m, ir_val k)
     m->mark = m->x.p;
 }
 
-static bool is_param(const struct ir *ir, u64 offset)
-{
-    for (u32 k = 0; k < ir->n; k++)
-        if (ir->insn[k].op == IR_PARAM && ir->insn[k].imm == offset)
-            return true;
-    return false;
-}
-
-/* All at once: a place is written when nobody waits to read it; in a circle one waits in rax. What no round takes as a
- * param goes to the state. */
+/* What no round takes as a param goes to the state. */
 static void go_back(struct em *m, const struct ir_insn *loop)
 {
-    struct {
-        unsigned to, from;
-        ir_val v;
-    } todo[IR_REGS];
-    unsigned n = 0;
-    const struct ir_exit *e = &m->ir->exit[loop->exit];
-    for (u32 p = 0; p < e->n_puts; p++)
-        if (!is_param(m->ir, m->ir->put[e->first_put + p].offset))
-            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        unsigned to = m->ra->loc[k];
-        if (i->op != IR_PARAM || to == LOC_NONE)
-            continue;
-        ir_val v = IR_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            if (m->ir->put[e->first_put + p].offset == i->imm)
-                v = m->ir->put[e->first_put + p].value;
-        if (v == IR_NONE)
-            continue; /* already in the state: below */
-        unsigned from = m->ra->loc[v];
-        if (to != from) {
-            todo[n].to = to;
-            todo[n].from = from;
-            todo[n++].v = v;
-        }
-    }
-    while (n) {
-        bool moved = false;
-        for (unsigned k = 0; k < n && !moved; k++) {
-            bool waits = false;
-            for (unsigned j = 0; j < n; j++)
-                waits |= j != k && todo[j].from == todo[k].to;
-            if (waits)
-                continue;
-            move(m, todo[k].to, todo[k].from, todo[k].v);
-            todo[k] = todo[--n];
-            moved = true;
-        }
-        if (moved)
-            continue;
-        load_to(m, T0, todo[0].v);
-        for (unsigned j = 1, place = todo[0].from; j < n; j++)
-            if (todo[j].from == place)
-                todo[j].from = LOC_NONE;
-        todo[0].from = LOC_NONE;
-    }
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        bool carried = i->op != IR_PARAM || m->ra->loc[k] == LOC_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            carried |= m->ir->put[e->first_put + p].offset == i->imm;
-        if (!carried)
-            load_value(m, (ir_val)k, i, STATE, -1, (i64)i->imm);
-    }
+    struct way_back w;
+    way_back(&w, m->ir, m->ra, &m->ir->exit[loop->exit]);
+    for (unsigned k = 0; k < w.n_puts; k++)
+        put(m, w.put[k].value, w.put[k].offset);
+    for (unsigned k = 0; k < w.n_moves; k++)
+        move(m, &w.move[k]);
+    for (unsigned k = 0; k < w.n_gets; k++)
+        load_value(m, w.get[k], &m->ir->insn[w.get[k]], STATE, -1, (i64)m->ir->insn[w.get[k]].imm);
     x_land(x_jmp(&m->x), m->mark);
 }
 
