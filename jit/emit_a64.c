@@ -6,7 +6,8 @@
 #include "jit/a64.h"
 #include "jit/moves.h"
 
-enum { STATE = 0, SLOT = 1, BUDGET = 2, CTX = 3, BASE = 4, SIXTH = 5 /* argument, of check.h */, T0 = 16, T1 = 17, T2 = 9, T3 = SLOT };
+enum { STATE = 0, SLOT = 1, BUDGET = 2, CTX = 3, BASE = 4, T0 = 16, T1 = 17, T2 = 9, T3 = SLOT };
+enum { SIXTH = 5 /* argument; of check.h's functions */ };
 enum { CALL_ROOM = 48, KEPT_ROOM = 160, FRAME = CALL_ROOM + 8 * SPILL_SLOTS };
 _Static_assert(FRAME % 16 == 0 && FRAME < 4096, "sp stays aligned");
 
@@ -879,7 +880,8 @@ static const void *take(struct code *code, u8 *end)
 static struct emitted run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
-    size_t need = 16384 + (size_t)ir->n * (env->check_log ? 176 : 112) + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
+    size_t each = env->check_log ? 176 : 112;
+    size_t need = 16384 + (size_t)ir->n * each + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
     if (code_room(code) < need || need > (size_t)1 << 20) /* conditional jumps reach so far */
         return (struct emitted){ 0 };
     if (!ra_run(ra, &e->host, ir))
