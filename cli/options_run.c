@@ -106,11 +106,17 @@ static bool on_semihosting_config(struct options *o, const char *arg, struct err
 
 bool option_accel(struct options *o, const char *list, struct err *e)
 {
+    static const struct {
+        const char *name;
+        u8 accel;
+    } kinds[] = { { "jit", ACCEL_JIT }, { "interp", ACCEL_INTERP }, { "tcg", ACCEL_BEST } };
     for (const char *a = list;; a++) {
         size_t n = strcspn(a, ":,");
-        o->jit = n == 3 && !strncmp(a, "jit", 3);
-        if (o->jit || (n == 6 && !strncmp(a, "interp", 6)) || (n == 3 && !strncmp(a, "tcg", 3)))
-            return true;
+        for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
+            if (n == strlen(kinds[k].name) && !strncmp(a, kinds[k].name, n)) {
+                o->accel = kinds[k].accel;
+                return true;
+            }
         a += n;
         if (*a != ':')
             return err_set(e, "'%.*s' is not supported: guest time is virtual, so instructions are interpreted or "
@@ -121,8 +127,8 @@ bool option_accel(struct options *o, const char *list, struct err *e)
 static bool list_accels(const struct options *o, const char *name)
 {
     if (!name)
-        printf("Accelerators supported:\ninterp (default)\n"
-               "jit[,tier=1|2][,threshold=N][,regions=N]  host code for blocks entered N times (default %u);\n"
+        printf("Accelerators supported:\ninterp\n"
+               "jit[,tier=1|2][,threshold=N][,regions=N] (default)  host code for blocks entered N times (default %u);\n"
                "    tier 2, the default: for regions of blocks whose code was entered N times more (default %u)\n",
                JIT_THRESHOLD, JIT_REGION_THRESHOLD);
     return !name;
@@ -135,7 +141,7 @@ static bool on_accel(struct options *o, const char *arg, struct err *e)
     if (!option_accel(o, arg, e))
         return false;
     const char *rest = strchr(arg, ',');
-    for (struct prop_value *p = o->jit && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+    for (struct prop_value *p = o->accel == ACCEL_JIT && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
         static const struct {
             const char *name;
             size_t field;

@@ -94,6 +94,12 @@ static void debugger_write_out(void *opaque, const char *text, size_t n)
     fflush(stdout);
 }
 
+/* By default what this host can. */
+bool session_compiles(const struct options *o)
+{
+    return o->accel == ACCEL_JIT || (o->accel == ACCEL_BEST && jit_possible());
+}
+
 static bool install_jit(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
@@ -104,7 +110,7 @@ static bool install_jit(struct session *s, struct err *e)
                                .check = o->check_jit };
     if (!session_watch_compiled(s, &jit.watch, e))
         return false;
-    if (!o->jit)
+    if (!session_compiles(o))
         return true;
     for (unsigned i = 0; i < s->m->n_cpus; i++)
         if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))
@@ -134,8 +140,8 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
-    if (o->check_jit && !o->jit)
-        return err_set(e, "--check-jit: there is no compiled code without -accel jit");
+    if (o->check_jit && !session_compiles(o))
+        return err_set(e, "--check-jit: the interpreter compiles nothing; leave out -accel interp");
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;

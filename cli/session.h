@@ -67,6 +67,8 @@ struct session {
 };
 
 /* Opens files, images, characters and networks, then builds the machine. `s` is zeroed by the caller but for want_hashes. */
+/* Is code compiled? */
+bool session_compiles(const struct options *o);
 bool session_open(struct session *s, const struct options *o, struct err *e);
 void session_close(struct session *s);
 

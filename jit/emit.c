@@ -1,5 +1,11 @@
 /* Which emitter is the host's. All of them are compiled everywhere: they only write bytes. */
 #include "jit/emit.h"
+#include "jit/jit.h"
+
+bool jit_possible(void)
+{
+    return emitter_host() != NULL;
+}
 
 const struct emitter_kind *emitter_host(void)
 {

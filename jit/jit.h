@@ -17,6 +17,8 @@ struct jit_options {
 #define JIT_REGION_THRESHOLD 1500
 #define JIT_CACHE_BYTES ((u64)16 << 20)
 
+/* Is there an emitter for this host? */
+bool jit_possible(void);
 /* Makes a RISC-V hart's hot blocks run as host code from now on. False: this host cannot (e says why). */
 bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e);
 

@@ -89,7 +89,7 @@ bool jit_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err *e)
     struct riscv_engine *engine = hart_of(c)->engine;
     struct jit_riscv *j = (struct jit_riscv *)engine->tier;
     if (!j)
-        return err_set(e, "%s: nothing is compiled; run with -accel jit", c->name);
+        return err_set(e, "%s: nothing is compiled; run without -accel interp", c->name);
     pc = rv_addr(j->h, pc);
     struct cpu_walk walk = { 0 };
     c->ops->walk(c, pc, CPU_EXEC, &walk);

@@ -41,8 +41,8 @@ shows('--dump-jit of an expression', '--dump-jit', 'work+4')
 r = expect('--dump-jit of a place that is not compiled', 0, run('run', *J, '--dump-jit', 'work+0x400'))
 check(r.err == '', 'nothing is shown', r.err)
 expect('--dump-jit of a name nobody knows', 2, run('run', *J, '--dump-jit', 'wrok'), err='--dump-jit: ')
-expect('--dump-jit without a compiler', 2, run('run', *K, '-accel', 'interp', '--dump-jit', 'work'), err='add -accel jit')
-expect('-jitdump without a compiler', 2, run('run', *K, '-accel', 'interp', '-jitdump'), err='add -accel jit')
+expect('--dump-jit without a compiler', 2, run('run', *K, '-accel', 'interp', '--dump-jit', 'work'), err='leave out -accel interp')
+expect('-jitdump without a compiler', 2, run('run', *K, '-accel', 'interp', '-jitdump'), err='leave out -accel interp')
 shows('--dump-jit under the debugger, before it has symbols', '--dump-jit', 'work', '--batch', '-ex', 'continue', face='debug')
 
 # --- the debugger
@@ -53,7 +53,7 @@ for part in ('JIT: blocks compiled ', 'JIT tier 1: ', 'JIT chains: direct ', 'me
 r = run('debug', *J, '--batch', '-ex', 'run-until 1000000', '-ex', 'info jit word')
 has('info jit of data', r.out + r.err, 'no compiled block holds 0x')
 r = run('debug', *K, '-accel', 'interp', '--batch', '-ex', 'info jit work')
-has('info jit, interpreted', r.out + r.err, 'run with -accel jit')
+has('info jit, interpreted', r.out + r.err, 'run without -accel interp')
 r = expect('a breakpoint in compiled code', 0, run('debug', *J, '--batch', '-ex', 'run-until 1000000', '-ex', 'tbreak work',
            '-ex', 'continue', '-ex', 'delete', '-ex', 'p $pc == work', '-ex', 'continue'))
 has('a breakpoint in compiled code', r.out, '= 1')
