@@ -50,7 +50,8 @@ static unsigned circles(const struct move *all, unsigned n)
 static bool one(u64 *s, struct counts *c)
 {
     struct move all[MOST], given[MOST], out[MOST + MOST / 2];
-    unsigned n = 0, order[PLACES], want = 1 + (unsigned)(next_random(s) % MOST), among = 2 + (unsigned)(next_random(s) % PLACES);
+    unsigned n = 0, order[PLACES], want = 1 + (unsigned)(next_random(s) % MOST);
+    unsigned among = 2 + (unsigned)(next_random(s) % PLACES);
     bool permutation = next_random(s) & 1; /* no value twice: many circles */
     for (unsigned k = 0; k < PLACES; k++)
         order[k] = k;
