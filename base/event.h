@@ -8,7 +8,7 @@
 
 #include "base/types.h"
 
-#define EVENT_MAX_FIELDS 6
+#define EVENT_MAX_FIELDS 7
 
 enum event_kind { EV_NONE, EV_U64, EV_HEX, EV_STR };
 
@@ -23,7 +23,7 @@ struct event_type {
 
 union event_value {
     u64 u;
-    const char *s; /* valid during the call only */
+    const char *s; /* valid during the call only; "": there is nothing to say */
 };
 
 struct event {

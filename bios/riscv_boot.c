@@ -1,5 +1,6 @@
 #include "bios/riscv_boot.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -52,6 +53,13 @@ bool gunzip(const char *name, const u8 *data, size_t size, u64 limit, struct buf
     return r == Z_STREAM_END ? true : err_set(e, "'%s' is a broken or cut-short gzip file", name);
 }
 
+#define MORE_MEMORY "give the machine more memory with -m"
+
+static bool place(struct riscv_boot *b, const char *what, const char *name, u64 addr, u64 size, struct err *e)
+{
+    return placed_add(&b->placed, what, name, addr, size, MORE_MEMORY, e);
+}
+
 static bool store(struct riscv_boot *b, const char *what, const char *name, u64 addr, const u8 *data, u64 size,
                   struct err *e)
 {
@@ -61,14 +69,24 @@ static bool store(struct riscv_boot *b, const char *what, const char *name, u64 
                    name, (unsigned long long)size, (unsigned long long)addr);
 }
 
-static bool load_elf(struct riscv_boot *b, const struct boot_blob *blob, struct elf_image *img, struct err *e)
+/* Of a kernel that does not say where it goes. */
+static u64 kernel_place(const struct riscv_boot *b)
 {
+    return align_up(b->firmware_end, b->xlen == 32 ? 4 * MIB : 2 * MIB);
+}
+
+static bool load_elf(struct riscv_boot *b, const char *what, const struct boot_blob *blob, struct elf_image *img,
+                     struct err *e)
+{
+    char remedy[160];
+    snprintf(remedy, sizeof remedy, "link it elsewhere (0x%llx is where firmware looks for a kernel), or run it "
+             "without firmware: -bios none", (unsigned long long)kernel_place(b));
     if (!elf_open(img, blob->name, blob->data, blob->size, ELF_MACHINE_RISCV, e))
         return false;
     if (img->xlen != b->xlen)
         return err_set(e, "'%s' is a program of %u bits, this machine has %u; use orrery-system-riscv%u", blob->name,
                        img->xlen, b->xlen, img->xlen);
-    return elf_load(img, blob->name, b->mem, e);
+    return placed_add_elf(&b->placed, what, blob->name, img, remedy, e) && elf_load(img, blob->name, b->mem, e);
 }
 
 /* Control goes to the start of RAM, also for ELF files, as on QEMU's board. An ELF file that leaves the start of RAM
@@ -81,10 +99,11 @@ static bool load_firmware(struct riscv_boot *b, struct err *e)
         return true;
     if (!elf_is(f->data, f->size)) {
         b->firmware_end += f->size;
-        return store(b, "firmware", f->name, b->ram_base, f->data, f->size, e);
+        return place(b, "firmware", f->name, b->ram_base, f->size, e) &&
+               store(b, "firmware", f->name, b->ram_base, f->data, f->size, e);
     }
     struct elf_image img;
-    if (!load_elf(b, f, &img, e))
+    if (!load_elf(b, "firmware", f, &img, e))
         return false;
     b->firmware_end = img.high;
     if (img.low > b->ram_base)
@@ -100,14 +119,14 @@ static bool load_kernel(struct riscv_boot *b, struct err *e)
     struct linux_image header;
     bool ok = true;
     u64 ram_end = b->ram_base + b->ram_size;
-    u64 at = align_up(b->firmware_end, b->xlen == 32 ? 4 * MIB : 2 * MIB);
+    u64 at = kernel_place(b);
     if (k.size > 2 && k.data[0] == 0x1f && k.data[1] == 0x8b) {
         ok = gunzip(k.name, k.data, k.size, at < ram_end ? ram_end - at : 0, &unpacked, e);
         k.data = unpacked.data;
         k.size = unpacked.len;
     }
     if (ok && elf_is(k.data, k.size)) {
-        ok = load_elf(b, &k, &img, e);
+        ok = load_elf(b, "kernel", &k, &img, e);
         /* The lowest address and not the entry: what firmware jumps to is what a raw image would be entered at. */
         b->kernel_start = img.low;
         b->kernel_end = img.high;
@@ -120,6 +139,7 @@ static bool load_kernel(struct riscv_boot *b, struct err *e)
         b->kernel_end = at + k.size;
         if (ok && is_linux && header.image_size > k.size && header.image_size < ram_end - at)
             b->kernel_end = at + header.image_size; /* its .bss: the kernel clears it, an initrd there would be lost */
+        ok = ok && place(b, "kernel", k.name, at, b->kernel_end - at, e);
     }
     buf_free(&unpacked);
     return ok;
@@ -134,12 +154,14 @@ static bool load_initrd(struct riscv_boot *b, struct err *e)
                        b->kernel.name, (unsigned long long)b->kernel_end, (unsigned long long)at);
     b->initrd_start = at;
     b->initrd_end = at + b->initrd.size;
-    return store(b, "initrd", b->initrd.name, at, b->initrd.data, b->initrd.size, e);
+    return place(b, "initrd", b->initrd.name, at, b->initrd.size, e) &&
+           store(b, "initrd", b->initrd.name, at, b->initrd.data, b->initrd.size, e);
 }
 
 bool riscv_boot_load(struct riscv_boot *b, struct err *e)
 {
     b->kernel_start = b->kernel_end = b->initrd_start = b->initrd_end = 0;
+    b->placed.n = 0;
     if (!load_firmware(b, e) || (b->kernel.size && !load_kernel(b, e)))
         return false;
     if (b->initrd.size && !b->kernel.size)
@@ -184,16 +206,15 @@ bool riscv_boot_finish(struct riscv_boot *b, const u8 *dtb, size_t dtb_size, str
         return err_set(e, "the device tree (%zu bytes) does not fit in memory; give the machine more with -m",
                        dtb_size);
     b->dtb = (top - dtb_size) & ~(2 * MIB - 1);
-    u64 used = b->kernel_end > b->initrd_end ? b->kernel_end : b->initrd_end;
-    used = used > b->firmware_end ? used : b->firmware_end;
-    if (b->dtb < b->ram_base || (b->dtb < used && b->dtb + dtb_size > b->ram_base))
-        return err_set(e, "firmware, kernel and initrd leave no room for the device tree at 0x%llx; give the machine "
-                       "more memory with -m", (unsigned long long)b->dtb);
-    if (!store(b, "device tree", "dtb", b->dtb, dtb, dtb_size, e))
+    if (b->dtb < b->ram_base)
+        return err_set(e, "there is no room for the device tree at 0x%llx; " MORE_MEMORY, (unsigned long long)b->dtb);
+    if (!place(b, "device tree", "dtb", b->dtb, dtb_size, e) ||
+        !store(b, "device tree", "dtb", b->dtb, dtb, dtb_size, e))
         return false;
     struct buf code = { 0 };
     reset_vector(b, &code);
-    bool ok = store(b, "reset vector", "rom", b->rom_base, code.data, code.len, e);
+    bool ok = place(b, "reset vector", "rom", b->rom_base, code.len, e) &&
+              store(b, "reset vector", "rom", b->rom_base, code.data, code.len, e);
     buf_free(&code);
     return ok;
 }

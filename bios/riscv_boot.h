@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "bios/placed.h"
 #include "memory/space.h"
 
 struct boot_blob {
@@ -30,6 +31,7 @@ struct riscv_boot {
     u64 kernel_start, kernel_end; /* 0: no kernel; the end includes what the kernel clears itself, where it says so */
     u64 initrd_start, initrd_end;
     u64 dtb;           /* set by riscv_boot_finish() */
+    struct placements placed;
 };
 
 /* Loads firmware, kernel and initrd, then tells where they are: the device tree needs the initrd's place. */

@@ -201,8 +201,8 @@ bool session_watch_compiled(struct session *s, const struct jit_watch **first, s
     if (!o->dump_jit && !o->perfmap && !o->jitdump)
         return true;
     if (!session_compiles(o))
-        return err_set(e, "%s: nothing is compiled by the interpreter; leave out -accel interp", o->dump_jit ? "--dump-jit" :
-            o->jitdump ? "-jitdump" : "-perfmap");
+        return err_set(e, "%s: nothing is compiled by the interpreter; leave out -accel interp",
+                       o->dump_jit ? "--dump-jit" : o->jitdump ? "-jitdump" : "-perfmap");
     struct session_compiled *c = s->compiled = ARENA_NEW(s->arena, struct session_compiled);
     unsigned n = 0;
     c->s = s;

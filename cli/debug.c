@@ -71,7 +71,8 @@ enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
 static void add_symbols(struct session *s, const struct blob *b)
 {
     struct err e;
-    if (b->size > 4 && !memcmp(b->data, "\177ELF", 4) && !debugger_add_symbols(s->debugger, b->name, b->data, b->size, 0, &e))
+    if (b->size > 4 && !memcmp(b->data, "\177ELF", 4) &&
+        !debugger_add_symbols(s->debugger, b->name, b->data, b->size, 0, &e))
         fprintf(stderr, "%s: warning: %s\n", s->o->program, e.text);
 }
 
@@ -91,8 +92,10 @@ int debug_main(struct session *s)
     struct debugger *d = s->debugger;
     session_symbols(s);
     bool ok = true;
-    for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++)
-        ok = (s->o->commands[i].file ? console_source(d, s->o->commands[i].text) : debugger_execute(d, s->o->commands[i].text)) && ok;
+    for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {
+        const char *text = s->o->commands[i].text;
+        ok = (s->o->commands[i].file ? console_source(d, text) : debugger_execute(d, text)) && ok;
+    }
     if (!s->o->batch && !d->quit)
         console_run(d);
     int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : s->o->batch ? d->exit_code : EXIT_PASS;

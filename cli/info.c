@@ -81,8 +81,8 @@ static void info_timing(void)
 {
     printf("%-16s %-10s one instruction is one tick of the clock; no timing model\n", "none", "none");
     for (const struct timing_model *const *t = timing_models; *t; t++)
-        printf("%-16s %-10s %s\n%27s core: %s\n%27s shown by: %s\n%27s not proven: %s\n", (*t)->name, timing_badge_name((*t)->badge),
-               (*t)->doc, "", (*t)->core, "", (*t)->proof, "", (*t)->unproven);
+        printf("%-16s %-10s %s\n%27s core: %s\n%27s shown by: %s\n%27s not proven: %s\n", (*t)->name,
+               timing_badge_name((*t)->badge), (*t)->doc, "", (*t)->core, "", (*t)->proof, "", (*t)->unproven);
 }
 
 static void info_cpus(void)
@@ -121,8 +121,8 @@ int info_main(int argc, char **argv)
     for (unsigned i = 0; argc >= 2 && !help && i < ARRAY_LEN(topics); i++)
         suggest(argv[1], topics[i].name, &best, &score);
     if (argc == 2 && !help)
-        fprintf(f, "orrery info: there is no topic '%s'%s%s%s\n", argv[1], best ? " (did you mean '" : "", best ? best : "",
-                best ? "'?)" : "");
+        fprintf(f, "orrery info: there is no topic '%s'%s%s%s\n", argv[1], best ? " (did you mean '" : "",
+                best ? best : "", best ? "'?)" : "");
     else if (argc > 2)
         fprintf(f, "orrery info: it takes one topic\n");
     fprintf(f, "usage: orrery info TOPIC\n");

@@ -13,7 +13,10 @@ static void hear(void *opaque, const struct event *ev)
         const char *name = ev->type->field[i].name;
         switch (ev->type->field[i].kind) {
         case EV_HEX: fprintf(f, " %s=0x%" PRIx64, name, ev->value[i].u); break;
-        case EV_STR: fprintf(f, " %s=%s", name, ev->value[i].s); break;
+        case EV_STR:
+            if (*ev->value[i].s)
+                fprintf(f, " %s=%s", name, ev->value[i].s);
+            break;
         default: fprintf(f, " %s=%" PRIu64, name, ev->value[i].u); break;
         }
     }
@@ -98,8 +101,8 @@ bool session_log(struct session *s, struct err *e)
             continue;
         if (items[i].trace) {
             struct trace *t = &log->trace[n_traces++];
-            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink, .opaque = log,
-                                 .next = s->hub.traces };
+            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink,
+                                 .opaque = log, .next = s->hub.traces };
             s->hub.traces = t;
             continue;
         }

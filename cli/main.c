@@ -61,8 +61,8 @@ static unsigned choose_xlen(const struct options *o)
 
 enum face { FACE_RUN, FACE_DEBUG };
 
-static int run_machine(const char *program, unsigned xlen, int usage_status, enum face face, const char *record, const char *trace,
-                       int argc, char **argv)
+static int run_machine(const char *program, unsigned xlen, int usage_status, enum face face, const char *record,
+                       const char *trace, int argc, char **argv)
 {
     struct arena *arena = arena_new();
     struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status,
@@ -98,8 +98,15 @@ out:
     return status;
 }
 
-static int on_run(int argc, char **argv) { return run_machine("orrery run", 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv); }
-static int on_debug(int argc, char **argv) { return run_machine("orrery debug", 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv); }
+static int on_run(int argc, char **argv)
+{
+    return run_machine("orrery run", 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv);
+}
+
+static int on_debug(int argc, char **argv)
+{
+    return run_machine("orrery debug", 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv);
+}
 
 static int on_record(int argc, char **argv)
 {
@@ -157,8 +164,8 @@ static int own_face(int argc, char **argv)
             return commands[i].fn(argc - 1, argv + 1);
         suggest(argv[1], commands[i].name, &best, &score);
     }
-    fprintf(stderr, "orrery: there is no command '%s'%s%s%s; 'orrery --help' lists them\n", argv[1], best ? " (did you mean '" : "",
-            best ? best : "", best ? "'?)" : "");
+    fprintf(stderr, "orrery: there is no command '%s'%s%s%s; 'orrery --help' lists them\n", argv[1],
+            best ? " (did you mean '" : "", best ? best : "", best ? "'?)" : "");
     return EXIT_USAGE;
 }
 

@@ -97,8 +97,8 @@ static void do_block(struct monitor *mon, const char *arg)
         struct image_info info;
         image_get_info(s->mc.drives[i], &info);
         buf_printf(&out, "%s: %s (%s%s%s), %llu bytes\n", s->mc.drives[i]->id, info.path, info.format,
-                   s->mc.drives[i]->read_only ? ", read-only" : "", s->drive[i].snapshot ? ", writes stay in memory" : "",
-                   (unsigned long long)info.size);
+                   s->mc.drives[i]->read_only ? ", read-only" : "",
+                   s->drive[i].snapshot ? ", writes stay in memory" : "", (unsigned long long)info.size);
     }
     write_bytes(mon, out.data, out.len);
     buf_free(&out);
@@ -123,7 +123,8 @@ static void do_network(struct monitor *mon, const char *arg)
 }
 
 /* "[NETDEV] RULE", as QEMU's. */
-static void forward(struct monitor *mon, const char *arg, bool (*fn)(struct host_net *n, const char *rule, struct err *e))
+static void forward(struct monitor *mon, const char *arg,
+                    bool (*fn)(struct host_net *n, const char *rule, struct err *e))
 {
     const char *rule = strrchr(arg, ' ');
     size_t id = rule ? strcspn(arg, " ") : 0;

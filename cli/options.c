@@ -102,8 +102,8 @@ void options_help(const char *program, bool ours)
            "  %s -bios none -kernel kernel.elf -nographic -s -S\n"
            "  orrery debug -bios none kernel.elf -ex 'break main' -ex continue\n"
            "  orrery record run.rec -nographic kernel.elf && orrery replay run.rec\n"
-           "\nExit status: 0 pass, 1 or 2 usage, 3 the guest cannot go on, 4 --max-instructions reached, 6 a replay differs;\n"
-           "a guest that reports failure through the test finisher ends with its own code.\n",
+           "\nExit status: 0 pass, 1 or 2 usage, 3 the guest cannot go on, 4 --max-instructions reached, 6 a replay "
+           "differs;\na guest that reports failure through the test finisher ends with its own code.\n",
            ours ? "orrery run" : program, ours ? "orrery run" : program);
 }
 

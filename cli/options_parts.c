@@ -117,8 +117,8 @@ static bool list_devices(const struct options *o, const char *name)
 static bool no_device(const char *name, struct err *e)
 {
     if (class_named(name))
-        return err_set(e, "'%s' belongs to the board and cannot be added; set its properties with -global %s.NAME=VALUE",
-                       name, name);
+        return err_set(e, "'%s' belongs to the board and cannot be added; set its properties with -global "
+                       "%s.NAME=VALUE", name, name);
     const char *best = NULL;
     unsigned score = 0;
     for (const struct device_class *const *c = machine_device_classes; *c; c++)
@@ -219,7 +219,8 @@ const struct option_row options_of_parts[] = {
     { "snapshot", NULL, NULL, "keep all writes to disks in memory", SETS_FLAG(snapshot) },
     { "device", NULL, "NAME[,prop=value]", "add a device; '?' lists; NAME,? lists its properties", CALLS(on_device),
       .list = list_devices },
-    { "netdev", NULL, "user,id=ID[,hostfwd=..]", "a network; hostfwd=tcp::HOSTPORT-:GUESTPORT", ADDS_TO(netdevs, "type"),
+    { "netdev", NULL, "user,id=ID[,hostfwd=..]", "a network; hostfwd=tcp::HOSTPORT-:GUESTPORT",
+      ADDS_TO(netdevs, "type"),
       .list = list_netdevs },
     { "nic", NULL, "user[,...]|none", "network and virtio-net-device in one", CALLS(on_nic), .list = list_netdevs },
     { "net", NULL, "none", "accepted for old makefiles", CALLS(on_net) },

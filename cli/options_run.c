@@ -128,7 +128,8 @@ static bool list_accels(const struct options *o, const char *name)
 {
     if (!name)
         printf("Accelerators supported:\ninterp\n"
-               "jit[,tier=1|2][,threshold=N][,regions=N] (default)  host code for blocks entered N times (default %u);\n"
+               "jit[,tier=1|2][,threshold=N][,regions=N] (default)  host code for blocks entered N times (default "
+               "%u);\n"
                "    tier 2, the default: for regions of blocks whose code was entered N times more (default %u)\n",
                JIT_THRESHOLD, JIT_REGION_THRESHOLD);
     return !name;
@@ -141,7 +142,8 @@ static bool on_accel(struct options *o, const char *arg, struct err *e)
     if (!option_accel(o, arg, e))
         return false;
     const char *rest = strchr(arg, ',');
-    for (struct prop_value *p = o->accel == ACCEL_JIT && rest ? props_parse(o->arena, rest + 1, e) : NULL; p; p = p->next) {
+    struct prop_value *first = o->accel == ACCEL_JIT && rest ? props_parse(o->arena, rest + 1, e) : NULL;
+    for (struct prop_value *p = first; p; p = p->next) {
         static const struct {
             const char *name;
             size_t field;

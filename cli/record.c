@@ -1,5 +1,5 @@
-/* Recordings on disk: `--record FILE` and `orrery replay FILE`. The configuration chunk is JSON: version and build of the
- * program that wrote it, its command line, its working directory's images with their hashes. */
+/* Recordings on disk: `--record FILE` and `orrery replay FILE`. The configuration chunk is JSON: version and build of
+ * the program that wrote it, its command line, its working directory's images with their hashes. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static void sink(void *opaque, const void *bytes, size_t n)
 /* What only concerns the recording run and is not part of the machine: how many words it has. */
 static int words_left_out(const char *word)
 {
-    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d", "ex", "x" };
+    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d", "ex",
+                                              "x" };
     static const char *const alone[] = { "S", "s", "no-shutdown", "batch" };
     const char *name = word + (word[0] == '-') + (word[0] == '-' && word[1] == '-');
     size_t n = strcspn(name, "=");
@@ -46,10 +47,11 @@ static json_t *describe(struct session *s, int argc, char **argv)
         json_array_append_new(args, json_string(argv[i]));
     }
     for (unsigned i = 0; i < s->n_images; i++)
-        json_array_append_new(images, json_pack("{s:s, s:s, s:I, s:s}", "role", s->images[i].role, "path", s->images[i].path,
-                                                "size", (json_int_t)s->images[i].size, "hash", s->images[i].hash));
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I}", "version", PACKAGE_VERSION, "build", BUILD_ID, "xlen", (int)s->o->xlen, "arguments",
-                     args, "images", images, "rtc_base", (json_int_t)s->o->rtc_base);
+        json_array_append_new(images, json_pack("{s:s, s:s, s:I, s:s}", "role", s->images[i].role, "path",
+                                                s->images[i].path, "size", (json_int_t)s->images[i].size,
+                                                "hash", s->images[i].hash));
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I}", "version", PACKAGE_VERSION, "build", BUILD_ID, "xlen",
+                     (int)s->o->xlen, "arguments", args, "images", images, "rtc_base", (json_int_t)s->o->rtc_base);
 }
 
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e)
@@ -74,7 +76,8 @@ static bool same_program(json_t *config, struct err *e)
     if (!version)
         return err_set(e, "the recording's configuration names no version");
     if (strcmp(version, PACKAGE_VERSION))
-        return err_set(e, "it was recorded by Orrery %s and this is %s: build that version to replay it", version, PACKAGE_VERSION);
+        return err_set(e, "it was recorded by Orrery %s and this is %s: build that version to replay it", version,
+                       PACKAGE_VERSION);
     return true;
 }
 
@@ -82,13 +85,14 @@ static bool same_images(struct session *s, json_t *config, struct err *e)
 {
     json_t *images = json_object_get(config, "images");
     if (json_array_size(images) != s->n_images)
-        return err_set(e, "it was recorded with %zu images and this machine has %u", json_array_size(images), s->n_images);
+        return err_set(e, "it was recorded with %zu images and this machine has %u", json_array_size(images),
+                       s->n_images);
     for (unsigned i = 0; i < s->n_images; i++) {
         json_t *was = json_array_get(images, i);
         const char *hash = json_string_value(json_object_get(was, "hash"));
         if (!hash || strcmp(hash, s->images[i].hash))
-            return err_set(e, "%s (%s) has changed since the recording: its hash is %s, recorded was %s", s->images[i].path,
-                           s->images[i].role, s->images[i].hash, hash ? hash : "nothing");
+            return err_set(e, "%s (%s) has changed since the recording: its hash is %s, recorded was %s",
+                           s->images[i].path, s->images[i].role, s->images[i].hash, hash ? hash : "nothing");
     }
     return true;
 }
@@ -157,7 +161,8 @@ int replay_main(int argc, char **argv)
 {
     if (argc < 2 || argv[1][0] == '-') {
         fprintf(stderr, "usage: orrery replay FILE [options]\n"
-                        "Runs a recording again. Exit status 6 when it differs or its images or program have changed.\n");
+                        "Runs a recording again. Exit status 6 when it differs or its images or program have "
+                        "changed.\n");
         return argc == 2 && strstr(argv[1], "help") ? EXIT_PASS : EXIT_USAGE;
     }
     struct buf file = { 0 };

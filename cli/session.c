@@ -66,7 +66,8 @@ static bool open_traces(struct session *s, struct err *e)
             return err_set(e, "--trace %s: %s cannot be written: %m", o->traces[i], colon + 1);
         struct trace *t = &s->traces[s->n_traces];
         s->files[s->n_traces++] = f;
-        *t = (struct trace){ .format = trace_format_named(kind, e), .m = s->m, .sink = trace_sink, .opaque = f, .next = s->hub.traces };
+        *t = (struct trace){ .format = trace_format_named(kind, e), .m = s->m, .sink = trace_sink, .opaque = f,
+                             .next = s->hub.traces };
         s->hub.traces = t;
     }
     trace_hub_start(&s->hub, s->m);
@@ -148,7 +149,8 @@ static bool check_options(struct session *s, struct err *e)
     for (unsigned i = 0; i < o->n_drives && !program; i++)
         program = option_prop(&o->drives[i], "if") && !strcmp(option_prop(&o->drives[i], "if"), "pflash");
     if (!program && !s->mc.bios.size)
-        fprintf(stderr, "%s: warning: memory is empty: there is no kernel, firmware, loader or flash image to run\n", o->program);
+        fprintf(stderr, "%s: warning: memory is empty: there is no kernel, firmware, loader or flash image to run\n",
+                o->program);
     return true;
 }
 
@@ -184,7 +186,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         .timing = o->timing, .semihosting = o->semihosting, .no_reboot = o->no_reboot, .globals = o->globals,
     };
     if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !session_open_chars(s, e) ||
-        !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) || !session_open_loaders(s, e))
+        !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) ||
+        !session_open_loaders(s, e))
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)
@@ -205,7 +208,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
     if (s->paused && !s->gdb && !s->monitor && !o->debug)
-        fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n", o->program);
+        fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n",
+                o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
         return false;
     if (o->load && !load_snapshot(s, o->load, true, e))

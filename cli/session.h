@@ -66,9 +66,10 @@ struct session {
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
 
-/* Opens files, images, characters and networks, then builds the machine. `s` is zeroed by the caller but for want_hashes. */
 /* Is code compiled? */
 bool session_compiles(const struct options *o);
+/* Opens files, images, characters and networks, then builds the machine. `s` is zeroed by the caller but for
+ * want_hashes. */
 bool session_open(struct session *s, const struct options *o, struct err *e);
 void session_close(struct session *s);
 

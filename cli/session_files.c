@@ -19,7 +19,8 @@ bool session_note_image(struct session *s, const char *role, const char *path, u
 {
     if (s->n_images < ARRAY_LEN(s->images)) {
         struct session_image *i = &s->images[s->n_images++];
-        *i = (struct session_image){ .role = arena_strdup(s->arena, role), .path = arena_strdup(s->arena, path), .size = size };
+        *i = (struct session_image){ .role = arena_strdup(s->arena, role), .path = arena_strdup(s->arena, path),
+                                     .size = size };
         snprintf(i->hash, sizeof i->hash, "%s", hash);
     }
     return true;
@@ -50,7 +51,8 @@ static bool open_firmware(struct session *s, struct err *e)
         return true;
     struct err why;
     if (!strcmp(bios, "default") && o->xlen == 32)
-        return err_set(e, "there is no default firmware for 32-bit RISC-V in Debian; give one with -bios FILE, or -bios none");
+        return err_set(e, "there is no default firmware for 32-bit RISC-V in Debian; give one with -bios FILE, or "
+                       "-bios none");
     char *path = host_firmware_find(bios, &why);
     if (!path)
         return err_set(e, "-bios %s: %s", bios, why.text);

@@ -53,8 +53,8 @@ bool session_open_chars(struct session *s, struct err *e)
             return err_prefix(e, "-chardev %s", o->chardevs[i].text);
         s->mc.n_chars++;
     }
-    /* As QEMU: -nographic means serial 0 and the monitor share the terminal, unless either was said. Without any display
-     * option it means the same, for there is no window to open. */
+    /* As QEMU: -nographic means serial 0 and the monitor share the terminal, unless either was said. Without any
+     * display option it means the same, for there is no window to open. */
     const char *serials[4] = { 0 };
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
@@ -153,7 +153,8 @@ bool session_open_objects(struct session *s, struct err *e)
     for (unsigned i = 0; i < s->o->n_objects; i++) {
         const struct option_list *l = &s->o->objects[i];
         const char *type = option_prop(l, "qom-type");
-        if (type && (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin") || !strcmp(type, "memory-backend-ram")))
+        if (type && (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin") ||
+                     !strcmp(type, "memory-backend-ram")))
             continue; /* the guest's randomness comes from --seed, its memory from -m */
         if (!type || strcmp(type, "filter-dump"))
             return err_set(e, "-object %s: only rng-random, rng-builtin and filter-dump are supported", l->text);

@@ -34,7 +34,8 @@ bool session_finish(struct session *s)
     if (s->m->recorder)
         recorder_end(s->m->recorder, s->m);
     if (s->o->state_hash)
-        printf("state-hash %016llx at %llu\n", (unsigned long long)machine_hash(s->m), (unsigned long long)machine_position(s->m));
+        printf("state-hash %016llx at %llu\n", (unsigned long long)machine_hash(s->m),
+               (unsigned long long)machine_position(s->m));
     struct err e;
     if (s->o->save && !session_save(s, s->o->save, &e)) {
         fprintf(stderr, "%s: --save: %s\n", s->o->program, e.text);
@@ -73,8 +74,8 @@ int session_run(struct session *s)
             continue;
         }
         if (r.why == HOST_STOP_STUCK) {
-            fprintf(stderr, "%s: every hart waits for an interrupt that nothing can bring (WFI with no timer armed and no input)\n",
-                    o->program);
+            fprintf(stderr, "%s: every hart waits for an interrupt that nothing can bring (WFI with no timer armed and "
+                    "no input)\n", o->program);
             status = EXIT_PANIC;
             break;
         }

@@ -539,6 +539,14 @@ HANDLER(set_var)
     return ok;
 }
 
+/* `set var *p = 1`: the operator begins the expression, unless the guest has a variable of that name and it is the
+ * operator's left side (`set var += 1`, `set var->next = 0`). */
+static bool names_set_var(const char *args, size_t n, const char *after)
+{
+    return n >= 3 && n <= strlen("variable") && !strncmp(args, "variable", n) && *after && strchr("*&+-~!", *after) &&
+           after[1] != '=' && strncmp(after, "->", 2);
+}
+
 HANDLER(cmd_set)
 {
     char word[64];
@@ -549,7 +557,7 @@ HANDLER(cmd_set)
     const char *after = skip_space(args + n);
     /* `set x = 3`, `set $a0 = 1`, `set *p = 2` are assignments; a word first is a setting. */
     bool assigns = !n || *after == '=' || *after == '[' || *after == '.' || (*after && strchr("+-*/&|^<>", *after));
-    if (assigns)
+    if (assigns && !names_set_var(args, n, after))
         return set_var(d, args, e);
     if (!take_word(&rest, word, sizeof word))
         return err_set(e, "set: a setting or an assignment is needed");

@@ -123,7 +123,7 @@ static bool boot(struct machine *m, struct err *e)
     buf_free(&dtb);
     for (unsigned i = 0; ok && i < m->n_cpus; i++)
         m->cpus[i]->ops->reset(m->cpus[i], VIRT_ROM);
-    return ok && machine_run_loaders(m, e);
+    return ok && machine_run_loaders(m, &b.placed, e);
 }
 
 extern const struct board board_virt;

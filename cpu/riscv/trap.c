@@ -1,11 +1,13 @@
 /* Traps: entering handlers, returning from them, and which interrupt is next (Privileged, 3.1.6 to 3.1.9, 3.3.2). */
+#include <stdio.h>
+
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/riscv.h"
 
 const struct event_type riscv_event_trap = {
     "cpu.trap", "a hart enters a trap handler",
     { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },
-      { "from", EV_STR }, { "to", EV_STR } }
+      { "from", EV_STR }, { "to", EV_STR }, { "why", EV_STR } }
 };
 
 const struct event_type riscv_event_reset = { "cpu.reset", "a hart is about to be reset", { { "pc", EV_HEX } } };
@@ -96,6 +98,37 @@ bool riscv_trapped_for_ever(const struct hart *h)
            !(h->mstatus & (MSTATUS_MIE | MSTATUS_MPIE)) && bits_get(h->mstatus, MSTATUS_MPP_SHIFT, 2) == PRIV_M;
 }
 
+/* Of an access fault: an address where nothing is, protection, or a device that refused: the hart sees one number for
+ * all of them. The walk tells it as the tables and the protection are now, before the handler is entered. */
+static void why_refused(struct hart *h, u64 cause, u64 tval, char *why, size_t n)
+{
+    enum cpu_access access = cause == CAUSE_FETCH_ACCESS ? CPU_EXEC : cause == CAUSE_LOAD_ACCESS ? CPU_READ : CPU_WRITE;
+    struct cpu_walk w;
+    riscv_walk(&h->cpu, tval, access, &w);
+    if (!w.ok) {
+        snprintf(why, n, "%s", w.why);
+        return;
+    }
+    struct region *r = space_find(h->cpu.mem, w.pa);
+    unsigned long long pa = w.pa;
+    if (r && (access == CPU_WRITE ? r->write_direct : r->read_direct))
+        snprintf(why, n, "PMP or the end of %s cuts the access to physical 0x%llx", r->name, pa);
+    else if (r && access == CPU_EXEC)
+        snprintf(why, n, "%s at physical 0x%llx is a device: it holds no instructions", r->name, pa);
+    else if (r)
+        snprintf(why, n, "%s at physical 0x%llx does not take this access", r->name, pa);
+}
+
+static void tell_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, bool to_s)
+{
+    char why[sizeof ((struct cpu_walk *)NULL)->why] = "";
+    if (!interrupt && (cause == CAUSE_FETCH_ACCESS || cause == CAUSE_LOAD_ACCESS || cause == CAUSE_STORE_ACCESS))
+        why_refused(h, cause, tval, why, sizeof why);
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
+          { .u = cause }, { .u = h->pc }, { .u = tval }, { .s = mode_name(h->priv) }, { .s = to_s ? "S" : "M" },
+          { .s = why });
+}
+
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects)
 {
     u64 deleg = interrupt ? h->mideleg : h->medeleg;
@@ -104,8 +137,8 @@ void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *e
     unsigned from = h->priv;
     if (!to_s && riscv_trapped_for_ever(h) && h->mcause == code && h->mtval == to_xlen(h, tval))
         clock_kick(h->cpu.clock); /* the machine looks whether any hart can go on */
-    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
-          { .u = cause }, { .u = h->pc }, { .u = tval }, { .s = mode_name(from) }, { .s = to_s ? "S" : "M" });
+    if (UNLIKELY(event_wanted(h->cpu.bus)))
+        tell_trap(h, cause, interrupt, tval, to_s);
     u64 s = h->mstatus;
     if (to_s) {
         h->sepc = h->pc;

@@ -115,6 +115,58 @@ static void kernels(void)
     arena_free(a);
 }
 
+static bool says(const struct err *e, const char *const *parts)
+{
+    for (; *parts; parts++)
+        if (!strstr(e->text, *parts)) {
+            printf("\"%s\" does not say \"%s\"\n", e->text, *parts);
+            return false;
+        }
+    return true;
+}
+#define SAYS(...) CU_ASSERT(says(&e, (const char *const[]){ __VA_ARGS__, NULL }))
+
+/* Nothing is put where something is. */
+static void overlaps(void)
+{
+    struct arena *a = arena_new();
+    struct err e = { "" };
+    struct riscv_boot b = machine(a, 64, 64 * MIB);
+    u8 f[256], fw[100] = { 1 }, tree[5000] = { 9 };
+    b.firmware = (struct boot_blob){ "fw", fw, sizeof fw };
+    b.kernel = (struct boot_blob){ "vmlinux", f, sizeof f };
+    elf(f, 64, VIRT_RAM + 99, VIRT_RAM);
+    CU_ASSERT_FALSE(riscv_boot_load(&b, &e));
+    SAYS("kernel 'vmlinux' (0x80000063 to 0x80000066)", "firmware 'fw' (0x80000000 to 0x80000063)", "0x80200000",
+         "-bios none");
+    elf(f, 64, VIRT_RAM + 100, VIRT_RAM); /* the byte behind it */
+    CU_ASSERT_TRUE(riscv_boot_load(&b, &e));
+    elf(f, 64, VIRT_RAM, VIRT_RAM);
+    b.firmware.size = 0; /* nothing is there */
+    CU_ASSERT_TRUE(riscv_boot_load(&b, &e));
+    u8 fw_elf[256]; /* what an ELF file clears counts too */
+    elf(fw_elf, 64, VIRT_RAM, VIRT_RAM);
+    store_le(fw_elf + 64 + 40, 8, 0x1000);
+    elf(f, 64, VIRT_RAM + 0xfff, VIRT_RAM);
+    b.firmware = (struct boot_blob){ "fw.elf", fw_elf, sizeof fw_elf };
+    CU_ASSERT_FALSE(riscv_boot_load(&b, &e));
+    SAYS("'vmlinux'", "'fw.elf' (0x80000000 to 0x80000fff)");
+
+    elf(f, 64, VIRT_RAM + 2 * MIB, VIRT_RAM); /* what is in the way of the initrd and of the device tree */
+    b.initrd = (struct boot_blob){ "initrd", fw, sizeof fw };
+    CU_ASSERT(riscv_boot_load(&b, &e) && riscv_boot_finish(&b, tree, sizeof tree, &e));
+    u64 dtb = b.dtb, n = b.placed.n;
+    CU_ASSERT_EQUAL(n, 5);
+    elf(f, 64, dtb + 4996, VIRT_RAM);
+    b.initrd.size = 0;
+    CU_ASSERT_TRUE(riscv_boot_load(&b, &e));
+    CU_ASSERT_FALSE(riscv_boot_finish(&b, tree, sizeof tree, &e));
+    SAYS("device tree 'dtb'", "kernel 'vmlinux'", "-m");
+    elf(f, 64, dtb + 5000, VIRT_RAM);
+    CU_ASSERT(riscv_boot_load(&b, &e) && riscv_boot_finish(&b, tree, sizeof tree, &e) && b.dtb == dtb);
+    arena_free(a);
+}
+
 static void zipped(void)
 {
     struct arena *a = arena_new();
@@ -232,6 +284,6 @@ static void too_many(void)
 int main(void)
 {
     return unit_main("boot", (CU_TestInfo[]){
-        { "kernels", kernels }, { "gzip", zipped }, { "room for the device tree", tree_room },
+        { "kernels", kernels }, { "overlaps", overlaps }, { "gzip", zipped }, { "room for the device tree", tree_room },
         { "the user's device tree", users_tree }, { "limits", too_many }, CU_TEST_INFO_NULL });
 }

@@ -211,6 +211,12 @@ bad = guest('bad', '''
   csrw mtvec, t0
   li t1, 0x20000000000
   ld t2, 0(t1)
+  li t1, 0x80200000
+  srli t2, t1, 2
+  csrw pmpaddr0, t2
+  li t2, 0x90
+  csrw pmpcfg0, t2
+  ld t2, 0(t1)
   .word 0xffffffff
   li t0, 0x80100000
   lw t1, 0(t0)
@@ -230,7 +236,8 @@ handler:
   csrw mepc, a0
   mret
 ''')
-for items, parts, absent in (('guest_errors', ['load access fault', 'tval=0x20000000000'], ['illegal']),
+for items, parts, absent in (('guest_errors', ['load access fault', 'tval=0x20000000000', 'why=nothing answers at physical 0x20000000000',
+                                               'why=PMP forbids the access to physical 0x80200000'], ['illegal']),
                              ('unimp', ['illegal instruction', 'tval=0xffffffff'], ['access fault']),
                              ('cpu_reset', ['cpu.reset pc=', 'ra '], ['cpu.trap'])):
     r = expect(f'-d {items}', 0, run('run', '-bios', 'none', bad, '-display', 'none', '-d', items, '-max-instructions', '100000'))

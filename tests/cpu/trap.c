@@ -238,7 +238,7 @@ static void priorities(void)
 
 struct heard {
     unsigned n;
-    char text[128];
+    char text[128], why[160];
 };
 static void hear(void *opaque, const struct event *ev)
 {
@@ -247,6 +247,7 @@ static void hear(void *opaque, const struct event *ev)
     snprintf(l->text, sizeof l->text, "%s %s %llu %llx %llx %s>%s %s", ev->type->name, ev->value[0].s,
              (unsigned long long)ev->value[1].u, (unsigned long long)ev->value[2].u, (unsigned long long)ev->value[3].u,
              ev->value[4].s, ev->value[5].s, ev->source);
+    snprintf(l->why, sizeof l->why, "%s", ev->value[6].s);
 }
 
 static void events(void)
@@ -264,10 +265,43 @@ static void events(void)
     riscv_trap(b->h, 7, true, 0, &effects);
     CU_ASSERT_STRING_EQUAL(heard.text, "cpu.trap machine timer interrupt 7 0 0 S>M hart0");
     CU_ASSERT_EQUAL(heard.n, 2);
+    CU_ASSERT_STRING_EQUAL(heard.why, "");
     CU_ASSERT_STRING_EQUAL(riscv_cause_name(24, false), "reserved exception");
     CU_ASSERT_STRING_EQUAL(riscv_cause_name(UINT64_MAX, true), "reserved interrupt");
     CU_ASSERT_STRING_EQUAL(riscv_cause_name(10, false), "reserved exception");
     riscv_trap(b->h, UINT64_MAX, true, 0, &effects); /* nobody should, but it must not shift out of range */
+    bench_free(b);
+}
+
+/* One number for the hart, but the listener is told which it was. */
+static void refusals(void)
+{
+    static const struct {
+        u64 cause, tval;
+        const char *why;
+    } rows[] = {
+        { CAUSE_LOAD_ACCESS, 0x20000000000, "nothing answers at physical 0x20000000000" },
+        { CAUSE_STORE_ACCESS, 0x20000000000, "nothing answers at physical 0x20000000000" },
+        { CAUSE_FETCH_ACCESS, 0x20000000000, "nothing answers at physical 0x20000000000" },
+        { CAUSE_LOAD_ACCESS, RAM_BASE + 0x1008, "PMP forbids the access to physical 0x80001008" },
+        { CAUSE_STORE_ACCESS, RAM_BASE + 0x1008, "PMP forbids the access to physical 0x80001008" },
+        { CAUSE_FETCH_ACCESS, RAM_BASE + 0x1008, "PMP forbids the access to physical 0x80001008" },
+        { CAUSE_LOAD_ACCESS, RAM_BASE + 0xffe, "PMP or the end of ram cuts the access to physical 0x80000ffe" },
+        { CAUSE_FETCH_ACCESS, IO_BASE, "io at physical 0x10000000 is a device: it holds no instructions" },
+        { CAUSE_STORE_ACCESS, IO_BASE + 1, "io at physical 0x10000001 does not take this access" },
+        { CAUSE_LOAD_PAGE, 0x20000000000, "" },
+    };
+    struct bench *b = bench_new("rv64", 64);
+    struct heard heard = { 0 };
+    struct event_listener l = { .prefix = "cpu.", .hear = hear, .opaque = &heard };
+    event_listen(&b->bus, &l);
+    b->h->pmpcfg[0] = PMP_NAPOT | PMP_L;
+    b->h->pmpaddr[0] = (RAM_BASE + 0x1000) >> 2 | 511;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        enter(b, PRIV_M, RAM_BASE);
+        riscv_trap(b->h, rows[i].cause, false, rows[i].tval, &effects);
+        CU_ASSERT_STRING_EQUAL(heard.why, rows[i].why);
+    }
     bench_free(b);
 }
 
@@ -276,6 +310,7 @@ int main(void)
     CU_TestInfo tests[] = {
         { "into M and back", to_m },   { "delegation", delegation }, { "vectored", vectors },   { "nested", nested },
         { "mret and sret", returns },  { "priorities", priorities }, { "events and names", events },
+        { "why an access was refused", refusals },
         CU_TEST_INFO_NULL,
     };
     return unit_main("trap", tests);

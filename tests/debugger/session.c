@@ -140,6 +140,13 @@ static const struct line data[] = {
     { "p *(int *)0x3000000000", "Cannot access memory at address 0x3000000000" },
     { "set var table[2] = 77", NULL },
     { "p table", "{3, 1, 77, 1, 5" },
+    { "set var *(char *)&table[3] = 9", NULL }, /* an operator behind the setting's name begins an expression */
+    { "p table[3]", "= 9" },
+    { "set var *&table[3] = 1", NULL },
+    { "set variable *(table + 3) += 6", NULL },
+    { "p table[3]", "= 7" },
+    { "set *(table + 3) = 1", NULL },
+    { "set var += 1", "No symbol \"var\"" }, /* to the guest's variable of that name, which it does not have */
     { "set $a0 = 0x1234", NULL },
     { "p/x $a0", "= 0x1234" },
     { "set nodes[0].flag_a = 5", NULL },

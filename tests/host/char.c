@@ -15,6 +15,7 @@
 #include "host/char/char.h"
 #include "host/inbox.h"
 #include "tests/host/charworld.h"
+#include "tests/host/until.h"
 #include "tests/unit.h"
 
 static struct host_loop *l;
@@ -84,22 +85,14 @@ static bool contains(const char *path, const char *text)
 /* Runs the loop until the guest has n bytes or two seconds have passed. */
 static bool guest_gets(const char *text)
 {
-    u64 end = host_now_ns() + 2000000000;
-    while (w.n_got < strlen(text) && host_now_ns() < end) {
-        host_loop_poll(l, 10000000);
-        host_loop_offer(l, &w.m);
-    }
-    bool ok = w.n_got == strlen(text) && !memcmp(w.got, text, w.n_got);
+    bool ok = UNTIL(l, &w.m, 2, w.n_got >= strlen(text)) && w.n_got == strlen(text) && !memcmp(w.got, text, w.n_got);
     w.n_got = 0;
     return ok;
 }
 
 static void until_connected(struct host_char *c, bool yes)
 {
-    u64 end = host_now_ns() + 2000000000;
-    while (host_char_connected(c) != yes && host_now_ns() < end)
-        host_loop_poll(l, 10000000);
-    CU_ASSERT_EQUAL(host_char_connected(c), yes);
+    CU_ASSERT(UNTIL(l, NULL, 2, host_char_connected(c) == yes));
 }
 
 static bool peer_gets(int fd, const char *text)
@@ -420,8 +413,7 @@ static void monitor(void)
     until_connected(c, true);
     CU_ASSERT_EQUAL(focus, 1);
     CU_ASSERT_EQUAL(write(fd, "info\x01x\n", 7), 7);
-    for (int i = 0; i < 100 && strlen(said) < 7; i++)
-        host_loop_poll(l, 10000000);
+    CU_ASSERT(UNTIL(l, NULL, 2, strlen(said) >= 7));
     CU_ASSERT_STRING_EQUAL(said, "info\x01x\n");
     host_char_line_write(line, "(orrery) ", 9);
     CU_ASSERT(peer_gets(fd, "(orrery) "));

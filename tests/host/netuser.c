@@ -9,6 +9,7 @@
 
 #include "host/net/net.h"
 #include "tests/host/charworld.h"
+#include "tests/host/until.h"
 #include "tests/unit.h"
 
 static struct host_loop *l;
@@ -123,22 +124,25 @@ static void send_tcp(u16 sport, u32 dst, u16 dport, u32 seq, u32 ack, u8 flags)
     send_ip(f, host_mac, 6, GUEST_IP, dst, 20);
 }
 
-/* Runs until a frame comes that `wanted` likes, at most two seconds. Payload of the IP packet and its length. */
+/* The next frame that `wanted` likes, among those that are there. */
+static const u8 *next(bool (*wanted)(const u8 *f, size_t len), size_t *len)
+{
+    while (n_read < n_got) {
+        const u8 *f = got[n_read].data;
+        *len = got[n_read++].len;
+        if (wanted(f, *len))
+            return f;
+    }
+    n_read = n_got = 0;
+    return NULL;
+}
+
+/* Runs until one comes, at most two seconds. Payload of the IP packet and its length. */
 static const u8 *await(bool (*wanted)(const u8 *f, size_t len), size_t *len)
 {
-    u64 end = host_now_ns() + 2000000000;
-    do {
-        for (; n_read < n_got; n_read++)
-            if (wanted(got[n_read].data, got[n_read].len)) {
-                *len = got[n_read].len;
-                return got[n_read++].data;
-            }
-        if (n_read == n_got)
-            n_read = n_got = 0;
-        host_loop_poll(l, 5000000);
-        host_loop_offer(l, &w.m);
-    } while (host_now_ns() < end);
-    return NULL;
+    const u8 *f = NULL;
+    UNTIL(l, &w.m, 2, (f = next(wanted, len)) != NULL);
+    return f;
 }
 
 static bool is_udp(const u8 *f, size_t len)
@@ -316,8 +320,7 @@ static void forwarded(const u16 p)
     CU_ASSERT(!memcmp(r + 42, "knock", 5));
     send_udp(host_mac, GUEST_IP, 2000, (u32)load_be(r + 26, 4), (u16)load_be(r + 34, 2), "come in", 7);
     char answer[16] = "";
-    for (int i = 0; i < 100 && recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT) <= 0; i++)
-        host_loop_poll(l, 5000000);
+    CU_ASSERT(UNTIL(l, NULL, 2, recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT) > 0));
     CU_ASSERT_STRING_EQUAL(answer, "come in");
     close(fd);
 }
