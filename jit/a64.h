@@ -249,6 +249,19 @@ static inline u8 *a_b_zero(struct a64 *a, bool not, unsigned t)
     return a->p - 4;
 }
 
+/* Where the code is that a_land_adr() is told, within 1 MiB, to d. */
+static inline u8 *a_adr(struct a64 *a, unsigned d)
+{
+    a_word(a, 0x10000000 | d);
+    return a->p - 4;
+}
+
+static inline void a_land_adr(u8 *at, const u8 *target)
+{
+    u32 away = (u32)(target - at);
+    store_le(at, 4, (load_le(at, 4) & 0x9f00001f) | (away & 3) << 29 | (away >> 2 & 0x7ffff) << 5);
+}
+
 static inline void a_land(u8 *at, const u8 *target)
 {
     u32 w = (u32)load_le(at, 4), away = (u32)((target - at) >> 2);

@@ -4,8 +4,10 @@
 #include "jit/emit.h"
 
 #include "jit/a64.h"
+#include "jit/moves.h"
 
 enum { STATE = 0, SLOT = 1, BUDGET = 2, CTX = 3, BASE = 4, T0 = 16, T1 = 17, T2 = 9, T3 = SLOT };
+enum { SIXTH = 5 /* argument; of check.h's functions */ };
 enum { CALL_ROOM = 48, KEPT_ROOM = 160, FRAME = CALL_ROOM + 8 * SPILL_SLOTS };
 _Static_assert(FRAME % 16 == 0 && FRAME < 4096, "sp stays aligned");
 
@@ -402,6 +404,35 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
     done(m, k, d);
 }
 
+/* Checking: writes down what is at the host address in T3. Keeps all but that, T1 and the flags; what it needs besides
+ * waits where calls keep theirs. */
+static void log_store(struct em *m, unsigned size)
+{
+    enum { ENTRY = 5, WHAT = 6 };
+    struct a64 *o = &m->a;
+    a_pair(o, A64_STORE, ENTRY, WHAT, A64_SP, 0);
+    a_mov_imm(o, T1, (u64)(uintptr_t)m->env->check_log);
+    a_mem(o, A64_LOAD, 3, ENTRY, T1, 0, A64_ZR);
+    a_mem(o, A64_STORE, 3, T3, ENTRY, offsetof(struct jit_stored, host), A64_ZR);
+    a_mov_imm(o, WHAT, size);
+    a_mem(o, A64_STORE, 3, WHAT, ENTRY, offsetof(struct jit_stored, size), A64_ZR);
+    a_mem(o, A64_LOAD, log2_of(size), WHAT, T3, 0, A64_ZR);
+    a_mem(o, A64_STORE, 3, WHAT, ENTRY, offsetof(struct jit_stored, old), A64_ZR);
+    a_imm(o, A64_ADD_IMM, ENTRY, ENTRY, a64_imm12(sizeof(struct jit_stored)));
+    a_mem(o, A64_STORE, 3, ENTRY, T1, 0, A64_ZR);
+    a_pair(o, A64_LOAD, ENTRY, WHAT, A64_SP, 0);
+}
+
+static void poke(struct em *m, const struct ir_insn *i)
+{
+    unsigned a = use(m, i->a, T2);
+    if (m->env->check_log) {
+        a_add_imm(&m->a, T3, a, i->imm, T1);
+        log_store(m, i->size);
+    }
+    store_value(m, i->b, i->size, a, -1, (i64)i->imm);
+}
+
 /* The entry for the address in register a, to T0. */
 static void tlb_entry(struct em *m, unsigned a)
 {
@@ -445,6 +476,10 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
     if (i->op == IR_LOAD) {
         load_value(m, k, i, T0, (int)a, 0);
     } else if (i->op == IR_STORE) {
+        if (m->env->check_log) {
+            a_rrr(&m->a, A64_ADD, T3, T0, a);
+            log_store(m, i->size);
+        }
         store_value(m, i->b, i->size, T0, (int)a, 0);
     } else {
         a_rrr(&m->a, A64_ADD, T0, T0, a);
@@ -556,14 +591,22 @@ static u8 *pass(struct a64 *o, u64 n)
     return a_b_if(o, A64_MI);
 }
 
-static void go_to(struct a64 *o, u64 handler)
+static void go_to(struct a64 *o, const struct jit_env *env, u64 handler)
 {
+    if (env->check_left) {
+        a_mov_imm(o, SIXTH, handler);
+        handler = env->check_left;
+    }
     a_mov_imm(o, T0, handler);
     a_rr(o, A64_BR, 0, T0);
 }
 
 static void go_to_slot(struct a64 *o, const struct jit_env *env)
 {
+    if (env->check_left) {
+        go_to(o, env, 0);
+        return;
+    }
     a_mem(o, A64_LOAD, 3, T0, SLOT, env->slot_handler, T0);
     a_rr(o, A64_BR, 0, T0);
 }
@@ -589,7 +632,13 @@ static u8 *follow(struct em *m, u64 link)
         a_mem(o, A64_LOAD, 3, SLOT, T0, 0, T0);
         return follow_slot(o, m->env);
     }
-    u8 *too_far = pass(o, count), *at = a_b(o);
+    u8 *too_far = pass(o, count);
+    if (m->env->check_left) {
+        a_mov_imm(o, SLOT, slot);
+        go_to(o, m->env, 0);
+        return too_far;
+    }
+    u8 *at = a_b(o);
     if (to) {
         a_land(at, to - m->shift);
     } else {
@@ -626,13 +675,17 @@ static void jump(struct a64 *o, const struct jit_env *env)
     a_imm(o, A64_AND_IMM, BASE, T2, a64_pattern(~(u64)0 << env->page_shift));
     u8 *too_far = follow_slot(o, env);
     a_land(too_far, o->p);
-    go_to(o, env->jump_too_far);
+    go_to(o, env, env->jump_too_far);
     a_land(miss1, o->p);
     a_land(miss2, o->p);
-    a_mov(o, 1, BUDGET);
-    a_mov(o, 2, CTX);
-    a_mov(o, 3, T2);
-    go_to(o, env->jump_missed);
+    if (env->check_left) {
+        a_mov(o, SLOT, T2);
+    } else {
+        a_mov(o, 1, BUDGET);
+        a_mov(o, 2, CTX);
+        a_mov(o, 3, T2);
+    }
+    go_to(o, env, env->jump_missed);
 }
 
 /* The entry of a constant address is at a constant place. */
@@ -670,18 +723,21 @@ static void heat(struct em *m, const struct ir_insn *i)
 
 /* --- the way back of a loop --- */
 
-static void move(struct em *m, unsigned to, unsigned from, ir_val v)
+static void move(struct em *m, const struct move *v)
 {
     struct a64 *o = &m->a;
-    bool waiting = from == LOC_NONE; /* in T0: a broken circle */
-    if (in_gpr(to) && !waiting) {
-        load_to(m, to - LOC_GPR, v);
+    unsigned to = v->to, from = v->from;
+    bool waiting = from == LOC_SCRATCH;
+    if (to == LOC_SCRATCH) {
+        load_to(m, T0, v->value);
+    } else if (in_gpr(to) && !waiting) {
+        load_to(m, to - LOC_GPR, v->value);
     } else if (in_float(to) && (in_float(from) || from >= LOC_SPILL)) {
-        mov_float(m, to - LOC_XMM, use_float(m, v, to - LOC_XMM));
+        mov_float(m, to - LOC_XMM, use_float(m, v->value, to - LOC_XMM));
     } else if (in_float(from)) {
         spilled(m, A64_STORE | A64_FLOAT, from - LOC_XMM, to);
     } else {
-        unsigned reg = waiting ? T0 : use_or_zero(m, v, T2);
+        unsigned reg = waiting ? (unsigned)T0 : use_or_zero(m, v->value, T2);
         if (in_gpr(to))
             a_mov(o, to - LOC_GPR, reg);
         else if (in_float(to))
@@ -700,73 +756,17 @@ static void mark(struct em *m, ir_val k)
     m->mark = m->a.p;
 }
 
-static bool is_param(const struct ir *ir, u64 offset)
-{
-    for (u32 k = 0; k < ir->n; k++)
-        if (ir->insn[k].op == IR_PARAM && ir->insn[k].imm == offset)
-            return true;
-    return false;
-}
-
-/* All at once: a place is written when nobody waits to read it; in a circle one waits in T0. What no round takes as a
- * param goes to the state. */
+/* What no round takes as a param goes to the state. */
 static void go_back(struct em *m, const struct ir_insn *loop)
 {
-    struct {
-        unsigned to, from;
-        ir_val v;
-    } todo[IR_REGS];
-    unsigned n = 0;
-    const struct ir_exit *e = &m->ir->exit[loop->exit];
-    for (u32 p = 0; p < e->n_puts; p++)
-        if (!is_param(m->ir, m->ir->put[e->first_put + p].offset))
-            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        unsigned to = m->ra->loc[k];
-        if (i->op != IR_PARAM || to == LOC_NONE)
-            continue;
-        ir_val v = IR_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            if (m->ir->put[e->first_put + p].offset == i->imm)
-                v = m->ir->put[e->first_put + p].value;
-        if (v == IR_NONE)
-            continue; /* already in the state: below */
-        unsigned from = m->ra->loc[v];
-        if (to != from) {
-            todo[n].to = to;
-            todo[n].from = from;
-            todo[n++].v = v;
-        }
-    }
-    while (n) {
-        bool moved = false;
-        for (unsigned k = 0; k < n && !moved; k++) {
-            bool waits = false;
-            for (unsigned j = 0; j < n; j++)
-                waits |= j != k && todo[j].from == todo[k].to;
-            if (waits)
-                continue;
-            move(m, todo[k].to, todo[k].from, todo[k].v);
-            todo[k] = todo[--n];
-            moved = true;
-        }
-        if (moved)
-            continue;
-        load_to(m, T0, todo[0].v);
-        for (unsigned j = 1, place = todo[0].from; j < n; j++)
-            if (todo[j].from == place)
-                todo[j].from = LOC_NONE;
-        todo[0].from = LOC_NONE;
-    }
-    for (u32 k = 0; k < m->ir->n; k++) {
-        const struct ir_insn *i = &m->ir->insn[k];
-        bool carried = i->op != IR_PARAM || m->ra->loc[k] == LOC_NONE;
-        for (u32 p = 0; p < e->n_puts; p++)
-            carried |= m->ir->put[e->first_put + p].offset == i->imm;
-        if (!carried)
-            load_value(m, (ir_val)k, i, STATE, -1, (i64)i->imm);
-    }
+    struct way_back w;
+    way_back(&w, m->ir, m->ra, &m->ir->exit[loop->exit]);
+    for (unsigned k = 0; k < w.n_puts; k++)
+        put(m, w.put[k].value, w.put[k].offset);
+    for (unsigned k = 0; k < w.n_moves; k++)
+        move(m, &w.move[k]);
+    for (unsigned k = 0; k < w.n_gets; k++)
+        load_value(m, w.get[k], &m->ir->insn[w.get[k]], STATE, -1, (i64)m->ir->insn[w.get[k]].imm);
     a_land(a_b(&m->a), m->mark);
 }
 
@@ -793,7 +793,7 @@ static void exits(struct em *m)
             a_land(too_far, o->p);
         }
         a_mov_imm(o, SLOT, e->slot);
-        go_to(o, e->handler);
+        go_to(o, m->env, e->handler);
     }
     for (unsigned n = 0; n < m->n_waiting; n++) {
         a_land(m->waiting[n].at, o->p);
@@ -834,7 +834,7 @@ static void one(struct em *m, ir_val k)
     case IR_WINDOW: window(m, k, i); break;
     case IR_PHYS: phys(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
-    case IR_POKE: store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm); break;
+    case IR_POKE: poke(m, i); break;
     case IR_EXIT_IF: exit_at(m, jump_when(m, i->a), i->exit); break;
     case IR_JUMP_IF:
         exit_at(m, jump_when(m, i->a), i->exit);
@@ -862,6 +862,15 @@ static void one(struct em *m, ir_val k)
     }
 }
 
+/* What is called with the code that follows. */
+static void enter_checked(struct em *m)
+{
+    u8 *at = a_adr(&m->a, SIXTH);
+    a_mov_imm(&m->a, T0, m->env->check_enter);
+    a_rr(&m->a, A64_BR, 0, T0);
+    a_land_adr(at, m->a.p);
+}
+
 static const void *take(struct code *code, u8 *end)
 {
     code_written(code, code_here(code), end);
@@ -871,13 +880,17 @@ static const void *take(struct code *code, u8 *end)
 static struct emitted run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
     struct ra *ra)
 {
-    size_t need = 16384 + (size_t)ir->n * 112 + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
+    size_t each = env->check_log ? 176 : 112;
+    size_t need = 16384 + (size_t)ir->n * each + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
     if (code_room(code) < need || need > (size_t)1 << 20) /* conditional jumps reach so far */
         return (struct emitted){ 0 };
     if (!ra_run(ra, &e->host, ir))
         return (struct emitted){ 0 };
     struct em m = { .a = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
-    const u8 *start = m.body = m.a.p;
+    const u8 *start = m.a.p;
+    if (env->check_enter)
+        enter_checked(&m);
+    m.body = m.a.p;
     for (u32 k = 0; k < ir->n; k++) {
         if (env->at_op)
             env->at_op[k] = (u32)(m.a.p - start);
@@ -944,6 +957,6 @@ static const void *enter_code(struct code *code, const struct jit_env *env)
 }
 
 const struct emitter_kind emitter_a64 = {
-    .name = "AArch64", .reach = (size_t)1 << 27, .init = init, .enter = enter_code, .run = run,
+    .name = "AArch64", .checks = true, .reach = (size_t)1 << 27, .init = init, .enter = enter_code, .run = run,
     .lead = lead, .redirect = redirect,
 };

@@ -19,7 +19,7 @@ void ir_start(struct ir *ir)
 /* No guest instruction becomes more than 64 operations or 8 exits, and an exit has at most IR_REGS puts. */
 bool ir_room(const struct ir *ir)
 {
-    return ir->n + 128 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * IR_REGS < IR_MAX_PUTS;
+    return ir->n + 192 < IR_MAX && ir->n_exits + 16 < IR_MAX_EXITS && (ir->n_exits + 16) * IR_REGS < IR_MAX_PUTS;
 }
 
 ir_val ir_add(struct ir *ir, struct ir_insn i)

@@ -149,14 +149,23 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
     if (unary && !width(i->op))
         return;
     if (unary) {
-        if (extended_already(a, i->op))
-            replace(ir, names, k, i->a);
-        else
+        if (!extended_already(a, i->op))
             i->a = low_source(ir, i->a, width(i->op));
+        if (extended_already(&ir->insn[i->a], i->op))
+            replace(ir, names, k, i->a);
         return;
     }
     if (i->b != IR_IMM)
         return;
+    if (i->op == IR_SUB) {
+        i->op = IR_ADD;
+        i->imm = 0 - i->imm;
+    }
+    if ((i->op == IR_ADD || i->op == IR_AND || i->op == IR_OR || i->op == IR_XOR) && a->op == i->op && a->b == IR_IMM) {
+        i->imm = ir_eval_pure(i, i->imm, a->imm, 0);
+        i->a = a->a;
+        a = &ir->insn[i->a];
+    }
     if (keeps_a(i)) {
         replace(ir, names, k, i->a);
         return;
@@ -165,14 +174,7 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
         become_const(i, 0);
         return;
     }
-    if (i->op == IR_SUB) {
-        i->op = IR_ADD;
-        i->imm = 0 - i->imm;
-    }
-    if ((i->op == IR_ADD || i->op == IR_AND || i->op == IR_OR || i->op == IR_XOR) && a->op == i->op && a->b == IR_IMM) {
-        i->imm = ir_eval_pure(i, i->imm, a->imm, 0);
-        i->a = a->a;
-    } else if ((i->op == IR_EQ || i->op == IR_NE) && !i->imm && is_compare(a->op)) {
+    if ((i->op == IR_EQ || i->op == IR_NE) && !i->imm && is_compare(a->op)) {
         struct ir_insn was = *a;
         if (i->op == IR_NE) {
             replace(ir, names, k, i->a);

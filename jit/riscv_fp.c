@@ -238,6 +238,90 @@ static V narrow(struct translation *tr, V a, V rm)
     return z;
 }
 
+/* --- half precision, through doubles -----------------------------------------------------------------------------
+ * A double holds every half, and every sum and product of two: narrowing is the only rounding. It holds quotients and
+ * roots to more than twice the digits of a half and two more, after which rounding again is harmless (Figueroa, "When
+ * is double rounding innocuous?", 1995); and those are inexact only with digits that narrowing sees, for a quotient or
+ * root of halves that is not a half is not within 2^-24 of one either. */
+
+/* Infinities and NaNs are not for here. The exponents' ranges lie apart by 1008, subnormal numbers included. */
+static V widen16(struct translation *tr, V a)
+{
+    V bits = op2(tr, IR_AND, a, 0x7fff);
+    exit_if(tr, op2(tr, IR_GEU, bits, 0x7c00));
+    V small = op2(tr, IR_SHL, bits, 42), apart = fp_number(tr, 8, 0x1p1008);
+    V magnitude = fp2(tr, IR_FMUL, 8, small, apart);
+    V high = op2(tr, IR_SHL, a, 48), mask = number(tr, (u64)1 << 63), sign = op2(tr, IR_AND, high, mask);
+    return op2(tr, IR_OR, magnitude, sign);
+}
+
+/* To nearest, even. Results are zero, or neither below the smallest normal number nor rounded to infinity. */
+static V narrow16(struct translation *tr, V z)
+{
+    V bits = number(tr, ~(u64)0 >> 1), magnitude = op2(tr, IR_AND, z, bits);
+    V one = number(tr, 1), less = op2(tr, IR_SUB, magnitude, one), normal = number(tr, ((u64)1009 << 52) - 1);
+    exit_if(tr, op2(tr, IR_LTU, less, normal));
+    V limit = fp_number(tr, 8, 65520);
+    exit_if(tr, op2(tr, IR_GEU, magnitude, limit));
+    V cut = number(tr, ((u64)1 << 42) - 1);
+    flags_stay(tr, rounded_before(tr) ? 0 : op2(tr, IR_EQ, op2(tr, IR_AND, magnitude, cut), 0));
+    V half = number(tr, ((u64)1 << 41) - 1), kept = op2(tr, IR_SHR, magnitude, 42), odd = op2(tr, IR_AND, kept, 1);
+    V near = op2(tr, IR_ADD, magnitude, half), rounded = op2(tr, IR_ADD, near, odd), apart = number(tr, 1008 << 10);
+    V shifted = op2(tr, IR_SHR, rounded, 42), number16 = op2(tr, IR_SUB, shifted, apart), zero = number(tr, 0);
+    V top = op2(tr, IR_SHR, z, 48), sign = op2(tr, IR_AND, top, 0x8000);
+    return op2(tr, IR_OR, op3(tr, IR_SELECT, 8, magnitude, number16, zero), sign);
+}
+
+static V arithmetic16(struct translation *tr, enum ir_op op, V a, V b, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V x = widen16(tr, a), y = widen16(tr, b);
+    return narrow16(tr, fp2(tr, op, 8, x, y));
+}
+
+static V root16(struct translation *tr, V a, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    return narrow16(tr, fp1(tr, IR_FSQRT, 8, widen16(tr, a)));
+}
+
+/* The product is exact; the sum is asked whether it is. */
+static V fused16(struct translation *tr, V a, V b, V c, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    V x = widen16(tr, a), y = widen16(tr, b), z = widen16(tr, c);
+    V p = fp2(tr, IR_FMUL, 8, x, y), s = fp2(tr, IR_FADD, 8, p, z);
+    exit_unless(tr, exact_sum(tr, 8, p, z, s));
+    return narrow16(tr, s);
+}
+
+/* As extreme(). */
+static V extreme16(struct translation *tr, bool max, V a, V b)
+{
+    V x = widen16(tr, a), y = widen16(tr, b), less = fp2(tr, IR_FLT, 8, x, y), more = fp2(tr, IR_FLT, 8, y, x);
+    V apart = op2(tr, IR_OR, less, more), same = op2(tr, IR_EQ, a, b);
+    exit_unless(tr, op2(tr, IR_OR, apart, same));
+    return op3(tr, IR_SELECT, 8, max ? more : less, a, b);
+}
+
+static V compare16(struct translation *tr, enum ir_op op, V a, V b)
+{
+    V x = widen16(tr, a), y = widen16(tr, b);
+    return fp2(tr, op, 8, x, y);
+}
+
+static V to_int16(struct translation *tr, V a, V rm, double low, bool low_too, double high)
+{
+    return to_int(tr, 8, widen16(tr, a), rm, low, low_too, high);
+}
+
+/* An integer a double cannot hold is too large for a half. */
+static V from_int16(struct translation *tr, V a, V rm)
+{
+    in_mode(tr, rm, SF_NEAREST_EVEN);
+    return narrow16(tr, fp1(tr, IR_ITOF, 8, a));
+}
+
 /* --- the declarations ------------------------------------------------------------------------------------------- */
 
 #define XLEN 64

@@ -222,6 +222,9 @@ static void jumps(unsigned t)
     SAYS("cbz x%u, .%s%lld", t, sign[near < 0], (long long)near);
     a_land(a_b_zero(&a, true, t), room + near);
     SAYS("cbnz x%u, .%s%lld", t, sign[near < 0], (long long)near);
+    i64 byte = near / 4 + any(4);
+    a_land_adr(a_adr(&a, t), room + byte);
+    SAYS("adr x%u, .%s%lld", t, sign[byte < 0], (long long)byte);
 }
 
 int main(void)

@@ -25,6 +25,38 @@ static bool same_end(const struct ir *x, const struct ir_end *ex, const struct i
         x->exit[ex->exit].handler == y->exit[ey->exit].handler);
 }
 
+/* Of an extension, how many bits it keeps; 0: it is none. */
+static unsigned keeps(const struct ir_insn *i)
+{
+    return i->op >= IR_SX8 && i->op <= IR_ZX32 ? 8u << (i->op - IR_SX8) % 3 : 0;
+}
+
+/* An operation whose result is its operand, or a number whatever that is: what folding leaves none of. */
+static bool is_idle(const struct ir *ir, const struct ir_insn *i)
+{
+    const struct ir_insn *a = ir_info[i->op].n_args ? &ir->insn[i->a] : NULL;
+    if (ir_info[i->op].n_args == 2 && i->b == IR_IMM)
+        switch (i->op) {
+        case IR_ADD: case IR_SUB: case IR_OR: case IR_XOR: return !i->imm || a->op == IR_CONST;
+        case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: return !(i->imm & 63) || a->op == IR_CONST;
+        case IR_AND: case IR_MUL: return !i->imm || i->imm == (i->op == IR_AND ? ~(u64)0 : 1) || a->op == IR_CONST;
+        default: return false;
+        }
+    if (keeps(i) && keeps(a)) /* one of them would do, unless what the sign was copied to is cut off */
+        return keeps(i) <= keeps(a) || a->op >= IR_ZX8 || i->op < IR_ZX8;
+    if (keeps(i) && (a->op == IR_LOAD || a->op == IR_PEEK) && !a->sign)
+        return keeps(i) > 8u * a->size || (keeps(i) == 8u * a->size && i->op >= IR_ZX8);
+    return keeps(i) && a->op == IR_CONST;
+}
+
+static u32 idle(const struct ir *ir)
+{
+    u32 k = 0;
+    while (k < ir->n && !is_idle(ir, &ir->insn[k]))
+        k++;
+    return k;
+}
+
 static void test_passes(void)
 {
     struct ir *a = xmalloc(sizeof *a), *b = xmalloc(sizeof *b);
@@ -54,6 +86,15 @@ static void test_passes(void)
                 differ++;
                 break;
             }
+        }
+        if (!differ && idle(b) < b->n) {
+            struct buf out = { 0 };
+            ir_dump(a, &out);
+            buf_printf(&out, "--- optimized, and %u does nothing\n", idle(b));
+            ir_dump(b, &out);
+            printf("run %u:\n%s", n, buf_cstr(&out));
+            buf_free(&out);
+            differ++;
         }
         for (u32 k = 0; k < a->n; k++)
             before += a->insn[k].op != IR_NOP;

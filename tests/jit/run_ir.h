@@ -1,6 +1,9 @@
-/* Executes emitted runs and says whether they did what their evaluation does: state, memory, the way out, time. */
+/* Executes emitted runs and says whether they did what their evaluation does: state, memory, the way out, time. For
+ * tests/jit/emit and the fuzzers; the host has an emitter. */
 #ifndef TESTS_JIT_RUN_IR_H
 #define TESTS_JIT_RUN_IR_H
+
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -39,6 +42,7 @@ struct ir_state { /* what runs are given as their state */
 struct ir_rig {
     struct arena *a;
     struct code code;
+    const struct emitter_kind *kind;
     struct emitter em;
     struct jit_env env;
     struct ir_ctx ctx;
@@ -49,6 +53,7 @@ struct ir_rig {
     struct ra ra;
     struct ir_end end;
     struct ir_state state;
+    bool sited; /* the last run filled a site */
 };
 
 static inline i64 ir_to_exit(void *state, void *slot, i64 budget, void *ctx, u64 base)
@@ -107,7 +112,8 @@ static inline struct ir_rig *ir_rig_new(void)
         fprintf(stderr, "%s\n", e.text);
         exit(99);
     }
-    emitter_x64.init(&r->em);
+    r->kind = emitter_host();
+    r->kind->init(&r->em);
     memset(&r->ctx, 0xff, sizeof r->ctx);
     r->ctx.gen = 1;
     for (unsigned k = 0; k < ARRAY_LEN(r->ctx.jump); k++) { /* what a LEADS of random_ir.h asks for */
@@ -122,14 +128,14 @@ static inline struct ir_rig *ir_rig_new(void)
         .jump_table = offsetof(struct ir_ctx, jump), .jump_entry = 24, .jump_pc = 0, .jump_gen = 8, .jump_slot = 16,
         .ctx_gen = offsetof(struct ir_ctx, gen), .jump_missed = (u64)(uintptr_t)ir_missed,
         .jump_too_far = (u64)(uintptr_t)ir_to_exit, .sites = offsetof(struct ir_ctx, site), .site_bits = 2,
-        .next_site = ir_next_site, .direct = ir_direct, .wait = ir_waits, .opaque = r,
+        .tlb_sited = 1, .next_site = ir_next_site, .direct = ir_direct, .wait = ir_waits, .opaque = r,
     };
     r->link[0].count = 5;
     r->link[1].handler = r->link[3].handler = ir_to_link;
     r->link[2].count = 6;
     r->links[0] = &r->link[1];
     r->links[1] = &r->link[3];
-    const void *enter = emitter_x64.enter(&r->code, &r->env);
+    const void *enter = r->kind->enter(&r->code, &r->env);
     memcpy(&r->enter, &enter, sizeof enter);
     return r;
 }
@@ -160,20 +166,37 @@ static inline bool ir_rig_same_way(const struct ir_rig *r, const struct ir *ir, 
         return s->how == MISSED && s->target == r->end.target && s->budget == budget;
     if (r->end.exit != IR_NONE)
         return s->how == TO_EXIT && s->slot == ir->exit[r->end.exit].slot && s->budget == budget;
-    return s->how == TO_LINK && s->slot == (u64)(uintptr_t)&r->link[2 * which + 1] && s->budget == budget - 5 - (i64)which;
+    return s->how == TO_LINK && s->slot == (u64)(uintptr_t)&r->link[2 * which + 1] &&
+        s->budget == budget - 5 - (i64)which;
+}
+
+static inline void ir_rig_explain(const struct ir_rig *r, const struct ir *ir, const struct world *expected, i64 budget)
+{
+    for (unsigned k = 0; k < REGS; k++)
+        if (memcmp(expected->state + 8 * k, r->state.bytes + 8 * k, 8))
+            fprintf(stderr, "state 0x%x: %llx, emitted %llx\n", 8 * k,
+                (unsigned long long)load_le(expected->state + 8 * k, 8),
+                (unsigned long long)load_le(r->state.bytes + 8 * k, 8));
+    if (!ir_rig_same_way(r, ir, budget))
+        fprintf(stderr, "ended at %u, exit %u, target %llx; budget %lld; emitted: %u times, how %d, slot %llx, "
+            "target %llx, budget %lld\n", r->end.at, r->end.exit, (unsigned long long)r->end.target,
+            (long long)budget, r->state.times, (int)r->state.how, (unsigned long long)r->state.slot,
+            (unsigned long long)r->state.target, (long long)r->state.budget);
 }
 
 /* Does the run, emitted, what it means? */
 static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct world *from)
 {
+    const u64 unset = 0x5555555555555555;
     struct world w1 = *from, w2 = *from;
     struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_phys, world_leads, IR_RIG_BUDGET };
     ir_eval(ir, &m, &r->end);
     code_flush(&r->code);
-    const void *run = emitter_x64.run(&r->em, &r->code, &r->env, ir, &r->ra).start;
+    const void *run = r->kind->run(&r->em, &r->code, &r->env, ir, &r->ra).start;
     if (!run)
         return false;
-    memset(r->ctx.site, 0x55, sizeof r->ctx.site);
+    for (unsigned k = 0; k < ARRAY_LEN(r->ctx.site); k++)
+        r->ctx.site[k].page = r->ctx.site[k].host = unset;
     r->ctx.tlb[0].phys = PHYSICAL;
     r->ctx.tlb[0].read = r->ctx.tlb[0].write = 0;
     r->ctx.tlb[0].addend = (u64)(uintptr_t)w2.memory - FIRST;
@@ -181,16 +204,15 @@ static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct worl
     memset(&r->state, 0, sizeof r->state);
     memcpy(r->state.bytes, w2.state, sizeof w2.state);
     r->enter(&r->state, &r->entry[1], IR_RIG_BUDGET, &r->ctx, IR_RIG_BASE);
-    for (unsigned k = 0; k < REGS; k++)
-        if (memcmp(w1.state + 8 * k, r->state.bytes + 8 * k, 8))
-            fprintf(stderr, "state 0x%x: %llx, emitted %llx\n", 8 * k, (unsigned long long)load_le(w1.state + 8 * k, 8),
-                (unsigned long long)load_le(r->state.bytes + 8 * k, 8));
-    if (!ir_rig_same_way(r, ir, m.budget))
-        fprintf(stderr, "ended at %u, exit %u, target %llx; budget %lld; emitted: %u times, how %d, slot %llx, target %llx, budget %lld\n",
-            r->end.at, r->end.exit, (unsigned long long)r->end.target, (long long)m.budget, r->state.times, (int)r->state.how,
-            (unsigned long long)r->state.slot, (unsigned long long)r->state.target, (long long)r->state.budget);
-    return !memcmp(w1.state, r->state.bytes, sizeof w1.state) && !memcmp(w1.memory, w2.memory, sizeof w1.memory) &&
-        ir_rig_same_way(r, ir, m.budget);
+    r->sited = false;
+    for (unsigned k = 0; k < ARRAY_LEN(r->ctx.site); k++)
+        r->sited |= r->ctx.site[k].page != unset;
+    bool said = r->ctx.tlb[0].phys & r->env.tlb_sited; /* that there is a site filled from it */
+    if (!memcmp(w1.state, r->state.bytes, sizeof w1.state) && !memcmp(w1.memory, w2.memory, sizeof w1.memory) &&
+        ir_rig_same_way(r, ir, m.budget) && said == r->sited)
+        return true;
+    ir_rig_explain(r, ir, &w1, m.budget);
+    return false;
 }
 
 #endif
