@@ -26,7 +26,7 @@ static bool list_version(const struct options *o, const char *name)
 static const struct option_row options_of_program[] = {
     { "help", "h", NULL, "this text", .list = list_help },
     { "version", NULL, NULL, "the version", .list = list_version },
-    { NULL },
+    { .name = NULL },
 };
 
 static const struct option_row *const tables[] = { options_of_program, options_of_machine, options_of_parts,

@@ -150,5 +150,5 @@ const struct option_row options_of_machine[] = {
     { "initrd", NULL, "FILE", "initial RAM disk", SETS_TEXT(initrd) },
     { "append", NULL, "TEXT", "kernel command line", SETS_TEXT(append) },
     { "dtb", NULL, "FILE", "device tree instead of the board's own", SETS_TEXT(dtb) },
-    { NULL },
+    { .name = NULL },
 };

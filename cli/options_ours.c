@@ -94,5 +94,5 @@ const struct option_row options_of_ours[] = {
     { "ex", NULL, "COMMAND", "debugger command at the start (repeatable)", CALLS(on_ex) },
     { "x", NULL, "FILE", "debugger commands from a file", CALLS(on_x) },
     { "batch", NULL, NULL, "end after the -ex and -x commands", SETS_FLAG(batch) },
-    { NULL },
+    { .name = NULL },
 };

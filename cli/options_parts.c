@@ -233,5 +233,5 @@ const struct option_row options_of_parts[] = {
     { "object", NULL, "TYPE,id=ID[,...]", "rng-random, filter-dump (pcap of a netdev)", ADDS_TO(objects, "qom-type"),
       .list = list_objects },
     { "global", NULL, "CLASS.PROP=VALUE", "default for a device property", CALLS(on_global) },
-    { NULL },
+    { .name = NULL },
 };

@@ -204,5 +204,5 @@ const struct option_row options_of_run[] = {
     { "parallel", NULL, "SPEC", NULL, IGNORED },
     { "no-user-config", NULL, NULL, NULL, IGNORED },
     { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */
-    { NULL },
+    { .name = NULL },
 };

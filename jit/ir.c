@@ -80,10 +80,13 @@ void ir_dump_op(const struct ir *ir, u32 k, struct buf *out)
             buf_printf(out, " #%lld", (long long)i->imm);
         else
             buf_printf(out, " v%u", arg[n]);
-    if (i->op == IR_LOAD || i->op == IR_STORE || i->op == IR_LOCATE)
-        buf_printf(out, i->imm ? " %+lld" : "", (long long)i->imm);
-    else if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM)
+    bool distance = i->op == IR_LOAD || i->op == IR_STORE || i->op == IR_LOCATE;
+    if (distance) {
+        if (i->imm)
+            buf_printf(out, " %+lld", (long long)i->imm);
+    } else if ((i->imm || i->op == IR_CONST) && i->b != IR_IMM) {
         buf_printf(out, " [0x%llx]", (unsigned long long)i->imm);
+    }
     if (i->exit == IR_NONE)
         return;
     buf_printf(out, " exit %u", i->exit);
