@@ -13,8 +13,9 @@ struct jit_options {
     const struct jit_watch *watch; /* told of all that is compiled; NULL: nobody */
     bool check;       /* run everything in both tiers and compare: check.h */
 };
-#define JIT_THRESHOLD 64
-#define JIT_REGION_THRESHOLD 1500
+/* To compile a block takes about as long as to interpret it a thousand times, a region some ten thousand. */
+#define JIT_THRESHOLD 256
+#define JIT_REGION_THRESHOLD 5000
 #define JIT_CACHE_BYTES ((u64)16 << 20)
 
 /* Is there an emitter for this host? */
