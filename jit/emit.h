@@ -49,7 +49,6 @@ struct emitter;
 /* What a kind of host provides: docs/contributor/add-an-emitter.md. */
 struct emitter_kind {
     const char *name;
-    bool checks;  /* jit_env's check_enter and what follows it are heeded */
     size_t reach; /* the largest code cache whose jumps lead from any place to any other */
     /* How the host does it, and what it can. */
     void (*init)(struct emitter *e);

@@ -957,6 +957,6 @@ static const void *enter_code(struct code *code, const struct jit_env *env)
 }
 
 const struct emitter_kind emitter_a64 = {
-    .name = "AArch64", .checks = true, .reach = (size_t)1 << 27, .init = init, .enter = enter_code, .run = run,
+    .name = "AArch64", .reach = (size_t)1 << 27, .init = init, .enter = enter_code, .run = run,
     .lead = lead, .redirect = redirect,
 };

@@ -116,6 +116,6 @@ static const void *enter_code(struct code *code, const struct jit_env *env)
 }
 
 const struct emitter_kind emitter_x64 = {
-    .name = "x86-64", .checks = true, .reach = (size_t)1 << 31, .init = init, .enter = enter_code, .run = run,
+    .name = "x86-64", .reach = (size_t)1 << 31, .init = init, .enter = enter_code, .run = run,
     .lead = lead, .redirect = redirect,
 };

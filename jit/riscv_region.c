@@ -236,7 +236,7 @@ static void make_region(struct jit_riscv *j, const struct jit_step *s, unsigned 
     j->emitter.kind->redirect(&j->code, u->start, code.start);
     s->block->slot[0].fn = (rv_handler *)(uintptr_t)code.start;
     u->region = true;
-    u->loop = loop && got == n;
+    u->loop = loop;
     j->count.regions++;
     j->count.loops += u->loop;
 }

@@ -34,15 +34,13 @@ static void stop_here(struct translation *tr, unsigned offset)
 {
     const struct hart *h = tr->j->h;
     const struct cpu_stops *s = h->cpu.stops;
-    V base = name(ir_add(tr->ir, (struct ir_insn){ .op = IR_BASE, .size = 8, .exit = IR_NONE }));
-    if (h->config.xlen == 32)
-        base = op1(tr, IR_ZX32, base);
+    V page = address_at(tr, 0);
     unsigned n = 0;
     for (size_t k = 0; s && k < s->n_code && n < 5; k++) {
         if ((s->code[k] & PAGE_MASK) != offset)
             continue;
         if (!tr->region && ++n < 5)
-            exit_if(tr, op2(tr, IR_EQ, base, number(tr, s->code[k] & ~PAGE_MASK)));
+            exit_if(tr, op2(tr, IR_EQ, page, number(tr, s->code[k] & ~PAGE_MASK)));
         else if (tr->region && s->code[k] == rv_addr(h, tr->vpage + offset)) /* a region knows where it runs */
             n = 5;
     }

@@ -151,24 +151,14 @@ static void check_many(unsigned xlen)
     free(g);
 }
 
-static bool checks(void)
-{
-    bool there = emitter_host()->checks;
-    if (!there)
-        printf("(left out: no --check-jit on hosts of this kind) ");
-    return there;
-}
-
 static void test_check64(void)
 {
-    if (checks())
-        check_many(64);
+    check_many(64);
 }
 
 static void test_check32(void)
 {
-    if (checks())
-        check_many(32);
+    check_many(32);
 }
 
 /* --- the check finds what is wrong ------------------------------------------------------------------------------------ */
@@ -220,8 +210,6 @@ static void no_store(struct rv_insn *i) { i->rs1 = 0; }
 
 static void test_finds(void)
 {
-    if (!checks())
-        return;
     finds("a register", loop, 1, other_number, "t0: compiled 0x");
     finds("a store elsewhere", loop, 2, other_place, "host address of a store");
     finds("another value stored", loop, 2, other_value, "memory where it stored");
