@@ -8,9 +8,9 @@
 #include "base/rng.h"
 #include "cpu/riscv/insn.h"
 #include "cpu/riscv/priv.h"
+#include "tests/isa/rig.h"
 #include "tests/unit.h"
 
-#define RAM 0x80000000u
 #define RAM_BYTES 0x40000u
 #define PAGE(n) ((u64)RAM + ((u64)(n) << 12))
 /* Low pages are those that superpages at the start of RAM give away: nothing there that programs need. */
@@ -18,60 +18,14 @@ enum { DATA = 0, FUNCTIONS = 4, N_FUNCTIONS = 6, ROOTS = 10, T1 = 15, T0 = 18, T
        HANDLER = 24, CODE = 25, N_CODE = 6, NAPOT = 32 /* 16 pages */ };
 #define N_ROOTS (T1 - ROOTS) /* more than address spaces are kept */
 
-struct rig {
-    struct arena *a;
-    struct clock clock;
-    struct space *s;
-    struct ram *ram;
-    struct cpu *c;
-    struct hart *h;
-    struct rv_decoder *d;
-    u64 at;
-    u64 constant[512];
-    unsigned n_constants;
-};
-
-static u64 tb_read(void *o) { return ((struct rig *)o)->clock.now; }
-static u64 tb_when(void *o, u64 v) { return v; }
-
 static struct rig *rig(unsigned xlen)
 {
-    struct err e = { "" };
-    struct rig *r = xcalloc(1, sizeof *r);
-    struct riscv_config config;
-    r->a = arena_new();
-    clock_init(&r->clock, 1000000000);
-    r->s = space_new(r->a, "memory");
-    r->ram = ram_new(r->a, "ram", RAM_BYTES, false, &e);
-    CU_ASSERT_FATAL(r->ram && space_add_ram(r->s, RAM, r->ram, &e));
-    CU_ASSERT_FATAL(riscv_config_parse("max", xlen, &config, &e));
-    config.reset_pc = RAM;
-    r->d = rv_decoder_new(r->a, &config);
-    r->c = riscv_new(r->a, &config, 0, r->s, &r->clock, NULL, (struct timebase){ tb_read, tb_when, r }, &e);
-    r->h = hart_of(r->c);
-    return r;
-}
-
-static void done(struct rig *r)
-{
-    clock_fini(&r->clock);
-    arena_free(r->a);
-    free(r);
+    return rig_new(&(struct rig_setup){ "max", xlen, 0, RAM_BYTES, RAM, NULL });
 }
 
 static void word(struct rig *r, unsigned op, unsigned rd, unsigned rs1, unsigned rs2, i64 imm)
 {
-    const struct rv_row *w = &r->d->row[op];
-    u32 b = w->match;
-    u8 bytes[4];
-    b |= w->d_w ? rd << w->d_lo : 0;
-    b |= w->s_w ? rs1 << w->s_lo : 0;
-    b |= w->t_w ? rs2 << w->t_lo : 0;
-    for (unsigned k = 0; k < w->n_imm; k++)
-        b |= (u32)bits_get((u64)imm, w->imm[k].to, w->imm[k].width) << w->imm[k].from;
-    store_le(bytes, 4, b);
-    space_poke(r->s, r->at, bytes, rv_insn_length(b));
-    r->at += rv_insn_length(b);
+    rig_put(r, rig_encode(r->d, op, rd, rs1, rs2, imm));
 }
 
 #define OP(name, rd, rs1, rs2, imm) word(r, RV_OP_##name, rd, rs1, rs2, imm)
@@ -93,11 +47,10 @@ static const u8 root_register[N_ROOTS] = { 21, 22, 23, 26, 27 };
 static void constant(struct rig *r, unsigned rd, u64 v)
 {
     unsigned size = r->h->config.xlen / 8, k = r->n_constants;
-    if (k == PAGE_SIZE / size || k == ARRAY_LEN(r->constant))
+    if (k == PAGE_SIZE / size || k == 512)
         k = (unsigned)(v % r->n_constants); /* another one will do */
     else
-        r->constant[r->n_constants++] = v;
-    put(r, PAGE(CONSTANTS) + k * size, r->constant[k], size);
+        put(r, PAGE(CONSTANTS) + r->n_constants++ * size, v, size);
     i64 offset = (i64)(k * size) - 2048;
     if (size == 8)
         OP(ld, rd, R_CONSTANTS, 0, offset);
@@ -309,9 +262,9 @@ static void random_programs(unsigned xlen, u64 programs, u64 length)
             fprintf(stderr, "RV%u program %llu differs before instruction %llu\n", xlen, (unsigned long long)seed,
                     (unsigned long long)done_);
         sums += (free_->h->x[5] != 0) + (free_->h->x[11] != 0);
-        done(free_);
-        done(forgetful);
-        done(observed);
+        rig_free(free_);
+        rig_free(forgetful);
+        rig_free(observed);
     }
     CU_ASSERT_TRUE(sums > programs); /* of 2 each */
 }
@@ -350,7 +303,7 @@ static void unaligned(void)
                 put(r, va, 0x10101010 + 0x03020100 + offset * 0x01010101, 4);
             }
         CU_ASSERT_EQUAL(r->c->retired, 24 * 6);
-        done(r);
+        rig_free(r);
     }
 }
 
@@ -373,7 +326,7 @@ static void unaligned_watched(void)
             bool hit = watch >= offset && watch < offset + 8;
             CU_ASSERT_EQUAL(r->c->ops->run(r->c, 30), hit ? CPU_WATCH : CPU_BUDGET);
             CU_ASSERT_EQUAL(X(7), hit ? 10 : 20);
-            done(r);
+            rig_free(r);
         }
 }
 
@@ -403,7 +356,7 @@ static void unaligned_code(void)
     CU_ASSERT_EQUAL(X(7), 2 + 15 + 1);
     r->c->ops->run(r->c, 5);
     CU_ASSERT_EQUAL(X(7), 18 + 31 + 6);
-    done(r);
+    rig_free(r);
 }
 
 int main(void)

@@ -37,22 +37,12 @@ static struct rig *rig(const char *model, unsigned xlen)
     return r;
 }
 
-static void done(struct rig *r) { rig_free(r); }
-
 static u32 enc(struct rig *r, unsigned op, unsigned rd, unsigned rs1, unsigned rs2, i64 imm)
 {
     return rig_encode(r->d, op, rd, rs1, rs2, imm);
 }
 
-static void word(struct rig *r, u32 bits)
-{
-    u8 b[4];
-    store_le(b, 4, bits);
-    space_poke(r->s, r->at, b, rv_insn_length(bits));
-    r->at += rv_insn_length(bits);
-}
-
-#define OP(name, rd, rs1, rs2, imm) word(r, enc(r, RV_OP_##name, rd, rs1, rs2, imm))
+#define OP(name, rd, rs1, rs2, imm) rig_put(r, enc(r, RV_OP_##name, rd, rs1, rs2, imm))
 #define RUN(n) r->c->ops->run(r->c, n)
 #define X(n) r->h->x[n]
 
@@ -86,7 +76,7 @@ static void by_hand(void)
     CU_ASSERT_EQUAL(X(12), 0);
     CU_ASSERT_EQUAL(r->clock.now, 7);
     CU_ASSERT_EQUAL(r->h->pc, r->at);
-    done(r);
+    rig_free(r);
 }
 
 /* A store into the instruction that follows is seen by it. */
@@ -102,7 +92,7 @@ static void self_modifying(void)
     RUN(8);
     CU_ASSERT_EQUAL(X(7), 22);
     CU_ASSERT_EQUAL(r->h->pc, RAM);
-    done(r);
+    rig_free(r);
 }
 
 static void straddling(void)
@@ -120,7 +110,7 @@ static void straddling(void)
     RUN(10);
     CU_ASSERT_EQUAL(X(7), 5 + 5 * 0x20);
     CU_ASSERT_EQUAL(r->c->retired, 20);
-    done(r);
+    rig_free(r);
 }
 
 /* Any budgets lead to the same place. */
@@ -151,7 +141,7 @@ static void budgets(void)
         end[k][1] = r->c->retired;
         end[k][2] = X(9);
         CU_ASSERT_EQUAL(memcmp(end[0], end[k], sizeof end[0]), 0);
-        done(r);
+        rig_free(r);
     }
     CU_ASSERT(end[0][1] < 1000); /* the ecalls took ticks and did not retire */
 }
@@ -160,7 +150,7 @@ static void illegal(void)
 {
     struct rig *r = rig("max", 64);
     OP(addi, 5, 0, 0, 1);
-    word(r, 0xffffffff);
+    rig_put(r, 0xffffffff);
     RUN(2);
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_ILLEGAL);
     CU_ASSERT_EQUAL(r->h->mtval, 0xffffffff);
@@ -168,10 +158,10 @@ static void illegal(void)
     CU_ASSERT_EQUAL(r->h->pc, HANDLER);
     CU_ASSERT_EQUAL(r->c->retired, 1);
     CU_ASSERT_EQUAL(r->clock.now, 2);
-    done(r);
+    rig_free(r);
 
     r = rig("max", 64); /* FS off; then a reserved dynamic rounding mode */
-    word(r, enc(r, RV_OP_fadd_d, 1, 2, 3, 0) | 7 << 12);
+    rig_put(r, enc(r, RV_OP_fadd_d, 1, 2, 3, 0) | 7 << 12);
     RUN(1);
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_ILLEGAL);
     r->h->mcause = 0;
@@ -184,7 +174,7 @@ static void illegal(void)
     r->c->ops->set_pc(r->c, RAM);
     RUN(1);
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_ILLEGAL);
-    done(r);
+    rig_free(r);
 }
 
 static void memory(void)
@@ -219,7 +209,7 @@ static void memory(void)
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_LOAD_ACCESS);
     CU_ASSERT_EQUAL(r->h->mtval, DEVICE + 16);
     CU_ASSERT_EQUAL(r->h->mepc, RAM + 12);
-    done(r);
+    rig_free(r);
 }
 
 /* An interrupt raised by a store, and attention, both at the next instruction. */
@@ -239,7 +229,7 @@ static void boundaries(void)
     CU_ASSERT_EQUAL(X(8), 1);
     CU_ASSERT_EQUAL(r->h->mepc, RAM + 4);
     CU_ASSERT_EQUAL(r->h->mcause, (u64)1 << 63 | 7);
-    done(r);
+    rig_free(r);
     r = rig("max", 64);
     OP(sw, 0, 5, 6, 0);
     OP(addi, 7, 7, 0, 1);
@@ -248,7 +238,7 @@ static void boundaries(void)
     CU_ASSERT_EQUAL(RUN(100), CPU_ATTENTION);
     CU_ASSERT_EQUAL(r->h->pc, RAM + 4);
     CU_ASSERT_EQUAL(r->clock.now, 1);
-    done(r);
+    rig_free(r);
 }
 
 static void atomics(void)
@@ -275,7 +265,7 @@ static void atomics(void)
     RUN(1);
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_STORE_MISALIGNED);
     CU_ASSERT_EQUAL(r->h->mtval, X(5));
-    done(r);
+    rig_free(r);
 }
 
 static void waiting(void)
@@ -293,7 +283,7 @@ static void waiting(void)
     CU_ASSERT(r->c->ops->has_work(r->c));
     CU_ASSERT_EQUAL(RUN(1), CPU_BUDGET);
     CU_ASSERT_EQUAL(X(7), 1);
-    done(r);
+    rig_free(r);
 }
 
 static void stopping(void)
@@ -323,15 +313,15 @@ static void stopping(void)
     r->c->stops = NULL;
     r->c->ops->stops_changed(r->c);
     CU_ASSERT_EQUAL(RUN(100), CPU_BUDGET);
-    done(r);
+    rig_free(r);
 }
 
 static void semihosting(void)
 {
     struct rig *r = rig("max", 64);
-    word(r, 0x01f01013);
-    word(r, 0x00100073);
-    word(r, 0x40705013);
+    rig_put(r, 0x01f01013);
+    rig_put(r, 0x00100073);
+    rig_put(r, 0x40705013);
     r->c->semihosting = true;
     CU_ASSERT_EQUAL(RUN(100), CPU_SEMIHOST);
     CU_ASSERT_EQUAL(r->h->pc, RAM + 4);
@@ -342,7 +332,7 @@ static void semihosting(void)
     r->c->ops->set_pc(r->c, RAM);
     RUN(2);
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_BREAKPOINT);
-    done(r);
+    rig_free(r);
 }
 
 static u64 observe(void *o, struct cpu *c, const struct cpu_retire *t)
@@ -361,7 +351,7 @@ static void observed(void)
     OP(sw, 0, 5, 7, 4);
     OP(bne, 0, 7, 5, 4); /* taken, to the next instruction */
     OP(csrrw, 6, 7, 0, 0x340);
-    word(r, 0xffffffff);
+    rig_put(r, 0xffffffff);
     X(5) = RAM + 0x3000;
     r->c->observer = &obs;
     r->c->ops->stops_changed(r->c);
@@ -384,7 +374,7 @@ static void observed(void)
     CU_ASSERT_STRING_EQUAL(r->log[3].write[1].reg->name, "mscratch");
     CU_ASSERT(r->log[4].trapped);
     CU_ASSERT_EQUAL(r->log[4].next_pc, HANDLER);
-    done(r);
+    rig_free(r);
 }
 
 static void without_c(void)
@@ -406,7 +396,7 @@ static void without_c(void)
     CU_ASSERT_EQUAL(r->h->mcause, CAUSE_FETCH_MISALIGNED);
     CU_ASSERT_EQUAL(X(1), 77);
     CU_ASSERT_EQUAL(r->c->retired, 0);
-    done(r);
+    rig_free(r);
 }
 
 /* Sv39: a page moves; after sfence.vma loads and fetches go to the new place. */
@@ -452,7 +442,7 @@ static void paging(void)
     CU_ASSERT_EQUAL(r->h->mtval, 0x5008);
     CU_ASSERT_EQUAL(r->h->mepc, RAM + 16);
     CU_ASSERT_EQUAL(r->h->priv, PRIV_M);
-    done(r);
+    rig_free(r);
 }
 
 /* Millions of slow instructions in one chain: continuations must not pile up on the host's stack. */
@@ -466,7 +456,7 @@ static void deep(void)
     OP(amoadd_w, 9, 10, 7, 0);
     OP(lr_w, 9, 10, 0, 0);
     OP(sc_w, 9, 10, 7, 0);
-    word(r, enc(r, RV_OP_fadd_h, 1, 1, 2, 0));
+    rig_put(r, enc(r, RV_OP_fadd_h, 1, 1, 2, 0));
     OP(cbo_zero, 0, 10, 0, 0);
     OP(jal, 0, 0, 0, -36);
     X(5) = DEVICE;
@@ -476,7 +466,7 @@ static void deep(void)
     CU_ASSERT_EQUAL(RUN(3000000), CPU_BUDGET);
     CU_ASSERT_EQUAL(r->c->retired, 3000000);
     CU_ASSERT_EQUAL(r->h->mcause, 0);
-    done(r);
+    rig_free(r);
 }
 
 int main(void)

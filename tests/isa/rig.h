@@ -13,7 +13,7 @@ struct rig_setup {
     unsigned xlen;
     u64 drop;      /* extensions left out */
     u32 ram_bytes, reset_pc;
-    const struct io_ops *dev; /* opaque: the rig */
+    const struct io_ops *dev; /* opaque: the rig; NULL: none */
 };
 
 struct rig {
@@ -24,7 +24,8 @@ struct rig {
     struct cpu *c;
     struct hart *h;
     struct rv_decoder *d;
-    u32 at; /* where word() writes */
+    u64 at; /* where rig_put() writes */
+    unsigned n_constants; /* of tests/cpu/translations */
     u64 seen_now, device_value;
     bool kick;
     struct cpu_retire log[16];
@@ -33,6 +34,10 @@ struct rig {
 
 struct rig *rig_new(const struct rig_setup *setup); /* ends the program when it cannot */
 void rig_free(struct rig *r);
+/* An instruction at r->at, which goes on behind it. */
+void rig_put(struct rig *r, u32 bits);
+/* The number behind the words in what the hart says of itself; 0: they are not there. */
+u64 rig_counted(const struct cpu *c, const char *words);
 u32 rig_encode(const struct rv_decoder *d, unsigned op, unsigned rd, unsigned rs1, unsigned rs2, i64 imm);
 
 #endif

@@ -27,17 +27,7 @@ static struct rig *machine(unsigned xlen, u64 drop, u64 threshold, bool check)
     return r;
 }
 
-static u64 counted(const struct cpu *c, const char *what)
-{
-    struct buf b = { 0 };
-    c->ops->describe(c, &b);
-    const char *at = strstr(buf_cstr(&b), what);
-    u64 n = at ? strtoull(at + strlen(what), NULL, 10) : 0;
-    buf_free(&b);
-    return n;
-}
-
-static u64 compiled(const struct cpu *c) { return counted(c, "blocks compiled "); }
+static u64 compiled(const struct cpu *c) { return rig_counted(c, "blocks compiled "); }
 
 /* --- two machines, after each slice of time ----------------------------------------------------------------------- */
 
@@ -142,7 +132,7 @@ static void check_many(unsigned xlen)
             same = check_program(r, g, p);
         }
         blocks += compiled(r->c);
-        entries += counted(r->c, "checked ");
+        entries += rig_counted(r->c, "checked ");
         rig_free(r);
     }
     printf("(%llu blocks, %llu entries checked) ", (unsigned long long)blocks, (unsigned long long)entries);
@@ -171,7 +161,7 @@ static void finds(const char *what, void (*program)(struct rig *r), unsigned slo
     program(r);
     r->c->ops->set_pc(r->c, RAM);
     CU_ASSERT_EQUAL(r->c->ops->run(r->c, 30), CPU_BUDGET);
-    CU_ASSERT(counted(r->c, "checked ") > 2);
+    CU_ASSERT(rig_counted(r->c, "checked ") > 2);
     struct rv_page *page = rv_page_get(r->h->engine, r->ram, 0);
     struct rv_block *b = rv_block_find(page, 0);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
@@ -187,10 +177,7 @@ static void finds(const char *what, void (*program)(struct rig *r), unsigned slo
 
 static void put(struct rig *r, unsigned op, unsigned rd, unsigned rs1, unsigned rs2, i64 imm)
 {
-    u8 b[4];
-    store_le(b, 4, rig_encode(r->d, op, rd, rs1, rs2, imm));
-    space_poke(r->s, r->at, b, 4);
-    r->at += 4;
+    rig_put(r, rig_encode(r->d, op, rd, rs1, rs2, imm));
 }
 
 static void loop(struct rig *r)

@@ -64,24 +64,6 @@ static u64 any_wide(u64 *s, bool single)
     return w | (u64)0xffffffff << 32;
 }
 
-static u64 counted(const struct cpu *c, const char *what)
-{
-    struct buf b = { 0 };
-    c->ops->describe(c, &b);
-    const char *at = strstr(buf_cstr(&b), what);
-    u64 n = at ? strtoull(at + strlen(what), NULL, 10) : 0;
-    buf_free(&b);
-    return n;
-}
-
-static void put(struct rig *r, u32 w)
-{
-    u8 b[4];
-    store_le(b, 4, w);
-    space_poke(r->s, r->at, b, 4);
-    r->at += 4;
-}
-
 /* From 1 on, below 2; integers as small as halves hold exactly. */
 static void plain_registers(struct hart *h, unsigned kind, u64 *s)
 {
@@ -118,9 +100,9 @@ static void one(unsigned k, bool dynamic, bool rounded, bool plain, u64 *s)
     CU_ASSERT_FATAL(jit_install(r->a, r->c, &o, &e));
     u32 rounding = ops[k].kind & NO_ROUNDING ? 0 : dynamic ? 7 : ops[k].kind & TO_ZERO ? 1 : 0;
     r->at = RAM;
-    put(r, rig_encode(r->d, ops[k].op, 5, 6, 7, 0) | rounding << 12);
-    put(r, rig_encode(r->d, RV_OP_addi, 1, 1, 0, 1));
-    put(r, rig_encode(r->d, RV_OP_jal, 0, 0, 0, -8));
+    rig_put(r, rig_encode(r->d, ops[k].op, 5, 6, 7, 0) | rounding << 12);
+    rig_put(r, rig_encode(r->d, RV_OP_addi, 1, 1, 0, 1));
+    rig_put(r, rig_encode(r->d, RV_OP_jal, 0, 0, 0, -8));
     r->h->mstatus |= (u64)3 << 13;
     r->h->mtvec = PROGRAM_HANDLER;
     bool same = true;
@@ -138,7 +120,7 @@ static void one(unsigned k, bool dynamic, bool rounded, bool plain, u64 *s)
     if (!same)
         printf("%s: %s\n", ops[k].name, r->c->report);
     CU_ASSERT(same);
-    u64 done = counted(r->c, "entries of compiled code, "), all = ROUNDS * TICKS;
+    u64 done = rig_counted(r->c, "entries of compiled code, "), all = ROUNDS * TICKS;
     if (plain && done < all - all / 50) {
         printf("%s: of %llu instructions, %llu were compiled ones\n", ops[k].name, (unsigned long long)all,
             (unsigned long long)done);
