@@ -94,6 +94,12 @@ static inline u64 jit_next_address(const struct translation *tr)
     return rv_addr(tr->j->h, tr->next->vpage + tr->next->block->offset);
 }
 
+/* A meaning of cpu/riscv/sem_*.def by its name, for 32 and 64 bits. */
+struct jit_meaning {
+    const char *name;
+    translate *fn[2];
+};
+translate *jit_meaning_named(const struct jit_meaning *m, size_t n, const char *name, unsigned xlen);
 /* What the instruction op means in operations; NULL: it is the interpreter's. */
 translate *jit_riscv_meaning(unsigned op, unsigned xlen);
 /* The parts of that: by the name of the meaning. */

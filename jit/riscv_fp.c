@@ -335,10 +335,7 @@ static V from_int16(struct translation *tr, V a, V rm)
 #include "cpu/riscv/sem_fp.def"
 #undef XLEN
 
-static const struct {
-    const char *name;
-    translate *fn[2];
-} meanings[] = {
+static const struct jit_meaning meanings[] = {
 #undef SEM
 #define SEM(name_, ...) { #name_, { tr32_##name_, tr64_##name_ } },
 #include "cpu/riscv/sem_fp.def"
@@ -346,8 +343,5 @@ static const struct {
 
 translate *jit_riscv_fp(const char *name, unsigned xlen)
 {
-    for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
-        if (!strcmp(name, meanings[m].name))
-            return meanings[m].fn[xlen == 64];
-    return NULL;
+    return jit_meaning_named(meanings, ARRAY_LEN(meanings), name, xlen);
 }

@@ -1,6 +1,4 @@
 /* Integer instructions, jumps, loads, stores and AMOs of RISC-V as operations. */
-#include <string.h>
-
 #include "cpu/riscv/bits.h"
 #include "jit/riscv_make.h"
 
@@ -230,10 +228,7 @@ static void zero_block(struct translation *tr, V addr)
 #include "cpu/riscv/sem_mem.def"
 #undef XLEN
 
-static const struct {
-    const char *name;
-    translate *fn[2];
-} meanings[] = {
+static const struct jit_meaning meanings[] = {
 #undef SEM
 #define SEM(name_, ...) { #name_, { tr32_##name_, tr64_##name_ } },
 #include "cpu/riscv/sem_int.def"
@@ -245,8 +240,5 @@ static const struct {
 
 translate *jit_riscv_int(const char *name, unsigned xlen)
 {
-    for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
-        if (!strcmp(name, meanings[m].name))
-            return meanings[m].fn[xlen == 64];
-    return NULL;
+    return jit_meaning_named(meanings, ARRAY_LEN(meanings), name, xlen);
 }

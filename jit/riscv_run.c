@@ -1,5 +1,15 @@
 /* Slots of a block become a run of operations. */
+#include <string.h>
+
 #include "jit/riscv_make.h"
+
+translate *jit_meaning_named(const struct jit_meaning *m, size_t n, const char *name, unsigned xlen)
+{
+    for (size_t k = 0; k < n; k++)
+        if (!strcmp(name, m[k].name))
+            return m[k].fn[xlen == 64];
+    return NULL;
+}
 
 translate *jit_riscv_meaning(unsigned op, unsigned xlen)
 {

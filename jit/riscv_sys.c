@@ -1,7 +1,5 @@
 /* CSR instructions of RISC-V as operations, where the CSR is bits of the hart's state and a use does no more than read
  * and change them; others are the interpreter's. */
-#include <string.h>
-
 #include "jit/riscv_make.h"
 
 /* Exits unless the hart's privilege reaches the number's (volume II, 2.1). */
@@ -115,15 +113,10 @@ static void csrrci(struct translation *tr, const struct rv_insn *i) { csr(tr, i,
 
 translate *jit_riscv_sys(const char *name, unsigned xlen)
 {
-    static const struct {
-        const char *name;
-        translate *fn;
-    } meanings[] = {
-        { "csrrw", csrrw },   { "csrrs", csrrs },   { "csrrc", csrrc },
-        { "csrrwi", csrrwi }, { "csrrsi", csrrsi }, { "csrrci", csrrci },
+#define BOTH(f) { #f, { f, f } }
+    static const struct jit_meaning meanings[] = {
+        BOTH(csrrw), BOTH(csrrs), BOTH(csrrc), BOTH(csrrwi), BOTH(csrrsi), BOTH(csrrci),
     };
-    for (unsigned m = 0; m < ARRAY_LEN(meanings); m++)
-        if (!strcmp(name, meanings[m].name))
-            return meanings[m].fn;
-    return NULL;
+#undef BOTH
+    return jit_meaning_named(meanings, ARRAY_LEN(meanings), name, xlen);
 }
