@@ -14,6 +14,7 @@
 #include "memory/space.h"
 
 struct device;
+struct pci_function;
 
 enum reg_access { REG_RW, REG_RO, REG_WO };
 #define REG_NO_SLOT UINT32_MAX
@@ -52,6 +53,7 @@ struct reg_bank {
      * NULL allowed. */
     enum mem_result (*read)(struct device *d, u64 offset, unsigned size, u64 *value, bool peek);
     enum mem_result (*write)(struct device *d, u64 offset, unsigned size, u64 value);
+    bool ports; /* of I/O ports: mapped into the port space of PCs */
 };
 
 enum prop_kind { PROP_U64, PROP_BOOL, PROP_STR, PROP_DRIVE, PROP_NETDEV, PROP_CHARDEV };
@@ -70,6 +72,7 @@ struct device_class { /* constant */
     const char *doc;
     const char *bus;        /* where -device may put it: "virtio"; NULL: only boards make it */
     const char *compatible; /* for device trees; NULL: none */
+    const struct pci_function *pci; /* iodev/bus/pci.h: it is one of these; NULL: not on a PCI bus */
     size_t state_size;
     const struct state_field *state;
     size_t link_size; /* of `link` */
@@ -99,6 +102,7 @@ struct device_env {
     struct clock *clock;
     struct event_bus *bus;
     struct space *mem; /* for DMA */
+    struct space *io;  /* I/O ports; NULL on boards without */
     struct input_channel *channels;
     u64 seed; /* for whatever the machine makes random */
 };

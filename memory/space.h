@@ -53,6 +53,19 @@ struct region *space_add_romd(struct space *s, const char *name, u64 base, struc
 /* Switches between array and command mode; the CPUs forget pointers into it. */
 void space_set_read_direct(struct region *r, bool direct);
 
+/* --- windows that move --- */
+/* A window that comes and goes, moves (PCI BARs) or lies over others (VGA and PAM over RAM). Of several at an address
+ * the one of the highest rank is seen; RAM and the windows above have rank 0. While read_direct or write_direct, loads or
+ * stores go to `ram` (may be NULL) from ram_offset on, else to `ops` (may be NULL: nobody answers). Every change makes
+ * the CPUs forget what they kept of the address space. Shape, not state: devices place them anew in loaded(). */
+struct window;
+struct window *space_window_new(struct space *s, const char *name, u64 size, int rank, const struct io_ops *ops,
+                                void *opaque, struct ram *ram, u64 ram_offset);
+void space_window_place(struct window *w, u64 base, bool on);
+void space_window_direct(struct window *w, bool read_direct, bool write_direct);
+/* A part of a RAM: `size` bytes of r from `offset` on. */
+bool space_add_ram_part(struct space *s, u64 base, struct ram *r, u64 offset, u64 size, struct err *e);
+
 struct region *space_find(struct space *s, u64 addr); /* NULL: nothing there */
 
 enum mem_result space_read(struct space *s, u64 addr, unsigned size, u64 *value);
