@@ -23,12 +23,17 @@ static bool together(const struct board_part *p, const struct board_part *q)
     return p_not == q_not || strcmp(p->when + p_not, q->when + q_not);
 }
 
+u64 board_base(const struct board_part *p, unsigned bank, unsigned k)
+{
+    return (p->base[bank] == BOARD_BASE_0 ? 0 : p->base[bank]) + k * p->stride;
+}
+
 /* A window of a part, as far as the table knows its size. */
 static bool window_of(const struct board_part *p, unsigned k, unsigned bank, u64 *base, u64 *size)
 {
     if (!p->cls->banks[bank] || !p->base[bank] || !p->cls->banks[bank]->size)
         return false;
-    *base = p->base[bank] + k * p->stride;
+    *base = board_base(p, bank, k);
     *size = p->cls->banks[bank]->size;
     return true;
 }
@@ -45,17 +50,20 @@ static bool check_window(const struct board *b, const struct board_part *p, unsi
     if (!window_of(p, k, bank, &base, &size))
         return true;
     name_of(p, k, name, sizeof name);
-    if (!apart(base, size, b->ram_base, b->default_ram))
+    bool ports = p->cls->banks[bank]->ports;
+    if (ports && !b->ports)
+        return err_set(e, "part '%s' of board '%s' has I/O ports, and the board has no space for them", name, b->name);
+    if (!ports && !b->map_ram && !apart(base, size, b->ram_base, b->default_ram))
         return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its memory", name, b->name,
                        (unsigned long long)base);
-    if (!apart(base, size, b->rom_base, b->rom_size))
+    if (!ports && !apart(base, size, b->rom_base, b->rom_size))
         return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its ROM", name, b->name,
                        (unsigned long long)base);
     for (const struct board_part *q = b->parts; q->name; q++)
         for (unsigned j = 0; j < copies(q); j++)
             for (unsigned n = 0; n < DEVICE_MAX_BANKS; n++) {
                 if ((p == q && k == j && bank == n) || !together(p, q) || !window_of(q, j, n, &other, &other_size) ||
-                    apart(base, size, other, other_size))
+                    q->cls->banks[n]->ports != ports || apart(base, size, other, other_size))
                     continue;
                 name_of(q, j, other_name, sizeof other_name);
                 return err_set(

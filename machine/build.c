@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
 #include "machine/board.h"
 #include "machine/isa.h"
@@ -129,7 +130,11 @@ bool build_memory(struct machine *m, struct err *e)
         return false;
     if (b->rom_size && !machine_add_ram(m, "rom", b->rom_base, b->rom_size, true, e))
         return false;
-    return machine_add_ram(m, "ram", b->ram_base, size, false, e) != NULL;
+    struct ram *r = ram_new(m->arena, "ram", size, false, e);
+    if (!r || !(b->map_ram ? b->map_ram(m, r, e) : space_add_ram(m->mem, b->ram_base, r, e)))
+        return false;
+    list_ram(m, r);
+    return true;
 }
 
 /* --- parts ------------------------------------------------------------------------------------------------- */
@@ -224,9 +229,10 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
             list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        if (p->cls->banks[b] && p->base[b] && !device_map(d, b, m->mem, p->base[b] + k * p->stride, e))
+        if (p->cls->banks[b] && p->base[b] &&
+            !device_map(d, b, p->cls->banks[b]->ports ? m->io : m->mem, board_base(p, b, k), e))
             return false;
-    return true;
+    return !p->pci || pci_plug(machine_device(m, "/pci"), d, p->pci - 1 + (int)k, e);
 }
 
 /* A free slot for a device on the virtio bus: the one that bus= names, or the last free one, as QEMU picks. */
