@@ -28,6 +28,7 @@ const struct device_class *const machine_device_classes[] = {
     &sifive_test_class,
     &goldfish_rtc_class,
     &fw_cfg_class,
+    &fw_cfg_ports_class,
     &pflash_cfi01_class,
     &virtio_mmio_class,
     &virtio_blk_class,
