@@ -4,6 +4,7 @@
 #define CPU_X86_H
 
 #include "cpu/cpu.h"
+#include "cpu/tables.h"
 #include "cpu/x86/config.h"
 
 struct x86;
@@ -326,11 +327,7 @@ struct x86_xlat {
     bool dirty;      /* loads only: a store through this mapping needs no further walk */
     bool writable, user, executable, global;
     u8 n_ptes, pte_bytes, width; /* of the walk, when it ended well; width: bits of linear addresses that count */
-    struct {
-        struct ram *ram;
-        u64 at;   /* in ram */
-        u8 shift; /* the entry is for 2^shift bytes */
-    } pte[X86_LEVELS_MAX];
+    struct cpu_pte pte[X86_LEVELS_MAX];
 };
 /* One access that does not cross a page. Sets accessed and dirty bits. user: with the rights of CPL 3. */
 void x86_translate(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct x86_xlat *out);
