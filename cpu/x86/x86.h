@@ -187,7 +187,7 @@ struct x86 {
     /* --- Architectural state: everything up to `config` is saved and hashed (hart.c lists it). --- */
     u64 r[24];  /* 0..15 as encoded; 16 is 0, 17 a sink (no state), the rest unused */
     u64 rip;    /* exact outside run() and during ops; offset in CS */
-    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see lazy flags */
+    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see arith */
     struct x86_seg seg[X86_SEGS];
     struct x86_table gdtr, idtr;
     u64 cr0, cr2, cr3, cr4, xcr0, dr[8];
@@ -215,10 +215,9 @@ struct x86 {
     u32 mxcsr;
     union x86_vec v[16];
 
-    /* Lazy arithmetic flags (lazy.h); materialised into rflags and back whenever somebody outside run() can look, so
-     * that equal states are equal bytes. */
-    u64 lz_result; /* sign-extended to 64 bits */
-    u64 lz_carry;
+    /* The arithmetic flags while run() runs (lazy.h); put into rflags and back whenever somebody outside run() can look,
+     * so that equal states are equal bytes. */
+    u16 arith;
 
     struct x86_config config;
     struct x86_board board;
