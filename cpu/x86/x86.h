@@ -4,6 +4,7 @@
 #define CPU_X86_H
 
 #include "cpu/cpu.h"
+#include "cpu/tables.h"
 #include "cpu/x86/config.h"
 
 struct x86;
@@ -186,7 +187,7 @@ struct x86 {
     /* --- Architectural state: everything up to `config` is saved and hashed (hart.c lists it). --- */
     u64 r[24];  /* 0..15 as encoded; 16 is 0, 17 a sink (no state), the rest unused */
     u64 rip;    /* exact outside run() and during ops; offset in CS */
-    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see lazy flags */
+    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see arith */
     struct x86_seg seg[X86_SEGS];
     struct x86_table gdtr, idtr;
     u64 cr0, cr2, cr3, cr4, xcr0, dr[8];
@@ -214,10 +215,9 @@ struct x86 {
     u32 mxcsr;
     union x86_vec v[16];
 
-    /* Lazy arithmetic flags (lazy.h); materialised into rflags and back whenever somebody outside run() can look, so
-     * that equal states are equal bytes. */
-    u64 lz_result; /* sign-extended to 64 bits */
-    u64 lz_carry;
+    /* The arithmetic flags while run() runs (lazy.h); put into rflags and back whenever somebody outside run() can look,
+     * so that equal states are equal bytes. */
+    u16 arith;
 
     struct x86_config config;
     struct x86_board board;
@@ -335,11 +335,7 @@ struct x86_xlat {
     bool dirty;      /* loads only: a store through this mapping needs no further walk */
     bool writable, user, executable, global;
     u8 n_ptes, pte_bytes, width; /* of the walk, when it ended well; width: bits of linear addresses that count */
-    struct {
-        struct ram *ram;
-        u64 at;   /* in ram */
-        u8 shift; /* the entry is for 2^shift bytes */
-    } pte[X86_LEVELS_MAX];
+    struct cpu_pte pte[X86_LEVELS_MAX];
 };
 /* One access that does not cross a page. Sets accessed and dirty bits. user: with the rights of CPL 3. */
 void x86_translate(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct x86_xlat *out);
