@@ -121,7 +121,8 @@ struct x86_fetch {
 /* Mode key: what decoding and the choice of handlers depend on. */
 enum {
     X86_KEY_32 = 1, X86_KEY_64 = 2, X86_KEY_LEGACY = 4, X86_KEY_CS_FLAT = 8, X86_KEY_FLAT = 16,
-    X86_KEY_STACK = 32, /* times log2 of stack_size - 1 */
+    X86_KEY_STACK = 32, /* times log2 of stack_size, less 1 */
+    X86_KEY_CHECKED = 128, /* CS is not flat; jump entries do not have this bit, so that only x86_goto() uses them */
     X86_KEYS = 256,
 };
 
@@ -143,6 +144,11 @@ struct x86_ctx { /* one way of translating */
     u16 used[X86_USED_MAX];
 };
 
+/* By page: the generation in which something of it entered jump[]. */
+static inline u64 *x86_executed(struct x86_ctx *ctx, u64 linear)
+{
+    return &ctx->executed[linear >> PAGE_SHIFT & (X86_EXECUTED - 1)];
+}
 static inline struct x86_jump *x86_jump_at(struct x86_ctx *ctx, u64 pc)
 {
     return &ctx->jump[(pc ^ pc >> 12) & ((1u << X86_JUMP_BITS) - 1)];
@@ -219,7 +225,9 @@ struct x86_engine {
         struct x86_space_key key;
         u64 used; /* when, in changes of space */
     } space[X86_SPACES];
-    u64 space_changes;
+    u64 space_changes, other_changes;
+    u64 space_cr3; /* CR3 when `set` was chosen */
+    bool new_space; /* it must be chosen again, and rights looked at */
     struct x86_rights rights;
     struct cpu_tables *tables;
     u64 table_drops; /* how often page-table entries in use were written */
@@ -354,8 +362,8 @@ struct x86_engine {
         X86_CHAIN(link__, vpage);                                                             \
     } while (0)
 /* Is there a block at linear address pc (flat: rip) that can be entered right away? For indirect jumps, calls and
- * returns: `if (x86_known(ctx, target)) { ...push...; X86_ENTER(target); }` else the slow way: x86_at(), x86_near_ok(), x86_push(),
- * x86_goto(). Never true where CS is not flat. */
+ * returns: `if (x86_known(ctx, target)) { ...push...; X86_ENTER(target); }` else the slow way: x86_at(), x86_near_ok(),
+ * x86_push(), x86_goto(). Never true where CS is not flat. */
 static inline bool x86_known(struct x86_ctx *ctx, u64 pc)
 {
     const struct x86_jump *to = x86_jump_at(ctx, pc);
@@ -403,8 +411,8 @@ bool x86_slow_store(X86_ARGS, unsigned seg, u64 offset, unsigned size, u64 value
 /* A read-modify-write in two halves; the second cannot fail. */
 bool x86_slow_rmw(X86_ARGS, unsigned seg, u64 offset, unsigned size); /* engine->value */
 void x86_slow_rmw_store(struct x86 *c, u64 value);
-/* How many of n bytes at an offset can be read or written through *host with no more checks and without anybody being told (all of one
- * page); 0: none, use x86_load() or x86_store(). For REP string ops. */
+/* How many of n bytes at an offset can be read or written through *host with no more checks and without anybody being
+ * told (all of one page); 0: none, use x86_load() or x86_store(). For REP string ops. */
 unsigned x86_span(struct x86 *c, unsigned seg, u64 offset, unsigned n, enum cpu_access access, u8 **host);
 void x86_tlb_init(struct x86_engine *e);
 struct x86_ctx *x86_context(struct x86 *c);

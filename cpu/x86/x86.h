@@ -198,6 +198,9 @@ struct x86 {
     bool nmi_blocked; /* until IRET */
     bool nmi_pending, smi_pending, init_pending;
     bool intr;        /* level of INTR */
+    u32 db_pending;   /* DR6 bits of the #DB trap due after this instruction. Who steps sets DR6_BS before each instruction that
+                       * begins with TF=1; x86_deliver() clears it (INT n and faults cancel the trap), x86_take_pending()
+                       * takes it. It waits while the MOV SS shadow lasts. */
     bool a20;         /* address bit 20 is let through */
     bool smm;
     u32 smbase;
@@ -234,6 +237,11 @@ struct x86 {
     u8 code_bits;  /* 16, 32, 64: what CS says */
     u8 stack_size; /* 2, 4, 8: bytes of the stack pointer */
 };
+/* DR6, DR7 (SDM 3, 17.2) */
+#define DR6_BD (1u << 13)
+#define DR6_BS (1u << 14)
+#define DR6_BT (1u << 15)
+#define DR7_GD (1u << 13)
 #define X86_SHADOW_STI 1
 #define X86_SHADOW_SS 2
 
@@ -333,12 +341,22 @@ struct x86_xlat {
 void x86_translate(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct x86_xlat *out);
 void x86_walk(struct cpu *c, u64 linear, enum cpu_access access, struct cpu_walk *w); /* cpu_ops.walk: no side effects */
 u64 x86_a20(const struct x86 *c, u64 pa); /* bit 20 cleared while the gate is closed */
+/* In SMM, the RAM that answers at this physical address instead of the bus (board.smram), and where in it; else NULL. */
+struct ram *x86_smram_at(const struct x86 *c, u64 pa, u64 *at);
+/* Debug registers (SDM 3, 17.2.4). Is an instruction breakpoint enabled at this linear address? Then c->fault is its #DB. */
+bool x86_code_breakpoint(struct x86 *c, u64 linear);
+/* A data access was made: note breakpoints on it in db_pending. Callers test x86_breakpoints() first. */
+void x86_data_accessed(struct x86 *c, u64 linear, unsigned size, bool write);
+static inline bool x86_breakpoints(const struct x86 *c) { return c->dr[7] & 0xff; }
 
 /* What the engine must do after state was changed under it: engine.c */
 void x86_flush_translations(struct x86 *c); /* CR0.PG/WP, CR3, CR4, EFER, INVLPG, A20, SMM... */
 void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF, the shadow or TF changed: leave the block */
 
-/* --- debugging aid */
+/* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */
+void x86_tell_story(const struct x86 *c, struct buf *out);
+bool x86_stuck(const struct cpu *cpu, char *why, size_t n); /* cpu_ops.stuck */
+const char *x86_vector_name(unsigned vector); /* "#GP general protection fault"; NULL: not an exception's */
 unsigned x86_disasm(const struct cpu *c, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);
 
 #endif
