@@ -41,7 +41,7 @@ typedef i64 x86_handler(X86_ARGS); /* returns the budget left, or X86_CONTINUE *
  *             or jump; for all else the entries are those without bit 3)
  * Flat address: (r[base] + (r[index] << scale) + disp) & ctx->ea_mask. Flat stack: r[X86_SP] & ctx->ea_mask. */
 enum { X86_FORM_MEM = 4, X86_FORM_SEG = 8, X86_FORMS = 16 };
-extern x86_handler *const x86_fast[X86_OP_COUNT][X86_FORMS];
+extern x86_handler *const *const x86_fast[X86_OP_COUNT + 1]; /* [op][form] */
 /* Two neighbours made one, or NULL: replaces the first's handler; the second stays in its slot behind it. */
 x86_handler *x86_fuse(const struct x86_insn *first, const struct x86_insn *second, bool flat);
 
