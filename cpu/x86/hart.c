@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/x86/access.h"
+#include "cpu/x86/sys.h"
 
 /* --- registers ------------------------------------------------------------------------------------------------------ */
 
@@ -282,91 +283,14 @@ unsigned x86_disasm(const struct cpu *cpu, u64 pc, const u8 *bytes, size_t n, ch
 
 /* --- reset ------------------------------------------------------------------------------------------------------------ */
 
-static bool has(const struct x86 *c, enum x86_feature f) { return x86_has_feature(&c->config, f); }
-
-/* What RESET and INIT have in common (SDM 3, table 9-1). */
-static void initialise(struct x86 *c)
-{
-    memset(c->r, 0, sizeof c->r);
-    c->r[X86_DX] = c->config.signature;
-    x86_set_flags(c, 2);
-    for (unsigned n = 0; n < X86_SEGS; n++)
-        c->seg[n] = (struct x86_seg){ .valid = true, .type = n == X86_CS ? 11 : n == X86_LDTR ? 2 : n == X86_TR ? 11 : 3,
-                                      .s = n < X86_LDTR, .present = true, .limit = 0xffff };
-    struct x86_seg *cs = &c->seg[X86_CS];
-    c->rip = 0xfff0;
-    cs->selector = 0xf000;
-    cs->base = has(c, X86_F_386) ? 0xffff0000 : 0xff0000;
-    if (!has(c, X86_F_286)) {
-        cs->selector = 0xffff;
-        cs->base = 0xffff0;
-        c->rip = 0;
-    }
-    c->gdtr = c->idtr = (struct x86_table){ 0, 0xffff };
-    if (!has(c, X86_F_386))
-        c->idtr.limit = 0x3ff;
-    c->cr0 = has(c, X86_F_486) ? (c->cr0 & (CR0_NW | CR0_CD)) | CR0_ET : has(c, X86_F_FPU) && has(c, X86_F_386) ? CR0_ET : 0;
-    c->cr2 = c->cr3 = c->cr4 = 0;
-    c->efer = 0;
-    memset(c->pdpte, 0, sizeof c->pdpte);
-    memset(c->dr, 0, sizeof c->dr);
-    c->dr[6] = 0xffff0ff0;
-    c->dr[7] = 0x400;
-    c->cpl = 0;
-    c->shadow = 0;
-    c->nmi_blocked = c->nmi_pending = c->smi_pending = c->init_pending = false;
-    c->db_pending = 0;
-    c->smm = false;
-    c->monitor_addr = ~(u64)0;
-    c->activity = c->cpu.index ? X86_WAIT_FOR_SIPI : X86_RUNNING;
-    c->cpu.idle = c->activity != X86_RUNNING;
-    forget(c);
-}
-
-void x86_init_signal(struct x86 *c)
-{
-    initialise(c);
-}
-
-void x86_startup(struct x86 *c, u8 vector)
-{
-    if (c->activity != X86_WAIT_FOR_SIPI)
-        return;
-    c->seg[X86_CS].selector = (u16)(vector << 8);
-    c->seg[X86_CS].base = (u64)vector << 12;
-    c->rip = 0;
-    c->activity = X86_RUNNING;
-    c->cpu.idle = false;
-    x86_mode_changed(c);
-    x86_look_again(c);
-}
-
 /* pc 0: the vector the architecture has. */
 static void reset(struct cpu *cpu, u64 pc)
 {
     struct x86 *c = x86_of(cpu);
-    c->cr0 = CR0_NW | CR0_CD;
-    initialise(c);
-    c->xcr0 = 1;
-    c->pkru = 0;
+    x86_reset_state(c);
     c->intr = false;
     c->a20 = true;
-    c->smbase = 0x30000;
-    c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
-    c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
-    c->pat = 0x0007040600070406;
-    c->tsc_aux = c->mcg_status = c->debugctl = c->spec_ctrl = c->xss = c->bios_sign_id = 0;
-    c->tsc_offset = 0 - cpu->clock->now;
-    c->misc_enable = 1;
-    c->mtrr_def_type = 0;
-    memset(c->mtrr_base, 0, sizeof c->mtrr_base);
-    memset(c->mtrr_mask, 0, sizeof c->mtrr_mask);
-    memset(c->mtrr_fixed, 0, sizeof c->mtrr_fixed);
-    c->monitor_value = 0;
-    c->rng = c->board.seed ^ (0x9e3779b97f4a7c15 * (cpu->index + 1));
-    c->fpu = (struct x86_fpu){ .cw = 0x40, .valid = 0xff };
-    c->mxcsr = 0x1f80;
-    memset(c->v, 0, sizeof c->v);
+    cpu->idle = c->activity != X86_RUNNING;
     cpu->skip_stop_at = CLOCK_NEVER;
     if (pc)
         c->rip = pc;
