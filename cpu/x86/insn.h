@@ -6,12 +6,28 @@
  * INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc)
  *
  * id         unique; X86_OP_<id>
- * mnemonic   Intel syntax, lower case
- * encoding   as the manual writes it: mandatory prefix (NP, 66, F3, F2; left out when prefixes are ignored or mean operand
- *            size and REP), "REX.W" or "W0", opcode bytes, "+r" (register in the opcode), "/r" "/0".."/7" with ":m" or ":r" when
- *            only memory or only registers are meant ("0F AE /0:m"), a whole ModRM byte ("0F 01 D0"), "VEX.256.66.0F38.W0 18 /r",
- *            immediates ib iw id io iz (2 or 4 by operand size), cb cz (branch offsets), cp (far pointer), mo (moffs)
- * operands   codes of the manual's opcode maps (SDM 2, A.2): "Eb,Gb" "Gv,Ev" "rAX,Iz" "Vx,Hx,Wx" "Vss,Wss" ...
+ * mnemonic   Intel syntax, lower case; "cbw/cwde/cdqe": by operand size 2, 4, 8
+ * encoding   as the manual writes it, parts with a space between:
+ *            mandatory prefix: NP (none of 66 F3 F2), NFx (neither F3 nor F2), 66, F3, F2; left out when prefixes are ignored
+ *            or mean operand size and REP. With F3 or F2 a 66 means nothing or the operand size.
+ *            "REX.W" or "W0"; "REX.B0": without REX.B
+ *            opcode bytes, after 0F, 0F 38 or 0F 3A; "+r": register in the opcode
+ *            "/r", "/0" to "/7"; with ":m" or ":r" behind when only memory or only registers are meant ("0F AE /0:m"); or a
+ *            whole ModRM byte ("0F 01 D0"), or with a register in it ("D8 C0 +i")
+ *            "VEX.256.66.0F38.W0 18 /r": 128, 256, LIG, L0 = LZ; NP 66 F3 F2; 0F 0F38 0F3A; W0 W1 WIG or nothing
+ *            immediates ib iw iz (2 or 4 by operand size) iv (2, 4, 8), "/is4", cb cz (branch offsets), cp (far pointer),
+ *            mo (moffs)
+ * operands   codes of the manual's opcode maps (SDM 2, A.2): a letter for what, then the size.
+ *            A far pointer; B general register of VEX.vvvv; C D control, debug register; E general register or memory;
+ *            G general register (reg); H vector register of vvvv; I immediate; J branch offset; L vector register of is4;
+ *            M memory; N MMX register (rm); O moffs; P MMX register (reg); Q MMX register or memory; R general register (rm);
+ *            S segment register; U vector register (rm); V vector register (reg); W vector register or memory;
+ *            X DS:rSI; Y ES:rDI; Z general register in the opcode; Bb: DS:rBX.
+ *            Sizes: b w d q dq qq; v by operand size, z 2 or 4, y 4 or 8; x ps pd by VEX.L; ss sd (4, 8 in memory), si;
+ *            a BOUND's pair; p far pointer; s GDTR in memory; t 80 bits; none: not said (FXSAVE, LEA)
+ *            "Mw/Rv": of two sizes; likewise "Mb/Rd". "Udq/Mq" where memory is smaller.
+ *            AL AX DX CL eAX rAX 1 ES..GS; ST STi (rm); vm32x vm32y vm64x vm64y: VSIB memory, index a vector register
+ *            Immediates are zero-extended (Ib Iw) or sign-extended (Ibs Iz); Iv is full.
  * meaning    what executes it: a SEM() text of sem_*.def when flags has X_FAST, else the op x86_op_<meaning>
  * cpu        X86_F_*: the feature (or generation) that has it
  * section    of the manual; doc: one line */
@@ -65,13 +81,14 @@ struct x86_insn {
     u8 rm;          /* the register when !X86_I_MEM (ModRM.rm with REX.B, or from the opcode); AH..BH as 20..23 */
     u8 base, index; /* of the memory operand; X86_NONE when not there. RIP-relative: base X86_NONE and X86_I_RIP */
     u8 scale_seg;   /* scale in bits 0-1, segment register in bits 4-6 */
-    u8 sizes;       /* log2 of operand size in bits 0-3 (0..3; 4, 5: 128 and 256-bit vectors), of address size in bits 4-7 */
+    u8 sizes;       /* log2 of operand size in bits 0-3 (0..3; 4, 5: 128 and 256-bit vectors): that of the first
+                     * operand which is no immediate, of address size in bits 4-7 */
     u8 length;      /* bytes */
     u8 vreg;        /* VEX.vvvv */
     i32 disp;
     u16 op;
     u16 flags; /* X86_I_* */
-    u64 imm;   /* sign-extended; moffs: the offset; far pointer: offset | selector << 32; ENTER: size | level << 16; is4: the byte */
+    u64 imm;   /* extended as the operand code says; moffs: the offset; far pointer: offset | selector << 32; ENTER: size | level << 16; is4: the byte */
 };
 _Static_assert(sizeof(struct x86_insn) == 32, "a slot is 32 bytes");
 enum {
