@@ -138,6 +138,7 @@ static void mode_2(void)
     EQ(latched(p, 2), 0);
     clk(p, 1);
     EQ(latched(p, 2), 0xffff);
+    p->devices[0]->out[1].set = NULL;
     clk(p, 65536ull * 1000000 + 7);
     EQ(latched(p, 2), 0xfff8);
     pc_free(p);
@@ -165,6 +166,7 @@ static void mode_3(void)
     EQ(out(p, 2), 1);
     outb(p, 0x61, 1);
     WAVE(p, 2, "^^^^___^");
+    p->devices[0]->out[1].set = NULL;
     clk(p, 6ull * 123456789);
     WAVE(p, 2, "^^___^");
     pc_free(p);
