@@ -307,6 +307,21 @@ static enum mem_result bank_write(void *opaque, u64 offset, unsigned size, u64 v
     return MEM_OK;
 }
 
+enum mem_result device_bank_read(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value)
+{
+    return bank_read(&(struct device_window){ d, bank }, offset, size, value);
+}
+
+enum mem_result device_bank_peek(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value)
+{
+    return bank_peek(&(struct device_window){ d, bank }, offset, size, value);
+}
+
+enum mem_result device_bank_write(struct device *d, unsigned bank, u64 offset, unsigned size, u64 value)
+{
+    return bank_write(&(struct device_window){ d, bank }, offset, size, value);
+}
+
 const struct io_ops device_bank_ops = { bank_read, bank_write, bank_peek };
 
 bool device_map(struct device *d, unsigned bank, struct space *s, u64 base, struct err *e)

@@ -151,4 +151,9 @@ u64 device_reg_get(const struct device *d, const struct reg_desc *r, u32 index);
 
 extern const struct io_ops device_bank_ops; /* opaque is a struct device_window */
 
+/* An access to a bank wherever it is, mapped or not: behind an index and a data port, in a local APIC, behind MSRs. */
+enum mem_result device_bank_read(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value);
+enum mem_result device_bank_peek(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value);
+enum mem_result device_bank_write(struct device *d, unsigned bank, u64 offset, unsigned size, u64 value);
+
 #endif
