@@ -252,7 +252,7 @@ void space_window_direct(struct window *w, bool read_direct, bool write_direct)
     recompute(w->s);
 }
 
-void space_set_read_direct(struct region *r, bool direct)
+void space_set_read_direct(const struct region *r, bool direct)
 {
     space_window_direct(r->window, direct, r->write_direct);
 }

@@ -61,7 +61,7 @@ struct region *space_add_io(struct space *s, const char *name, u64 base, u64 siz
 struct region *space_add_romd(struct space *s, const char *name, u64 base, struct ram *ram, const struct io_ops *ops,
                               void *opaque, struct err *e);
 /* Switches between array and command mode; the CPUs forget pointers into it. */
-void space_set_read_direct(struct region *r, bool direct);
+void space_set_read_direct(const struct region *r, bool direct);
 
 /* --- windows that move --- */
 /* A window that comes and goes, moves (PCI BARs) or lies over others (VGA and PAM over RAM). Of several at an address
