@@ -1,4 +1,5 @@
 #include "machine/board.h"
+#include "machine/machine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,12 +7,12 @@
 /* One of the parts a row stands for. */
 static unsigned copies(const struct board_part *p)
 {
-    return p->count ? p->count : 1;
+    return p->per_cpu ? MACHINE_MAX_CPUS : p->count ? p->count : 1;
 }
 
 static void name_of(const struct board_part *p, unsigned k, char *out, size_t cap)
 {
-    snprintf(out, cap, p->count ? "%s%u" : "%s", p->name, k);
+    snprintf(out, cap, p->count || p->per_cpu ? "%s%u" : "%s", p->name, k);
 }
 
 /* Are there boards with both? Not when one is there "if x" and the other "if not x". */
@@ -103,13 +104,18 @@ static const struct board_part *target(const struct board *b, const struct board
     return NULL;
 }
 
+static u64 lines_of(const struct board_part *p, const struct board_wire *w)
+{
+    return w->n > copies(p) ? w->n : copies(p);
+}
+
 /* Do two wires drive the same input? Further copies of a part drive the lines behind. */
 static bool same_input(const struct board_part *p, const struct board_wire *w, const struct board_part *q,
                        const struct board_wire *v)
 {
     if (strcmp(w->to, v->to) || !together(p, q))
         return false;
-    u64 np = strcmp(w->to, "cpus") ? copies(p) : 1, nq = strcmp(w->to, "cpus") ? copies(q) : 1;
+    u64 np = strcmp(w->to, "cpus") ? lines_of(p, w) : 1, nq = strcmp(w->to, "cpus") ? lines_of(q, v) : 1;
     return !apart(w->line, np, v->line, nq);
 }
 
@@ -127,8 +133,9 @@ static bool check_wire(const struct board *b, const struct board_part *p, const 
         if (!to->cls || !to->cls->irq_in)
             return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which takes no interrupts", w->out,
                            p->name, b->name, w->to);
-        if (w->out >= DEVICE_MAX_OUT)
-            return err_set(e, "part '%s' of board '%s' has no output %u", p->name, b->name, w->out);
+        unsigned last = w->out + (w->n ? w->n - 1u : 0);
+        if (last >= DEVICE_MAX_OUT)
+            return err_set(e, "part '%s' of board '%s' has no output %u", p->name, b->name, last);
     }
     for (const struct board_part *q = b->parts; q->name; q++)
         for (const struct board_wire *v = q->wires; v < q->wires + ARRAY_LEN(q->wires) && v->to; v++)

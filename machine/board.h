@@ -13,6 +13,7 @@ struct board_wire {
     u8 step;        /* to "cpus": output out + step * N goes to CPU N */
     const char *to; /* part name: its irq_in(line); "cpus": one output for each CPU */
     u32 line;       /* input line there; for CPUs their set_irq line */
+    u8 n;           /* so many outputs to so many lines, one by one; 0 means 1 */
 };
 
 struct board_part {
@@ -24,6 +25,7 @@ struct board_part {
     const char *props; /* "a=1,b=2" */
     const char *when;  /* only if this property of the board is on ("aclint"), or off ("!aclint"); NULL: always */
     struct board_wire wires[8];
+    bool per_cpu; /* instead of count: one for each CPU, named as with count */
     u16 pci; /* PCI_AT(slot, function): on the bus of the part "pci", which comes before it; 0: not a PCI function */
 };
 #define BOARD_BASE_0 (~(u64)0)
@@ -47,6 +49,8 @@ struct board {
     /* After the parts are built and wired, before the CPUs: returns the counter they show as `time`
      * (RISC-V). May be NULL elsewhere. */
     struct timebase (*timebase)(struct machine *m);
+    /* What the ISA wants to know of the board for CPU i, made from the parts: *wiring is a struct x86_board. NULL: nothing. */
+    bool (*cpu_wiring)(struct machine *m, unsigned i, void *wiring, struct err *e);
     /* Once, when everything is built: what parts tell the machine, and constants they need. May be NULL. */
     bool (*connect)(struct machine *m, struct err *e);
     /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */

@@ -67,6 +67,11 @@ bool machine_board_flag(const struct machine *m, const char *name)
     return text && (!strcmp(text, "on") || !strcmp(text, "true") || !strcmp(text, "yes") || !strcmp(text, "1"));
 }
 
+static unsigned part_copies(const struct machine *m, const struct board_part *p)
+{
+    return p->per_cpu ? m->config->cpus : p->count ? p->count : 1;
+}
+
 static bool part_wanted(const struct machine *m, const struct board_part *p)
 {
     return !p->when || (p->when[0] == '!' ? !machine_board_flag(m, p->when + 1) : machine_board_flag(m, p->when));
@@ -102,7 +107,7 @@ static void add_globals(struct machine *m, const struct device_class *cls, struc
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
 
-static void list_ram(struct machine *m, struct ram *r)
+void machine_list_ram(struct machine *m, struct ram *r)
 {
     struct ram **end = &m->rams;
     while (*end)
@@ -115,7 +120,7 @@ struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 s
     struct ram *r = ram_new(m->arena, name, size, rom, e);
     if (!r || !space_add_ram(m->mem, base, r, e))
         return NULL;
-    list_ram(m, r);
+    machine_list_ram(m, r);
     return r;
 }
 
@@ -133,7 +138,7 @@ bool build_memory(struct machine *m, struct err *e)
     struct ram *r = ram_new(m->arena, "ram", size, false, e);
     if (!r || !(b->map_ram ? b->map_ram(m, r, e) : space_add_ram(m->mem, b->ram_base, r, e)))
         return false;
-    list_ram(m, r);
+    machine_list_ram(m, r);
     return true;
 }
 
@@ -203,7 +208,7 @@ static bool has_prop(const struct device_class *cls, enum prop_kind kind, const 
 
 static char *part_path(struct machine *m, const struct board_part *p, unsigned k)
 {
-    return p->count ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
+    return p->count || p->per_cpu ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
 }
 
 static bool build_part(struct machine *m, const struct board_part *p, unsigned k, unsigned *serial, struct err *e)
@@ -227,7 +232,7 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         return false;
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
-            list_ram(m, p->cls->bank_ram(d, b));
+            machine_list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->base[b] &&
             !device_map(d, b, p->cls->banks[b]->ports ? m->io : m->mem, board_base(p, b, k), e))
@@ -299,7 +304,7 @@ bool build_parts(struct machine *m, struct err *e)
 {
     unsigned serial = 0;
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++)
+        for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++)
             if (!build_part(m, p, k, &serial, e))
                 return false;
     return build_plugged(m, e);
@@ -341,14 +346,15 @@ static bool connect(struct machine *m, struct device *d, const struct board_wire
     struct device *to = machine_device(m, w->to);
     if (!to || !to->cls->irq_in)
         return err_set(e, "board '%s': '%s' takes no interrupts", m->board->name, w->to);
-    d->out[w->out] = device_irq_input(to, w->line + k);
+    for (unsigned i = 0; i < (w->n ? w->n : 1); i++)
+        d->out[w->out + i] = device_irq_input(to, w->line + k + i);
     return true;
 }
 
 bool build_wires(struct machine *m, struct err *e)
 {
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++) {
+        for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++) {
             struct device *d = machine_device(m, part_path(m, p, k));
             for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
                 if (!connect(m, d, w, k, e))
