@@ -301,7 +301,7 @@ void x86_out(struct x86 *c, u16 port, unsigned size, u64 value);
 bool x86_seg_check(struct x86 *c, unsigned seg, u64 offset, u64 n, enum cpu_access access);
 bool x86_load_seg(struct x86 *c, unsigned seg, u16 selector); /* MOV, POP, LDS...: all checks of mode and type */
 void x86_set_seg_real(struct x86 *c, unsigned seg, u16 selector); /* real and v86 mode: base = selector * 16 */
-bool x86_read_descriptor(struct x86 *c, u16 selector, u64 out[2], u32 *error); /* out[1]: upper half of system ones in long mode */
+bool x86_read_descriptor(struct x86 *c, u16 selector, u64 out[2]); /* out[1]: upper half of system ones in long mode */
 bool x86_far_jump(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_call(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_return(struct x86 *c, unsigned osize, u16 release);
