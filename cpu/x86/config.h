@@ -20,6 +20,7 @@ enum x86_feature {
     X86_F_FSGSBASE, X86_F_BMI1, X86_F_AVX2, X86_F_SMEP, X86_F_BMI2, X86_F_ERMS, X86_F_INVPCID, X86_F_RDSEED, X86_F_ADX,
     X86_F_SMAP, X86_F_CLFLUSHOPT, X86_F_CLWB, X86_F_SHA, X86_F_UMIP, X86_F_PKU, X86_F_LA57, X86_F_RDPID, X86_F_VAES,
     X86_F_VPCLMUL, X86_F_XSAVEOPT, X86_F_XSAVEC, X86_F_XGETBV1, X86_F_XSAVES,
+    X86_F_ARCH_CAPABILITIES, X86_F_INVARIANT_TSC, X86_F_ARAT,
     X86_F_COUNT
 };
 
@@ -43,6 +44,15 @@ static inline bool x86_has_feature(const struct x86_config *c, enum x86_feature 
 bool x86_config_parse(const char *text, bool wide, struct x86_config *out, struct err *e);
 void x86_config_list(struct buf *out, bool wide); /* for -cpu ? */
 const char *x86_feature_name(enum x86_feature f);
+
+/* Where the parts of the XSAVE area are in its standard form (SDM 1, 13.4 and 13.5; CPUID leaf 0xD says the same). */
+enum { X86_XSAVE_LEGACY = 512, X86_XSAVE_HEADER = 64, X86_XSAVE_AVX = 576, X86_XSAVE_PKRU = 2688, X86_XSAVE_MAX = 2696 };
+u64 x86_xcr0_mask(const struct x86_config *c); /* the bits of XCR0 that the model has */
+
+/* IA32_ARCH_CAPABILITIES (MSR 0x10A): speculation is nothing that happens here, so nothing needs to be worked around:
+ * RDCL_NO, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO,
+ * PBRSB_NO, GDS_NO, RFDS_NO. */
+#define X86_ARCH_CAPABILITIES 0x0d10e179u
 
 struct x86_cpuid_in { /* state that CPUID shows */
     u64 cr4, xcr0;
