@@ -41,7 +41,7 @@ typedef i64 x86_handler(X86_ARGS); /* returns the budget left, or X86_CONTINUE *
  *             or jump; for all else the entries are those without bit 3)
  * Flat address: (r[base] + (r[index] << scale) + disp) & ctx->ea_mask. Flat stack: r[X86_SP] & ctx->ea_mask. */
 enum { X86_FORM_MEM = 4, X86_FORM_SEG = 8, X86_FORMS = 16 };
-extern x86_handler *const x86_fast[X86_OP_COUNT][X86_FORMS];
+extern x86_handler *const *const x86_fast[X86_OP_COUNT + 1]; /* [op][form] */
 /* Two neighbours made one, or NULL: replaces the first's handler; the second stays in its slot behind it. */
 x86_handler *x86_fuse(const struct x86_insn *first, const struct x86_insn *second, bool flat);
 
@@ -246,8 +246,7 @@ struct x86_engine {
     bool trapped;   /* the last chain ended in an exception */
     bool taken;     /* the last chain ended in a branch taken */
     bool alone;     /* blocks of one instruction: single-step, shadows, debug registers, observers */
-    u64 dr6;        /* data breakpoints the instruction has hit */
-    const struct x86_insn *want; /* links slot to set when the block at rip exists; which one: want_taken */
+    struct x86_insn *want; /* links slot to set when the block at rip exists; which one: want_taken */
     bool want_taken;
 
     u64 value; /* what x86_slow_load and its like read */
@@ -261,13 +260,8 @@ struct x86_engine {
      * RAM; it takes them off. */
     i64 rep_room;
     struct { /* between the load and the store of a read-modify-write */
-        u8 *host;
-        struct ram *ram;
-        u64 at, linear, pa, table_drops;
         u64 offset;
         u8 size, seg;
-        bool cacheable, split;
-        struct x86_ctx *ctx;
     } rmw;
 
     struct cpu_retire *obs; /* being filled, NULL when nobody observes */
@@ -294,6 +288,13 @@ struct x86_engine {
     } stops;
     struct x86_tier *tier; /* NULL: only the interpreter */
     const struct cpu_reg *regs;
+    u8 kind[X86_OP_COUNT]; /* of each row: what the engine must know of it, X86_KIND_* */
+};
+enum {
+    X86_KIND_BRANCH = 1, /* a near branch: imm is relative to what follows it */
+    X86_KIND_END = 2, X86_KIND_REP = 4, X86_KIND_CPL0 = 8,
+    X86_KIND_USABLE = 0xf0, /* what x86_h_usable must find: */
+    X86_KIND_VEC = 16, X86_KIND_AVX = 32, X86_KIND_X87 = 64, X86_KIND_MMX = 128,
 };
 
 /* Without sibling calls (-O0, sanitizers) handlers return to a loop instead of calling the next. */
@@ -387,6 +388,16 @@ static inline i64 x86_go(X86_ARGS) { X86_CHAIN(i, vpage); }
 #define x86_go ((x86_handler *)i->fn)
 #endif
 
+/* The offset in CS of a linear address of code. */
+static inline u64 x86_rip_of(const struct x86 *c, u64 pc)
+{
+    return c->code_bits == 64 ? pc : (u32)(pc - c->seg[X86_CS].base);
+}
+static inline u64 x86_pc_of(const struct x86 *c, u64 rip)
+{
+    return c->code_bits == 64 ? rip : (u32)(rip + c->seg[X86_CS].base);
+}
+
 /* --- leaving and continuing: engine.c --- */
 x86_handler x86_leave;       /* before slot i; engine->reason is set by the caller */
 x86_handler x86_leave_go_on; /* the same with X86_GO_ON */
@@ -394,7 +405,7 @@ x86_handler x86_finish;      /* slot i is done: the next one, unless something w
 x86_handler x86_finish_jump; /* slot i is done and goes to c->next_rip, which was checked (after x86_at()) */
 x86_handler x86_raise;       /* c->fault is delivered with the state as before slot i */
 x86_handler x86_taken_slow, x86_next_slow; /* budget already reduced by the target's n */
-x86_handler x86_h_op;        /* slot i by its op */
+x86_handler x86_h_op, x86_h_op_end, x86_h_op_rep; /* slot i by its op */
 /* From the end of a block to offset rip of CS, which was checked; budget as after the block. */
 i64 x86_goto(struct x86 *c, i64 budget, struct x86_ctx *ctx, u64 rip);
 /* From here on what x86.h declares for ops may be used: c->rip, c->next_rip, clock and retired are those of slot i. */
@@ -432,12 +443,13 @@ void x86_blocks_room(struct x86_engine *e);
 struct x86_page *x86_page_get(struct x86_engine *e, struct ram *ram, u64 index);
 void x86_page_drop(struct x86_engine *e, struct ram *ram, u64 index);
 struct x86_block *x86_block_find(struct x86_page *p, unsigned offset, u8 key);
-struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 key);           /* NULL: c->fault */
-struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max); /* p may be NULL */
+struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 key); /* NULL: c->fault */
+/* One that runs once: at most max instructions; p NULL: one instruction from wherever it is. */
+struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max);
 struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max);
 void x86_blocks_restop(struct x86 *c);
 
 /* Pseudo slots. */
-x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_fault;
+x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad;
 
 #endif
