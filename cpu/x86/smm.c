@@ -70,8 +70,8 @@ static void save64(struct x86 *c)
     map_write(c, 0x7e88, 8, c->idtr.base);
     map_write(c, 0x7ec8, 1, 0); /* I/O restart */
     map_write(c, 0x7ec9, 1, c->activity == X86_HALTED);
+    map_write(c, 0x7eca, 1, c->nmi_blocked);
     map_write(c, 0x7ed0, 8, c->efer);
-    map_write(c, 0x7ef8, 4, REVISION64 & 0xffff ? REVISION64 : 0);
     map_write(c, 0x7efc, 4, REVISION64);
     map_write(c, 0x7f00, 4, c->smbase);
     map_write(c, 0x7f48, 8, c->cr4);
@@ -88,7 +88,7 @@ static void save64(struct x86 *c)
 /* P6 (SDM 3, table 31-1; the reserved places hold the hidden parts, as processors of the family keep them). */
 static const struct {
     u8 seg;
-    u16 selector, hidden; /* hidden: base, limit, attributes... of 4 bytes each: limit + 0, base + 4, attributes + 8 */
+    u16 selector, hidden; /* hidden: attributes, limit, base; 4 bytes each */
 } map32[] = { { X86_ES, 0x7fa8, 0x7f84 }, { X86_CS, 0x7fac, 0x7f90 }, { X86_SS, 0x7fb0, 0x7f9c }, { X86_DS, 0x7fb4, 0x7f2c },
               { X86_FS, 0x7fb8, 0x7f38 }, { X86_GS, 0x7fbc, 0x7f44 }, { X86_LDTR, 0x7fc0, 0x7f78 }, { X86_TR, 0x7fc4, 0x7f60 } };
 
@@ -108,6 +108,7 @@ static void save32(struct x86 *c)
     map_write(c, 0x7f14, 4, c->cr4);
     map_write(c, 0x7f02, 2, c->activity == X86_HALTED);
     map_write(c, 0x7f00, 2, 0);
+    map_write(c, 0x7f04, 1, c->nmi_blocked); /* reserved in the table */
     map_write(c, 0x7efc, 4, REVISION32);
     map_write(c, 0x7ef8, 4, c->smbase);
     map_write(c, 0x7ffc, 4, c->cr0);
@@ -115,8 +116,6 @@ static void save32(struct x86 *c)
     map_write(c, 0x7ff4, 4, x86_flags(c));
     map_write(c, 0x7ff0, 4, c->rip);
     for (unsigned n = 0; n < 8; n++)
-        map_write(c, 0x7fd0 + 4 * n, 4, c->r[7 - n]);
-    for (unsigned n = 0; n < 8; n++) /* table 31-1: EDI lowest, EAX highest */
         map_write(c, 0x7fd0 + 4 * n, 4, c->r[n]);
     map_write(c, 0x7fcc, 4, c->dr[6]);
     map_write(c, 0x7fc8, 4, c->dr[7]);
@@ -143,6 +142,7 @@ void x86_enter_smm(struct x86 *c)
     c->seg[X86_CS].selector = (u16)(c->smbase >> 4);
     c->seg[X86_CS].base = c->smbase;
     c->rip = c->next_rip = ENTRY;
+    c->nmi_blocked = true; /* 31.8: until RSM, or an IRET of the handler */
     c->activity = X86_RUNNING;
     c->shadow = 0;
     c->db_pending = 0;
@@ -217,6 +217,7 @@ bool x86_op_rsm(struct x86 *c, const struct x86_insn *i)
     struct saved s;
     bool wide = has(c, X86_F_LM);
     bool halted = wide ? map_read(c, 0x7ec9, 1) & 1 : map_read(c, 0x7f02, 2) & 1;
+    bool nmi_blocked = map_read(c, wide ? 0x7eca : 0x7f04, 1) & 1;
     u32 smbase = (u32)map_read(c, wide ? 0x7f00 : 0x7ef8, 4);
     if (wide)
         restore64(c, &s);
@@ -237,7 +238,7 @@ bool x86_op_rsm(struct x86 *c, const struct x86_insn *i)
     c->cpl = x86_v86(c) ? 3 : x86_protected(c) ? c->seg[X86_SS].dpl : 0;
     c->smbase = smbase;
     c->smm = false;
-    c->nmi_blocked = false;
+    c->nmi_blocked = nmi_blocked;
     c->activity = halted ? X86_HALTED : X86_RUNNING;
     x86_flush_translations(c);
     if (x86_paging(c) && (c->cr4 & CR4_PAE) && !x86_long(c) && !x86_load_pdptes(c, c->cr3))

@@ -104,6 +104,12 @@ void x86_error_text(unsigned vector, u32 error, char *out, size_t n);
 u64 x86_monitored(const struct x86 *c); /* what the line at monitor_addr holds, as one number */
 void x86_io_accessed(struct x86 *c, u16 port, unsigned size); /* I/O breakpoints */
 
+/* What the rows name. */
+#define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;
+#include "cpu/x86/insn_sys.def"
+#undef INSN
+x86_op x86_op_ud;
+
 /* --- operands --- */
 static inline u64 get_reg(const struct x86 *c, unsigned n, unsigned size)
 {
