@@ -2,7 +2,7 @@
  * Operands are zero-extended; results may have bits above their size.
  *
  * Where the manual leaves a flag undefined, it is what Intel's processors since the Pentium 4 do (measured: tests/isa): OF
- * of a shift or rotation by more than 1 is that of the first step; AF 0; after MUL and IMUL SF and PF are those of the
+ * of a shift or rotation by more than 1 is that of the first step (ROL and ROR of a register by an immediate leave it); AF 0; after MUL and IMUL SF and PF are those of the
  * low half and ZF and AF 0; DIV leaves all flags. */
 #ifndef CPU_X86_ALU_H
 #define CPU_X86_ALU_H
@@ -70,6 +70,23 @@ static inline u64 alu_ror(u64 a, u64 count, u16 *f, unsigned bits)
     u64 r = k ? a >> k | a << (bits - k) : a;
     r = bits == 32 ? (u32)r : r;
     *f = alu_rotated(*f, alu_top(r, bits), (a ^ a >> (bits - 1)) & 1);
+    return r;
+}
+/* A register by an immediate other than 1: these two leave OF. */
+static inline u64 alu_rol_imm(u64 a, u64 count, u16 *f, unsigned bits)
+{
+    const u16 of = *f & FL_OF;
+    u64 r = alu_rol(a, count, f, bits);
+    if (alu_count(count, bits) != 1)
+        *f = (u16)((*f & ~FL_OF) | of);
+    return r;
+}
+static inline u64 alu_ror_imm(u64 a, u64 count, u16 *f, unsigned bits)
+{
+    const u16 of = *f & FL_OF;
+    u64 r = alu_ror(a, count, f, bits);
+    if (alu_count(count, bits) != 1)
+        *f = (u16)((*f & ~FL_OF) | of);
     return r;
 }
 static inline u64 alu_rcl(u64 a, u64 count, u16 *f, unsigned bits)

@@ -52,7 +52,7 @@ X86_COLD static i64 call_rel_slow(X86_ARGS, unsigned size)
     if (!x86_slow_store(X86_PASS, X86_SS, sp, size, c->next_rip & size_mask(size)))
         return x86_raise(X86_PASS);
     x86_set_sp(c, sp);
-    if (e->leave || e->watch_hit || e->dr6 || c->cpu.clock->attention)
+    if (e->leave || e->watch_hit || c->cpu.clock->attention)
         return done_at(X86_PASS, rip);
     budget -= x86_block_n(i[1].fn);
     return x86_taken_slow(X86_PASS);

@@ -44,6 +44,7 @@
 #undef RM_W_AT
 #undef WRM
 #undef STRM
+#undef WRM_IF
 #undef OFFSET
 #undef MOFFS_LOAD
 #undef MOFFS_STORE
@@ -142,6 +143,7 @@
 #define RM_AT(v, delta) const V v = GET(W, i->rm)
 #define RM_W_AT(v, delta) const V v = GET(W, i->rm)
 #define WRM(v) SET(W, i->rm, v)
+#define WRM_IF(holds, v, old) if (holds) WRM(v) /* nothing is written else, memory always */
 #define STRM(v) SET(W, i->rm, v)
 #define OFFSET(v) const V v = 0 /* no such form */
 #elif FORM == FORM_XM
@@ -152,7 +154,7 @@
 #define RM(v) RM_(v, W)
 #define RM8(v) RM_(v, 8)
 #define RM16(v) RM_(v, 16)
-#define RM32(v) RM_(v, 32)
+#define RM32(v) RM_(v, W < 32 ? W : 32)
 #define RM_AT(v, delta)                                                              \
     if (!x86_slow_load(X86_PASS, x86_segno(i), x86_offset_at(c, i, delta), WBYTES))  \
         X86_TAIL x86_raise(X86_PASS);                                                \
@@ -163,6 +165,7 @@
     const V v = c->engine->value
 #define RM_W(v) RM_W_AT(v, 0)
 #define WRM(v) x86_slow_rmw_store(c, (WT)(v))
+#define WRM_IF(holds, v, old) WRM((holds) ? (v) : (old))
 #define STRM(v)                                                                      \
     if (!x86_slow_store(X86_PASS, x86_segno(i), x86_offset(c, i), WBYTES, (WT)(v)))  \
         X86_TAIL x86_raise(X86_PASS)
@@ -193,7 +196,11 @@
 #define RM(v) RM_(v, WT)
 #define RM8(v) RM_(v, u8)
 #define RM16(v) RM_(v, u16)
+#if W < 32
+#define RM32(v) RM_(v, WT) /* MOVSXD with a 16-bit operand reads no more */
+#else
 #define RM32(v) RM_(v, u32)
+#endif
 #define RM_AT(v, delta)                                                              \
     ACCESS(v, delta, WBYTES, rtag, x86_seg_read_ok);                                 \
     WT v##_raw;                                                                      \
@@ -209,6 +216,7 @@
 #define WRM(v)                                                                       \
     const WT rm_new = (WT)(v);                                                       \
     memcpy(rm_host, &rm_new, WBYTES)
+#define WRM_IF(holds, v, old) WRM((holds) ? (v) : (old))
 #define STRM(v)                                                                      \
     ACCESS(rm, 0, WBYTES, wtag, x86_seg_write_ok);                                   \
     const WT rm_new = (WT)(v);                                                       \
@@ -319,6 +327,15 @@
 #define POP_TO_RM FALLBACK(false)
 #endif
 #undef LINK
+#undef ROLF_IMM
+#undef RORF_IMM
+#if FORM == FORM_R
+#define ROLF_IMM(r, a, n) const V r = alu_rol_imm(a, n, &c->arith, W)
+#define RORF_IMM(r, a, n) const V r = alu_ror_imm(a, n, &c->arith, W)
+#else
+#define ROLF_IMM(r, a, n) ROLF(r, a, n)
+#define RORF_IMM(r, a, n) RORF(r, a, n)
+#endif
 #if FORM == FORM_R || FORM == FORM_M
 #define LINK ((vpage + x86_side_of(i)->offset + i->length) & ctx->ea_mask)
 #else

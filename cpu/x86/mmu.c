@@ -340,14 +340,18 @@ void x86_translate(struct x86 *c, u64 linear, enum cpu_access access, bool user,
     translate(c, linear, access, user, out, NULL);
 }
 
-void x86_walk(struct cpu *cpu, u64 linear, enum cpu_access access, struct cpu_walk *w)
+void x86_walk_as(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct cpu_walk *w)
 {
-    struct x86 *c = x86_of(cpu);
     struct x86_xlat x;
     *w = (struct cpu_walk){ .va = linear };
-    translate(c, linear, access, c->cpl == 3, &x, w);
+    translate(c, linear, access, user, &x, w);
     w->ok = x.ok;
     w->pa = x.ok ? x.pa : 0;
     if (!x.ok)
         w->fault = x86_linear_ok(c, linear) ? "#PF page fault" : "#GP general protection fault";
+}
+
+void x86_walk(struct cpu *cpu, u64 linear, enum cpu_access access, struct cpu_walk *w)
+{
+    x86_walk_as(x86_of(cpu), linear, access, x86_of(cpu)->cpl == 3, w);
 }

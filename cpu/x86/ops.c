@@ -4,7 +4,7 @@
 #include "cpu/x86/insn.h"
 
 #define OPS_INT 1
-#define OPS_SYS 0
+#define OPS_SYS 1
 #define OPS_X87 0
 #define OPS_SSE 0
 #define OPS_AVX 0

@@ -207,7 +207,11 @@ static bool crc32(struct x86 *c, const struct x86_insn *i, unsigned size)
     return true;
 }
 bool x86_op_crc32_rm8(struct x86 *c, const struct x86_insn *i) { return crc32(c, i, 1); }
-bool x86_op_crc32_rm(struct x86 *c, const struct x86_insn *i) { return crc32(c, i, x86_osize(i)); }
+bool x86_op_crc32_rm(struct x86 *c, const struct x86_insn *i) 
+{
+    const bool two = (c->code_bits == 16) != !!(i->flags & X86_I_66);
+    return crc32(c, i, i->flags & X86_I_W ? 8 : two ? 2 : 4);
+}
 
 /* --- BMI1, BMI2, ADX. Operand size 32 or 64. PF and AF, undefined, are 0. --- */
 

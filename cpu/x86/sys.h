@@ -90,14 +90,25 @@ bool x86_switch_task(struct x86 *c, u16 selector, int source, bool has_error, u3
 void x86_write_flags(struct x86 *c, u64 value, u64 mask);
 u64 x86_pushed_flags(const struct x86 *c); /* as PUSHF and interrupts store them, without changes for v86 */
 
+u64 x86_tsc(const struct x86 *c);
+bool x86_msr_read(struct x86 *c, u32 number, u64 *value); /* #GP(0) */
+bool x86_msr_write(struct x86 *c, u32 number, u64 value);
+
 bool x86_load_pdptes(struct x86 *c, u64 cr3);
 bool x86_write_cr(struct x86 *c, unsigned cr, u64 value);
 
+void x86_walk_as(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct cpu_walk *w);
 extern const struct event_type x86_event_trap;
 /* "selector 0x0010 of the GDT", "a store by CPL 3 to a page that is present" */
 void x86_error_text(unsigned vector, u32 error, char *out, size_t n);
 u64 x86_monitored(const struct x86 *c); /* what the line at monitor_addr holds, as one number */
 void x86_io_accessed(struct x86 *c, u16 port, unsigned size); /* I/O breakpoints */
+
+/* What the rows name. */
+#define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;
+#include "cpu/x86/insn_sys.def"
+#undef INSN
+x86_op x86_op_ud;
 
 /* --- operands --- */
 static inline u64 get_reg(const struct x86 *c, unsigned n, unsigned size)
