@@ -289,10 +289,18 @@ static bool build_plugged(struct machine *m, struct err *e)
         }
         if (!cls->bus)
             return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
+        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
+        if (!strcmp(cls->bus, "isa")) { /* nothing to plug into: it decodes what its properties say */
+            if (!m->io)
+                return err_set(e, "device '%s' needs an ISA bus, which machine '%s' has not", cls->name, m->board->name);
+            struct device *d = add_device(m, cls, arena_printf(m->arena, "/%s", name), props, e);
+            if (!d || !finish_device(m, d, e))
+                return false;
+            continue;
+        }
         struct device *slot = strcmp(cls->bus, "virtio") ? holder(m, cls, e) : virtio_slot(m, cls, bus, e);
         if (!slot)
             return false;
-        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
         struct device *d = add_device(m, cls, arena_printf(m->arena, "%s/%s", slot->path, name), props, e);
         if (!d || !finish_device(m, d, e) || !virtio_plug(slot, d, e))
             return false;

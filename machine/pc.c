@@ -66,11 +66,6 @@ static u64 low_ram_end(const struct machine *m)
     return ram_size(m) < LOW_RAM_MOST ? ram_size(m) : LOW_RAM_MOST;
 }
 
-static bool is_pc(const struct machine *m)
-{
-    return machine_device(m, "/pci") != NULL;
-}
-
 /* An AT: RAM to 640 KiB and from 1 MiB on. */
 static bool isapc_map_ram(struct machine *m, struct ram *ram, struct err *e)
 {
@@ -78,12 +73,6 @@ static bool isapc_map_ram(struct machine *m, struct ram *ram, struct err *e)
         return err_set(e, "a PC needs 1 MiB of memory at least (-m)");
     return space_add_ram_part(m->mem, 0, ram, 0, 0xa0000, e) &&
            (ram->size == 1 << 20 || space_add_ram_part(m->mem, 1 << 20, ram, 1 << 20, ram->size - (1 << 20), e));
-}
-
-/* On the other boards the host bridge does it, when it is there. */
-static bool pc_map_ram(struct machine *m, struct ram *ram, struct err *e)
-{
-    return ram->size >= 1 << 20 || err_set(e, "a PC needs 1 MiB of memory at least (-m)");
 }
 
 /* The firmware's file, padded in front to whole pages. */
