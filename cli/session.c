@@ -111,6 +111,8 @@ static bool install_jit(struct session *s, struct err *e)
                                .check = o->check_jit };
     if (!session_watch_compiled(s, &jit.watch, e))
         return false;
+    if (o->check_jit && !session_compiles(s))
+        return err_set(e, "--check-jit: the interpreter compiles nothing; leave out -accel interp");
     if (!session_compiles(s))
         return true;
     for (unsigned i = 0; i < s->m->n_cpus; i++)
@@ -141,8 +143,6 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
-    if (o->check_jit && !session_compiles(s))
-        return err_set(e, "--check-jit: the interpreter compiles nothing; leave out -accel interp");
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
