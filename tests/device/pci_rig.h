@@ -150,6 +150,8 @@ static inline bool pci_rig_snapshot(struct pci_rig *p)
     u64 before = pci_rig_hash(p);
     struct buf saved[PCI_RIG_MAX] = { { 0 } };
     bool ok = true;
+    struct buf timers = { 0 };
+    clock_save(&p->clock, &timers);
     for (unsigned i = 0; i < p->n; i++)
         state_save(p->devices[i]->cls->state, p->devices[i]->state, &saved[i]);
     for (unsigned i = 0; i < p->n; i++) /* somewhere else */
@@ -160,6 +162,9 @@ static inline bool pci_rig_snapshot(struct pci_rig *p)
         ok = state_load(p->devices[i]->cls->state, p->devices[i]->state, &in, &e) && ok;
         buf_free(&saved[i]);
     }
+    struct reader in = { timers.data, timers.len, 0, false };
+    ok = clock_load(&p->clock, &in, &e) && ok;
+    buf_free(&timers);
     for (unsigned i = 0; i < p->n; i++)
         if (p->devices[i]->cls->loaded)
             p->devices[i]->cls->loaded(p->devices[i]);
