@@ -463,7 +463,7 @@ static void loaded(struct device *d)
         u->rx_len = (u8)depth(u);
 }
 
-static const struct reg_bank bank = { "uart", 8, 1, 8, true, regs, wide_read, wide_write };
+static const struct reg_bank bank = { "uart", 8, 1, 8, true, regs, wide_read, wide_write, false };
 
 static const struct prop_desc props[] = {
     { "chardev", PROP_CHARDEV, NULL, "where its bytes go and come from" },

@@ -233,10 +233,10 @@ static void reset_clint(struct device *d)
     reset_timer(d);
 }
 
-static const struct reg_bank clint_bank = { "clint", 0x10000, 4, 8, false, clint_regs, NULL, NULL };
-static const struct reg_bank mtimer_bank = { "mtimer", 0x8000, 4, 8, false, mtimer_regs, NULL, NULL };
-static const struct reg_bank mswi_bank = { "mswi", 0x4000, 4, 4, false, mswi_regs, NULL, NULL };
-static const struct reg_bank sswi_bank = { "sswi", 0x4000, 4, 4, false, sswi_regs, NULL, NULL };
+static const struct reg_bank clint_bank = { "clint", 0x10000, 4, 8, false, clint_regs, NULL, NULL, false };
+static const struct reg_bank mtimer_bank = { "mtimer", 0x8000, 4, 8, false, mtimer_regs, NULL, NULL, false };
+static const struct reg_bank mswi_bank = { "mswi", 0x4000, 4, 4, false, mswi_regs, NULL, NULL, false };
+static const struct reg_bank sswi_bank = { "sswi", 0x4000, 4, 4, false, sswi_regs, NULL, NULL, false };
 
 static const struct prop_desc props[] = {
     { "harts", PROP_U64, "1", "how many harts it serves, 1 to 8" },

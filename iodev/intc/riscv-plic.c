@@ -195,7 +195,7 @@ static void loaded(struct device *d)
     p->pending[0] &= ~(u32)1;
 }
 
-static const struct reg_bank bank = { "plic", 0x600000, 4, 4, false, regs, NULL, NULL };
+static const struct reg_bank bank = { "plic", 0x600000, 4, 4, false, regs, NULL, NULL, false };
 
 static const struct prop_desc props[] = {
     { "harts", PROP_U64, "1", "how many harts it serves, 1 to 8" },

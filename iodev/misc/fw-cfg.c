@@ -252,7 +252,7 @@ static void reset(struct device *d)
     *fw(d) = (struct fw_cfg){ .key = FW_CFG_SIGNATURE };
 }
 
-static const struct reg_bank bank = { "fw-cfg", 0x18, 1, 8, true, regs, read_bytes, write_bytes };
+static const struct reg_bank bank = { "fw-cfg", 0x18, 1, 8, true, regs, read_bytes, write_bytes, false };
 
 const struct device_class fw_cfg_class = {
     .name = "fw-cfg",

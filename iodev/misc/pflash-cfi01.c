@@ -320,7 +320,7 @@ static const struct reg_desc regs[] = {
     { .name = NULL },
 };
 
-static const struct reg_bank bank = { "flash", BANK_SIZE, 1, 8, true, regs, read_bytes, write_bytes };
+static const struct reg_bank bank = { "flash", BANK_SIZE, 1, 8, true, regs, read_bytes, write_bytes, false };
 
 static const struct prop_desc props[] = {
     { "drive", PROP_DRIVE, NULL, "image of at most 32 MiB that holds the contents" },

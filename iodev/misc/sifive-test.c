@@ -40,7 +40,7 @@ static const struct reg_desc regs[] = {
 };
 
 static const struct state_field state[] = { STATE_END };
-static const struct reg_bank bank = { "test", 0x1000, 2, 4, false, regs, NULL, NULL };
+static const struct reg_bank bank = { "test", 0x1000, 2, 4, false, regs, NULL, NULL, false };
 
 const struct device_class sifive_test_class = {
     .name = "sifive-test",

@@ -196,7 +196,7 @@ static void reset(struct device *d)
     device_irq(d, 0, false);
 }
 
-static const struct reg_bank bank = { "rtc", 0x24, 4, 4, false, regs, NULL, NULL };
+static const struct reg_bank bank = { "rtc", 0x24, 4, 4, false, regs, NULL, NULL, false };
 
 const struct device_class goldfish_rtc_class = {
     .name = "goldfish-rtc",
