@@ -83,13 +83,14 @@ static unsigned operand_bytes(struct dis *d, u8 size)
         if (d->bits == 64 && (flags & X_F64))
             return 8;
         if (d->bits == 64 && (flags & X_D64)) {
-            d->used_66 = true;
-            used_rex(d, REX_W);
+            d->used_66 = !w;
             return p66 && !w ? 2 : 8;
         }
+        if (d->bits == 64 && w && size == Z_Z)
+            return 4;
         used_rex(d, REX_W);
         if (d->bits == 64 && w)
-            return size == Z_Z ? 4 : 8;
+            return 8;
         d->used_66 = true;
         return (d->bits == 16) == p66 ? 4 : 2;
     }
@@ -112,7 +113,7 @@ static void reg(struct dis *d, const struct x86_operand *o, unsigned n)
     case K_S: put(&d->t, "%s", segment_names[n & 7]); break;
     default: {
         unsigned bytes = operand_bytes(d, o->size);
-        if (bytes == 1)
+        if (bytes == 1 && (n & 4))
             used_rex(d, 0);
         gpr(d, n, bytes);
     }
@@ -125,7 +126,7 @@ static void pointer(struct dis *d, u8 size)
 {
     unsigned bytes = 0;
     switch (size) {
-    case Z_DQ: put(&d->t, "XMMWORD PTR "); return;
+    case Z_DQ: put(&d->t, d->row->flags & X_LOCK ? "OWORD PTR " : "XMMWORD PTR "); return;
     case Z_QQ: put(&d->t, "YMMWORD PTR "); return;
     case Z_X: put(&d->t, d->i.flags & X86_I_L ? "YMMWORD PTR " : "XMMWORD PTR "); return;
     case Z_T: put(&d->t, "TBYTE PTR "); return;
@@ -143,8 +144,16 @@ static void pointer(struct dis *d, u8 size)
     put(&d->t, "%s PTR ", bytes == 1 ? "BYTE" : bytes == 2 ? "WORD" : bytes == 4 ? "DWORD" : "QWORD");
 }
 
+/* DS before an indirect near branch means "no ENDBR is needed there" (SDM 1, 17.3). */
+static bool notrack(const struct dis *d)
+{
+    return !strcmp(d->row->meaning, "jmp_rm") || !strcmp(d->row->meaning, "call_rm");
+}
+
 static bool segment(struct dis *d, const char *otherwise)
 {
+    if (d->segment == 0x3e && notrack(d))
+        return false;
     if (d->segment) {
         d->used_segment = true;
         static const char *const low[] = { "es", "cs", "ss", "ds" };
@@ -185,6 +194,7 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
     /* An SIB byte that was not needed to say it. */
     bool no_index = sib && !index && !vsib && (x86_scale(i) || (base && (i->base & 7) != X86_SP) || (!base && d->bits != 64));
     if (!base && !index && !rip && !no_index) {
+        d->used_67 = asize == 2;
         segment(d, "ds");
         u64 v = asize == 2 ? (u16)i->disp : asize == 4 && d->bits != 64 ? (u32)i->disp : (u64)(i64)i->disp;
         if (asize == 4 && d->bits == 64)
@@ -227,8 +237,10 @@ static void string_memory(struct dis *d, const struct x86_operand *o)
     d->used_67 = true;
     if (o->kind == K_Y)
         put(&d->t, "es:");
-    else
+    else {
         segment(d, "ds");
+        d->used_segment = true;
+    }
     put(&d->t, "[");
     gpr(d, base[o->kind == K_Y ? 1 : o->kind == K_X ? 0 : 2], x86_asize(&d->i));
     put(&d->t, "]");
@@ -251,13 +263,15 @@ static void immediate(struct dis *d, const struct x86_operand *o, unsigned nth)
     put(&d->t, "0x%llx", (unsigned long long)(bytes ? v & size_mask(bytes) : v));
 }
 
-static void branch(struct dis *d)
+static void branch(struct dis *d, const struct x86_operand *o)
 {
     u64 target = d->pc + d->i.length + d->i.imm;
     if (d->bits != 64) {
         bool wide = (d->bits == 16) == !!(d->i.flags & X86_I_66);
-        d->used_66 = true;
-        target = wide ? (u32)target : (u16)target;
+        if (o->size != Z_B)
+            d->used_66 = true;
+        /* pc is linear: what is above the 64 KiB of a 16-bit segment stays. */
+        target = wide ? (u32)target : (u16)target | (d->bits == 16 ? d->pc & 0xffff0000 : 0);
     }
     put(&d->t, "0x%llx", (unsigned long long)target);
 }
@@ -297,7 +311,7 @@ static void operand(struct dis *d, const struct x86_operand *o, const u8 *modrm,
     case K_ST: put(&d->t, "st"); break;
     case K_STI: put(&d->t, "st(%u)", d->i.rm); break;
     case K_I: immediate(d, o, (*n_imm)++); break;
-    case K_J: branch(d); break;
+    case K_J: branch(d, o); break;
     case K_FAR:
         operand_bytes(d, Z_V);
         put(&d->t, "0x%llx:0x%llx", (unsigned long long)(d->i.imm >> 32), (unsigned long long)(u32)d->i.imm);
@@ -320,6 +334,28 @@ static void alternative(struct text *t, const char *names, unsigned n)
     put(t, "%.*s", (int)strcspn(names, "/"), names);
 }
 
+/* Lock elision (SDM 1, 16.3), which we do not have: F2 and F3 as hints with a locked instruction, XCHG, or F3 with MOV. */
+static bool elision(const struct dis *d)
+{
+    if (!(d->i.flags & X86_I_MEM) || !(d->i.flags & (X86_I_REP | X86_I_REPNE)))
+        return false;
+    const char *m = d->row->meaning;
+    if (!strcmp(m, "mov_rm_reg") || !strcmp(m, "mov_rm_imm"))
+        return d->i.flags & X86_I_REP;
+    return !strcmp(m, "xchg_rm_reg") || (d->row->flags & X_LOCK && d->i.flags & X86_I_LOCK && strcmp(m, "cmpxchg16b"));
+}
+
+/* Instructions without an operand that shows its size: a letter does, when it is not the mode's. */
+static bool wants_suffix(const struct dis *d)
+{
+    static const char *const meanings[] = { "push_imm", "enter", "leave", "pusha", "popa", "pushf", "popf", "ret", "ret_far",
+                                            "iret", "push_sreg", "pop_sreg" };
+    for (size_t k = 0; k < ARRAY_LEN(meanings); k++)
+        if (!strcmp(d->row->meaning, meanings[k]))
+            return true;
+    return false;
+}
+
 static void mnemonic(struct dis *d)
 {
     const char *m = d->row->mnemonic;
@@ -331,7 +367,23 @@ static void mnemonic(struct dis *d)
         alternative(&d->t, m, bytes == 2 ? 0 : bytes == 4 ? 1 : 2);
         return;
     }
+    if (d->bits == 64 && ((d->f->imm[0] == IMM_MOFFS && x86_asize(&d->i) == 8) ||
+                          (d->f->imm[0] == IMM_V && operand_bytes(d, Z_V) == 8)))
+        m = "movabs";
     put(&d->t, "%s", m);
+    if (d->bits == 64 && (!strcmp(m, "sysret") || !strcmp(m, "sysexit"))) {
+        used_rex(d, REX_W);
+        put(&d->t, d->i.flags & X86_I_W ? "q" : "d");
+    }
+    if (d->bits != 64 && d->f->n_operands && d->f->operand[0].size == Z_S)
+        put(&d->t, operand_bytes(d, Z_V) == 2 ? "w" : "d");
+    if (wants_suffix(d) || (d->f->imm[0] == IMM_JZ && !(d->row->flags & X_COND))) {
+        unsigned bytes = operand_bytes(d, Z_V), mode = d->bits / 8;
+        if (mode == 8 && !(d->row->flags & (X_D64 | X_F64)))
+            mode = 4;
+        if (bytes != mode)
+            put(&d->t, bytes == 2 ? "w" : bytes == 4 ? "d" : "q");
+    }
 }
 
 static const char *prefix_name(const struct dis *d, u8 b, char rex[16])
@@ -340,14 +392,21 @@ static const char *prefix_name(const struct dis *d, u8 b, char rex[16])
     case 0x26: return "es";
     case 0x2e: return "cs";
     case 0x36: return "ss";
-    case 0x3e: return "ds";
+    case 0x3e: return notrack(d) ? "notrack" : "ds";
     case 0x64: return "fs";
     case 0x65: return "gs";
     case 0x66: return d->bits == 16 ? "data32" : "data16";
     case 0x67: return d->bits == 32 ? "addr16" : "addr32";
     case 0xf0: return "lock";
-    case 0xf2: return "repnz";
-    case 0xf3: return d->row && (d->row->flags & X_REP) && d->row->meaning[0] != 'c' &&
+    case 0xf2:
+        if (elision(d))
+            return "xacquire";
+        return (d->row->flags & (X_END | X_F64)) == (X_END | X_F64) && strncmp(d->row->mnemonic, "loop", 4) &&
+               strncmp(d->row->mnemonic, "jcx", 3) ? "bnd" : "repnz";
+    case 0xf3:
+        if (elision(d))
+            return "xrelease";
+        return (d->row->flags & X_REP) && d->row->meaning[0] != 'c' &&
                       memcmp(d->row->meaning, "sc", 2) ? "rep" : "repz";
     }
     snprintf(rex, 16, "rex%s%s%s%s%s", b & 15 ? "." : "", b & REX_W ? "W" : "", b & REX_R ? "R" : "", b & REX_X ? "X" : "",
@@ -390,8 +449,8 @@ static void unused_prefixes(struct dis *d, struct text *t)
         } else if (b == 0xf2 || b == 0xf3) {
             used[k] = !seen_rep && d->used_rep;
             seen_rep = true;
-        } else if (b == d->segment) {
-            used[k] = !seen_seg && d->used_segment;
+        } else if (b == 0x26 || b == 0x2e || b == 0x36 || b == 0x3e || b == 0x64 || b == 0x65) {
+            used[k] = !seen_seg && d->used_segment && (b == d->segment || !d->segment);
             seen_seg = true;
         } else if (d->bits == 64 && (b & 0xf0) == 0x40) {
             used[k] = k + 1u == d->n_prefixes && d->rex == d->rex_used;
@@ -423,7 +482,7 @@ unsigned x86_disasm_with(const struct x86_decoder *decoder, unsigned bits, bool 
     d.f = &decoder->form[d.i.op];
     d.row = &x86_rows[d.i.op];
     scan_prefixes(&d, bytes, n);
-    if (d.f->prefix == P_66)
+    if (d.f->prefix == P_66 || d.f->prefix == P_NFX || !strcmp(d.row->meaning, "bsf") || !strcmp(d.row->meaning, "bsr"))
         d.used_66 = true;
     if (d.f->prefix == P_F3 || d.f->prefix == P_F2)
         d.used_rep = true;
