@@ -42,7 +42,7 @@ static void quantum_end(struct cpu *c)
 const struct isa isa_x86 = {
     .name = "x86",
     .target = { "i386", "x86_64" },
-    .default_board = "isapc",
+    .default_board = "pc",
     .elf_machine = { ELF_MACHINE_386, ELF_MACHINE_X86_64 },
     .default_cpu = { "qemu32", "qemu64" },
     .cpu_check = cpu_check,

@@ -27,8 +27,8 @@
 #include "machine/board.h"
 #include "machine/machine.h"
 
-extern const struct board board_virt, board_bare_rv32, board_isapc;
-const struct board *const machine_boards[] = { &board_virt, &board_bare_rv32, &board_isapc, NULL };
+extern const struct board board_virt, board_bare_rv32, board_isapc, board_pc;
+const struct board *const machine_boards[] = { &board_virt, &board_bare_rv32, &board_pc, &board_isapc, NULL };
 
 const struct device_class *const machine_device_classes[] = {
     &ns16550a_class,
