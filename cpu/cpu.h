@@ -46,6 +46,7 @@ struct cpu_retire {
     u64 pc, next_pc;
     u32 insn;       /* the bits; 16-bit instructions have the upper half clear */
     u8 length;      /* bytes */
+    u8 bytes[15];   /* all of them where instructions are longer than 4 bytes (x86); `insn` has the first */
     bool taken;     /* a conditional branch whose condition held */
     bool trapped;   /* did not retire: an exception was taken; next_pc is the handler */
     u8 privilege;

@@ -20,7 +20,7 @@ static void code_written(void *opaque, struct ram *ram, u64 page)
 static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
 {
     struct rv_listener *l = opaque;
-    return rv_tables_written(l->engine, ram, offset, len);
+    return cpu_tables_written(l->engine->tables, ram, offset, len);
 }
 
 /* Makes sure to hear of what happens to the pages of this RAM. */

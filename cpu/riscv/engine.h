@@ -13,6 +13,7 @@
 #include "cpu/riscv/insn.h"
 #include "cpu/riscv/priv.h"
 #include "cpu/softfloat/softfloat.h"
+#include "cpu/tables.h"
 
 struct rv_insn;
 struct rv_ctx;
@@ -172,7 +173,7 @@ struct riscv_engine {
         u64 used; /* when, in changes of satp */
     } space[RV_SETS];
     u64 satp_changes;
-    struct rv_tables *tables;
+    struct cpu_tables *tables;
     u64 table_drops; /* how often page-table entries in use were written */
     rv_handler *const *handlers;
     u8 first_of[RV_OP_COUNT], second_of[RV_OP_COUNT]; /* pairs.c: place in its tables plus 1 */
@@ -332,13 +333,6 @@ bool rv_fetch_bits(struct hart *h, u64 pc, u32 *bits); /* translating each half 
 void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page);
 void rv_jumps_flush(struct riscv_engine *e);
 void rv_listen(struct riscv_engine *e, struct ram *ram);
-
-/* --- what translations came from: tables.c --- */
-void rv_tables_init(struct riscv_engine *e);
-/* Before something is kept in ctx of how va was translated. False: it must not be kept. */
-bool rv_tables_mark(struct hart *h, struct rv_ctx *ctx, u64 va, const struct riscv_xlat *x);
-bool rv_tables_written(struct riscv_engine *e, struct ram *ram, u64 offset, u64 len);
-void rv_tables_clear(struct riscv_engine *e); /* nothing is kept any more */
 
 /* --- blocks: block.c --- */
 void rv_blocks_init(struct riscv_engine *e);

@@ -242,7 +242,6 @@ struct cpu *riscv_new(struct arena *a, const struct riscv_config *config, unsign
     eng->handlers = config->xlen == 32 ? rv32_handlers : rv64_handlers;
     rv_pairs_init(eng);
     eng->misaligned = riscv_has(h, RV_C) ? 0 : 2;
-    rv_tables_init(eng);
     eng->ctx = xcalloc(RV_CTX_COUNT, sizeof *eng->ctx);
     arena_defer(a, free, eng->ctx);
     rv_tlb_init(eng);

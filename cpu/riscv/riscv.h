@@ -4,6 +4,7 @@
 #define CPU_RISCV_H
 
 #include "cpu/cpu.h"
+#include "cpu/tables.h"
 
 /* Extensions that can be switched, one bit each. */
 enum riscv_ext {
@@ -149,11 +150,7 @@ struct riscv_xlat {
     bool cacheable;  /* the answer holds for the whole 4 KiB page (PMP regions may be smaller) */
     bool dirty;      /* loads only: a store through this mapping needs no further A/D work */
     u8 n_ptes, pte_bytes, width; /* of the walk, when it ended well; width: bits of addresses that count */
-    struct {
-        struct ram *ram;
-        u64 at;   /* in ram */
-        u8 shift; /* the entry is for 2^shift bytes */
-    } pte[RISCV_LEVELS_MAX];
+    struct cpu_pte pte[RISCV_LEVELS_MAX];
 };
 void riscv_translate(struct hart *h, u64 va, unsigned size, enum cpu_access access, unsigned priv,
                      struct riscv_xlat *out);

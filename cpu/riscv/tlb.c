@@ -51,8 +51,64 @@ static void flush_data(struct rv_ctx *c)
         c->site[k].page = RV_SITE_NEVER;
 }
 
+/* --- page-table entries that were written (cpu/tables.h) --- */
+
+static void drop_page(void *opaque, unsigned n, u64 va, u64 mask)
+{
+    struct riscv_engine *e = opaque;
+    struct rv_ctx *c = &e->ctx[n];
+    struct rv_tlb *t = &c->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
+    rv_tlb_forget(c, t, !((t->rtag ^ va) & mask & ~PAGE_MASK), !((t->wtag ^ va) & mask & ~PAGE_MASK));
+    struct rv_fetch *f = &c->fetch[va >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
+    if (!((f->vpage ^ va) & mask))
+        f->gen = 0;
+    if (*rv_executed(c, va) == c->gen) {
+        c->gen++;
+        e->leave = true;
+    }
+}
+
+static void drop_range(void *opaque, unsigned ctx, u64 va, u64 bytes, u64 mask)
+{
+    struct riscv_engine *e = opaque;
+    struct rv_ctx *c = &e->ctx[ctx];
+    unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
+    for (unsigned k = 0; k < n; k++) {
+        struct rv_tlb *t = &c->tlb[n == RV_TLB_SIZE ? k : c->used[k]];
+        rv_tlb_forget(c, t, ((t->rtag - va) & mask) < bytes, ((t->wtag - va) & mask) < bytes);
+    }
+    c->gen++;
+    e->leave = true;
+}
+
+static void dropped(void *opaque)
+{
+    struct riscv_engine *e = opaque;
+    e->table_drops++;
+    e->want = NULL;
+    e->count.tlb_drops++;
+}
+
+static void listen(void *opaque, struct ram *ram)
+{
+    rv_listen(opaque, ram);
+}
+
+static void flush(void *opaque)
+{
+    rv_tlb_flush(((struct riscv_engine *)opaque)->hart);
+}
+
+static bool kept(struct hart *h, struct rv_ctx *ctx, u64 va, const struct riscv_xlat *x)
+{
+    struct riscv_engine *e = h->engine;
+    return cpu_tables_mark(e->tables, (unsigned)(ctx - e->ctx), va, x->pte, x->n_ptes, x->pte_bytes, x->width);
+}
+
 void rv_tlb_init(struct riscv_engine *e)
 {
+    const struct cpu_tables_user user = { drop_page, drop_range, dropped, listen, flush, e };
+    e->tables = cpu_tables_new(e->arena, &user);
     for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
         e->ctx[k].n_used = RV_USED_MAX + 1;
         e->ctx[k].gen = 1;
@@ -74,7 +130,7 @@ static void flush_all(struct riscv_engine *e)
         flush_data(&e->ctx[k]);
         e->ctx[k].gen++;
     }
-    rv_tables_clear(e);
+    cpu_tables_clear(e->tables);
     e->table_drops++;
     e->count.tlb_flushes++;
     e->leave = true;
@@ -259,7 +315,7 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
     /* Pointers are to whole pages. */
     if ((w->at ^ x.pa) & PAGE_MASK)
         w->cacheable = false;
-    w->cacheable = w->cacheable && rv_tables_mark(h, ctx, va, &x);
+    w->cacheable = w->cacheable && kept(h, ctx, va, &x);
     w->table_drops = h->engine->table_drops;
     if (w->cacheable && access == CPU_READ) {
         rv_listen(h->engine, r->ram);
@@ -479,7 +535,7 @@ bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **
         return fault(h, CAUSE_FETCH_ACCESS, pc);
     u64 at = r->ram_offset + (x.pa - r->base);
     *page = NULL;
-    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !rv_tables_mark(h, ctx, pc, &x))
+    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !kept(h, ctx, pc, &x))
         return true;
     rv_listen(h->engine, r->ram);
     *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);

@@ -271,7 +271,7 @@ static void branch(struct dis *d, const struct x86_operand *o)
         if (o->size != Z_B)
             d->used_66 = true;
         /* pc is linear: what is above the 64 KiB of a 16-bit segment stays. */
-        target = wide ? (u32)target : (u16)target | (d->bits == 16 ? d->pc & 0xffff0000 : 0);
+        target = wide ? (u32)target : (u16)target | (d->bits == 16 ? (d->pc + d->i.length) & 0xffff0000 : 0);
     }
     put(&d->t, "0x%llx", (unsigned long long)target);
 }

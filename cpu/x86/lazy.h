@@ -1,80 +1,201 @@
-/* Lazy arithmetic flags. Two words keep what the last instruction that sets flags did, in a form that does not depend on
- * which it was:
+/* The arithmetic flags (SDM 1, 3.4.3.1): one word in which the host leaves them at no cost, c->arith.
  *
- * lz_result  its result, sign-extended from the operand size. ZF: all of it is 0. SF: bit 63. PF: parity of the low byte.
- * lz_carry   the carries out of each bit position of a + b (of a - b: the borrows), moved up so that the carry out of the highest
- *            bit is bit 63 (CF) and the one below it bit 62 (OF = bit 63 ^ bit 62); the carry out of bit 3 stays in bit 3 (AF).
- *            Bits 0 and 1, usually 0, invert PF and SF: so any combination of flags can be expressed. */
+ * bits 15..8 what LAHF gives: SF ZF 0 AF 0 PF 1 CF; bit 0 what SETO gives: OF; the others 0.
+ *
+ * On an x86-64 host an arithmetic instruction of the guest is one of the host followed by LAHF and SETO; elsewhere C computes
+ * the same word. (The classic lazy form, result and carries, took 12 host instructions where this takes 3, and more again
+ * when a condition was asked.) Only flags that the manual defines, or that all processors leave alike, come from the host's. */
 #ifndef CPU_X86_LAZY_H
 #define CPU_X86_LAZY_H
 
 #include "cpu/x86/x86.h"
 
-#define LZ_PF 1u
-#define LZ_SF 2u
-#define LZ_AF 8u
-#define LZ_CF ((u64)1 << 63)
-#define LZ_CARRY_IN ((u64)1 << 62) /* into the highest bit: OF is this differing from CF */
+#define FL_OF 0x1u
+#define FL_CF 0x100u
+#define FL_ONE 0x200u /* always 1 */
+#define FL_PF 0x400u
+#define FL_AF 0x1000u
+#define FL_ZF 0x4000u
+#define FL_SF 0x8000u
 
-static inline u64 lz_carries(u64 carries, unsigned bits)
-{
-    return ((carries << (64 - bits)) & ~(u64)15) | (carries & LZ_AF);
-}
-static inline void lz_set(struct x86 *c, u64 result, u64 carries, unsigned bits)
-{
-    c->lz_result = (u64)sign_extend(result, bits);
-    c->lz_carry = lz_carries(carries, bits);
-}
-/* r = a + b (+ carry); r = a - b (- borrow); r of a logical operation (CF, OF, AF 0). */
-static inline void lz_add(struct x86 *c, u64 a, u64 b, u64 r, unsigned bits) { lz_set(c, r, (a & b) | ((a | b) & ~r), bits); }
-static inline void lz_sub(struct x86 *c, u64 a, u64 b, u64 r, unsigned bits) { lz_set(c, r, (~a & b) | ((~a | b) & r), bits); }
-static inline void lz_logic(struct x86 *c, u64 r, unsigned bits)
-{
-    c->lz_result = (u64)sign_extend(r, bits);
-    c->lz_carry = 0;
-}
+/* --- asking ----------------------------------------------------------------------------------------------------- */
 
-static inline bool lz_cf(const struct x86 *c) { return c->lz_carry >> 63; }
-static inline bool lz_of(const struct x86 *c) { return (c->lz_carry >> 63 ^ c->lz_carry >> 62) & 1; }
-static inline bool lz_zf(const struct x86 *c) { return !c->lz_result; }
-static inline bool lz_sf(const struct x86 *c) { return (c->lz_result >> 63 ^ c->lz_carry >> 1) & 1; }
-static inline bool lz_af(const struct x86 *c) { return c->lz_carry >> 3 & 1; }
-static inline bool lz_pf(const struct x86 *c) { return (!__builtin_parity((u8)c->lz_result)) ^ (c->lz_carry & 1); }
+static inline bool lz_cf(const struct x86 *c) { return c->arith >> 8 & 1; }
+static inline bool lz_of(const struct x86 *c) { return c->arith & 1; }
+static inline bool lz_zf(const struct x86 *c) { return c->arith >> 14 & 1; }
+static inline bool lz_sf(const struct x86 *c) { return c->arith >> 15; }
+static inline bool lz_af(const struct x86 *c) { return c->arith >> 12 & 1; }
+static inline bool lz_pf(const struct x86 *c) { return c->arith >> 10 & 1; }
 
 /* The condition codes 0..15 of Jcc, SETcc, CMOVcc. */
-static inline bool lz_cond(const struct x86 *c, unsigned cc)
+static inline bool fl_cond(u32 f, unsigned cc)
 {
     bool v;
     switch (cc >> 1) {
-    case 0: v = lz_of(c); break;
-    case 1: v = lz_cf(c); break;
-    case 2: v = lz_zf(c); break;
-    case 3: v = lz_cf(c) || lz_zf(c); break;
-    case 4: v = lz_sf(c); break;
-    case 5: v = lz_pf(c); break;
-    case 6: v = lz_sf(c) != lz_of(c); break;
-    default: v = lz_zf(c) || lz_sf(c) != lz_of(c); break;
+    case 0: v = f & FL_OF; break;
+    case 1: v = f & FL_CF; break;
+    case 2: v = f & FL_ZF; break;
+    case 3: v = f & (FL_CF | FL_ZF); break;
+    case 4: v = f & FL_SF; break;
+    case 5: v = f & FL_PF; break;
+    case 6: v = (f >> 15 ^ f) & 1; break;
+    default: v = ((f >> 15 ^ f) & 1) | (f & FL_ZF); break;
     }
     return v != (cc & 1);
 }
+static inline bool lz_cond(const struct x86 *c, unsigned cc) { return fl_cond(c->arith, cc); }
 
+/* As bits of EFLAGS, and back. */
 static inline u32 lz_arith(const struct x86 *c)
 {
-    return (lz_cf(c) ? X86_CF : 0) | (lz_pf(c) ? X86_PF : 0) | (lz_af(c) ? X86_AF : 0) | (lz_zf(c) ? X86_ZF : 0) |
-           (lz_sf(c) ? X86_SF : 0) | (lz_of(c) ? X86_OF : 0);
+    return (c->arith >> 8 & (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF)) | (c->arith & 1u) << 11;
 }
-/* The canonical form of given flags. */
-static inline void lz_from(struct x86 *c, u32 f)
+static inline u16 fl_from(u32 f)
 {
-    c->lz_result = f & X86_ZF ? 0 : 0x100; /* parity of the low byte: even; sign: plus */
-    bool cf = f & X86_CF, of = f & X86_OF;
-    c->lz_carry = (cf ? LZ_CF : 0) | (cf != of ? LZ_CARRY_IN : 0) | (f & X86_AF ? LZ_AF : 0) |
-                  (f & X86_SF ? LZ_SF : 0) | (f & X86_PF ? 0 : LZ_PF);
+    return (u16)((f & (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF)) << 8 | FL_ONE | (f >> 11 & 1));
 }
+static inline void lz_from(struct x86 *c, u32 f) { c->arith = fl_from(f); }
 static inline void lz_set_cf(struct x86 *c, bool cf) /* the others stay */
 {
-    if (lz_cf(c) != cf)
-        c->lz_carry ^= LZ_CF | LZ_CARRY_IN;
+    c->arith = (u16)((c->arith & ~FL_CF) | (cf ? FL_CF : 0));
+}
+
+/* --- making ----------------------------------------------------------------------------------------------------- *
+ * fl_<what><bits>(a, b, &flags) returns the result, whose upper bits are not defined below 32 bits, and sets the flags.
+ * Operands: only their low `bits` count. Those of carry take the old flags in *f. */
+
+#if defined(__x86_64__)
+#ifdef __clang__
+#define FL_B "r" /* clang would take memory whenever it may */
+#else
+#define FL_B "rm"
+#endif
+#define FL_2(what, bits, insn, m)                                                                  \
+    static inline u64 fl_##what##bits(u64 a, u64 b, u16 *f)                                        \
+    {                                                                                              \
+        u16 flags;                                                                                 \
+        __asm__(insn " %" m "2, %" m "0\n\tlahf\n\tseto %%al" : "+r"(a), "=a"(flags) : FL_B(b) : "cc"); \
+        *f = flags;                                                                                \
+        return a;                                                                                  \
+    }
+#define FL_COMPARE(what, bits, insn, m)                                                            \
+    static inline void fl_##what##bits(u64 a, u64 b, u16 *f)                                       \
+    {                                                                                              \
+        u16 flags;                                                                                 \
+        __asm__(insn " %" m "2, %" m "1\n\tlahf\n\tseto %%al" : "=a"(flags) : "r"(a), FL_B(b) : "cc"); \
+        *f = flags;                                                                                \
+    }
+#define FL_2C(what, bits, insn, m) /* with carry */                                                \
+    static inline u64 fl_##what##bits(u64 a, u64 b, u16 *f)                                        \
+    {                                                                                              \
+        u16 flags = *f;                                                                            \
+        __asm__("btl $8, %k1\n\t" insn " %" m "2, %" m "0\n\tlahf\n\tseto %%al"                    \
+                : "+r"(a), "+a"(flags) : "r"(b) : "cc");                                           \
+        *f = flags;                                                                                \
+        return a;                                                                                  \
+    }
+#define FL_1C(what, bits, insn, m) /* leaves the carry as it is */                                 \
+    static inline u64 fl_##what##bits(u64 a, u16 *f)                                               \
+    {                                                                                              \
+        u16 flags = *f;                                                                            \
+        __asm__("btl $8, %k1\n\t" insn " %" m "0\n\tlahf\n\tseto %%al" : "+r"(a), "+a"(flags) : : "cc"); \
+        *f = flags;                                                                                \
+        return a;                                                                                  \
+    }
+#define FL_LOGIC(bits, suffix, m)                                                                  \
+    static inline u16 fl_logic##bits(u64 r)                                                        \
+    {                                                                                              \
+        u16 flags;                                                                                 \
+        __asm__("xorl %k0, %k0\n\ttest" suffix " %" m "1, %" m "1\n\tlahf" : "=&a"(flags) : "r"(r) : "cc"); \
+        return flags;                                                                              \
+    }
+#define FL_ALL(bits, s, m)                                                                         \
+    FL_2(add, bits, "add" s, m)                                                                    \
+    FL_2(sub, bits, "sub" s, m)                                                                    \
+    FL_COMPARE(cmp, bits, "cmp" s, m)                                                              \
+    FL_2C(adc, bits, "adc" s, m)                                                                   \
+    FL_2C(sbb, bits, "sbb" s, m)                                                                   \
+    FL_1C(inc, bits, "inc" s, m)                                                                   \
+    FL_1C(dec, bits, "dec" s, m)                                                                   \
+    FL_LOGIC(bits, s, m)
+FL_ALL(8, "b", "b")
+FL_ALL(16, "w", "w")
+FL_ALL(32, "l", "k")
+FL_ALL(64, "q", "q")
+#undef FL_2
+#undef FL_2C
+#undef FL_1C
+#undef FL_COMPARE
+#undef FL_LOGIC
+#undef FL_ALL
+#else
+
+static inline u16 fl_szp(u64 r, unsigned bits)
+{
+    r &= ~(u64)0 >> (64 - bits);
+    return (u16)((r >> (bits - 1)) << 15 | (r ? 0 : FL_ZF) | (__builtin_parity((u8)r) ? 0 : FL_PF) | FL_ONE);
+}
+/* r = a + b + carry */
+static inline u16 fl_sum(u64 a, u64 b, u64 r, unsigned bits)
+{
+    u64 carries = (a & b) | ((a | b) & ~r), top = carries << (64 - bits);
+    return (u16)(fl_szp(r, bits) | (top >> 63) << 8 | ((top >> 63 ^ top >> 62) & 1) | (carries >> 3 & 1) << 12);
+}
+/* r = a - b - borrow */
+static inline u16 fl_difference(u64 a, u64 b, u64 r, unsigned bits)
+{
+    u64 borrows = (~a & b) | ((~a | b) & r), top = borrows << (64 - bits);
+    return (u16)(fl_szp(r, bits) | (top >> 63) << 8 | ((top >> 63 ^ top >> 62) & 1) | (borrows >> 3 & 1) << 12);
+}
+static inline u64 fl_add(u64 a, u64 b, u64 carry, u16 *f, unsigned bits)
+{
+    u64 r = a + b + carry;
+    *f = fl_sum(a, b, r, bits);
+    return bits == 32 ? (u32)r : r;
+}
+static inline u64 fl_sub(u64 a, u64 b, u64 borrow, u16 *f, unsigned bits)
+{
+    u64 r = a - b - borrow;
+    *f = fl_difference(a, b, r, bits);
+    return bits == 32 ? (u32)r : r;
+}
+static inline u16 fl_keep_carry(u16 f, u16 old) { return (u16)((f & ~FL_CF) | (old & FL_CF)); }
+#define FL_ALL(bits)                                                                                           \
+    static inline u64 fl_add##bits(u64 a, u64 b, u16 *f) { return fl_add(a, b, 0, f, bits); }                 \
+    static inline u64 fl_sub##bits(u64 a, u64 b, u16 *f) { return fl_sub(a, b, 0, f, bits); }                 \
+    static inline void fl_cmp##bits(u64 a, u64 b, u16 *f) { fl_sub(a, b, 0, f, bits); }                       \
+    static inline u64 fl_adc##bits(u64 a, u64 b, u16 *f) { return fl_add(a, b, *f >> 8 & 1, f, bits); }       \
+    static inline u64 fl_sbb##bits(u64 a, u64 b, u16 *f) { return fl_sub(a, b, *f >> 8 & 1, f, bits); }       \
+    static inline u64 fl_inc##bits(u64 a, u16 *f)                                                             \
+    {                                                                                                         \
+        u16 old = *f;                                                                                         \
+        u64 r = fl_add(a, 1, 0, f, bits);                                                                     \
+        *f = fl_keep_carry(*f, old);                                                                          \
+        return r;                                                                                             \
+    }                                                                                                         \
+    static inline u64 fl_dec##bits(u64 a, u16 *f)                                                             \
+    {                                                                                                         \
+        u16 old = *f;                                                                                         \
+        u64 r = fl_sub(a, 1, 0, f, bits);                                                                     \
+        *f = fl_keep_carry(*f, old);                                                                          \
+        return r;                                                                                             \
+    }                                                                                                         \
+    static inline u16 fl_logic##bits(u64 r) { return fl_szp(r, bits); }
+FL_ALL(8)
+FL_ALL(16)
+FL_ALL(32)
+FL_ALL(64)
+#undef FL_ALL
+#endif
+
+static inline u16 fl_logic(u64 r, unsigned bits)
+{
+    return bits == 8 ? fl_logic8(r) : bits == 16 ? fl_logic16(r) : bits == 32 ? fl_logic32(r) : fl_logic64(r);
+}
+/* Sign, zero and parity of a result with given carry and overflow; AF 0. */
+static inline u16 fl_result(u64 r, unsigned bits, bool cf, bool of)
+{
+    return (u16)(fl_logic(r, bits) | (unsigned)cf << 8 | (unsigned)of);
 }
 
 #endif

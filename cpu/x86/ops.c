@@ -3,8 +3,8 @@
  * A group whose ops are not all written yet is left out (0): its rows decode, and raise #UD when executed. */
 #include "cpu/x86/insn.h"
 
-#define OPS_INT 0
-#define OPS_SYS 0
+#define OPS_INT 1
+#define OPS_SYS 1
 #define OPS_X87 0
 #define OPS_SSE 0
 #define OPS_AVX 0

@@ -4,6 +4,7 @@
 #define CPU_X86_H
 
 #include "cpu/cpu.h"
+#include "cpu/tables.h"
 #include "cpu/x86/config.h"
 
 struct x86;
@@ -186,7 +187,7 @@ struct x86 {
     /* --- Architectural state: everything up to `config` is saved and hashed (hart.c lists it). --- */
     u64 r[24];  /* 0..15 as encoded; 16 is 0, 17 a sink (no state), the rest unused */
     u64 rip;    /* exact outside run() and during ops; offset in CS */
-    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see lazy flags */
+    u64 rflags; /* the arithmetic flags in it are only valid after x86_flags(): see arith */
     struct x86_seg seg[X86_SEGS];
     struct x86_table gdtr, idtr;
     u64 cr0, cr2, cr3, cr4, xcr0, dr[8];
@@ -197,6 +198,9 @@ struct x86 {
     bool nmi_blocked; /* until IRET */
     bool nmi_pending, smi_pending, init_pending;
     bool intr;        /* level of INTR */
+    u32 db_pending;   /* DR6 bits of the #DB trap due after this instruction. Who steps sets DR6_BS before each instruction that
+                       * begins with TF=1; x86_deliver() clears it (INT n and faults cancel the trap), x86_take_pending()
+                       * takes it. It waits while the MOV SS shadow lasts. */
     bool a20;         /* address bit 20 is let through */
     bool smm;
     u32 smbase;
@@ -211,10 +215,9 @@ struct x86 {
     u32 mxcsr;
     union x86_vec v[16];
 
-    /* Lazy arithmetic flags (lazy.h); materialised into rflags and back whenever somebody outside run() can look, so
-     * that equal states are equal bytes. */
-    u64 lz_result; /* sign-extended to 64 bits */
-    u64 lz_carry;
+    /* The arithmetic flags while run() runs (lazy.h); put into rflags and back whenever somebody outside run() can look,
+     * so that equal states are equal bytes. */
+    u16 arith;
 
     struct x86_config config;
     struct x86_board board;
@@ -234,12 +237,18 @@ struct x86 {
     u8 code_bits;  /* 16, 32, 64: what CS says */
     u8 stack_size; /* 2, 4, 8: bytes of the stack pointer */
 };
+/* DR6, DR7 (SDM 3, 17.2) */
+#define DR6_BD (1u << 13)
+#define DR6_BS (1u << 14)
+#define DR6_BT (1u << 15)
+#define DR7_GD (1u << 13)
 #define X86_SHADOW_STI 1
 #define X86_SHADOW_SS 2
 
 struct cpu *x86_new(struct arena *a, const struct x86_config *config, unsigned index, struct space *mem,
                     struct clock *clock, struct event_bus *bus, const struct x86_board *board, struct err *e);
 void x86_init_signal(struct x86 *c);            /* INIT: keeps caches, FPU and such as SDM 3, table 9-1 */
+void x86_reset_state(struct x86 *c);            /* power-on: the same table; processors but the first wait for SIPI */
 void x86_startup(struct x86 *c, u8 vector);     /* SIPI */
 static inline struct x86 *x86_of(struct cpu *c) { return (struct x86 *)c; }
 
@@ -293,7 +302,7 @@ void x86_out(struct x86 *c, u16 port, unsigned size, u64 value);
 bool x86_seg_check(struct x86 *c, unsigned seg, u64 offset, u64 n, enum cpu_access access);
 bool x86_load_seg(struct x86 *c, unsigned seg, u16 selector); /* MOV, POP, LDS...: all checks of mode and type */
 void x86_set_seg_real(struct x86 *c, unsigned seg, u16 selector); /* real and v86 mode: base = selector * 16 */
-bool x86_read_descriptor(struct x86 *c, u16 selector, u64 out[2], u32 *error); /* out[1]: upper half of system ones in long mode */
+bool x86_read_descriptor(struct x86 *c, u16 selector, u64 out[2]); /* out[1]: upper half of system ones in long mode */
 bool x86_far_jump(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_call(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_return(struct x86 *c, unsigned osize, u16 release);
@@ -327,22 +336,28 @@ struct x86_xlat {
     bool dirty;      /* loads only: a store through this mapping needs no further walk */
     bool writable, user, executable, global;
     u8 n_ptes, pte_bytes, width; /* of the walk, when it ended well; width: bits of linear addresses that count */
-    struct {
-        struct ram *ram;
-        u64 at;   /* in ram */
-        u8 shift; /* the entry is for 2^shift bytes */
-    } pte[X86_LEVELS_MAX];
+    struct cpu_pte pte[X86_LEVELS_MAX];
 };
 /* One access that does not cross a page. Sets accessed and dirty bits. user: with the rights of CPL 3. */
 void x86_translate(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct x86_xlat *out);
 void x86_walk(struct cpu *c, u64 linear, enum cpu_access access, struct cpu_walk *w); /* cpu_ops.walk: no side effects */
 u64 x86_a20(const struct x86 *c, u64 pa); /* bit 20 cleared while the gate is closed */
+/* In SMM, the RAM that answers at this physical address instead of the bus (board.smram), and where in it; else NULL. */
+struct ram *x86_smram_at(const struct x86 *c, u64 pa, u64 *at);
+/* Debug registers (SDM 3, 17.2.4). Is an instruction breakpoint enabled at this linear address? Then c->fault is its #DB. */
+bool x86_code_breakpoint(struct x86 *c, u64 linear);
+/* A data access was made: note breakpoints on it in db_pending. Callers test x86_breakpoints() first. */
+void x86_data_accessed(struct x86 *c, u64 linear, unsigned size, bool write);
+static inline bool x86_breakpoints(const struct x86 *c) { return c->dr[7] & 0xff; }
 
 /* What the engine must do after state was changed under it: engine.c */
 void x86_flush_translations(struct x86 *c); /* CR0.PG/WP, CR3, CR4, EFER, INVLPG, A20, SMM... */
 void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF, the shadow or TF changed: leave the block */
 
-/* --- debugging aid */
+/* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */
+void x86_tell_story(const struct x86 *c, struct buf *out);
+bool x86_stuck(const struct cpu *cpu, char *why, size_t n); /* cpu_ops.stuck */
+const char *x86_vector_name(unsigned vector); /* "#GP general protection fault"; NULL: not an exception's */
 unsigned x86_disasm(const struct cpu *c, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);
 
 #endif

@@ -1,0 +1,519 @@
+/* Blocks: made from a page's bytes, found again by page, offset and mode, dropped when the page is written. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/x86/engine.h"
+
+#define PAGE_HASH 4096
+#define CODE_BYTES ((size_t)64 << 20)
+
+struct x86_listener {
+    struct ram_listener l;
+    struct x86_engine *engine;
+    struct x86_listener *next;
+    struct ram *ram;
+};
+
+static void drop_stores(void *opaque, struct ram *ram, u64 page)
+{
+    struct x86_listener *l = opaque;
+    x86_drop_stores(l->engine, ram, page);
+}
+
+static void code_written(void *opaque, struct ram *ram, u64 page)
+{
+    struct x86_listener *l = opaque;
+    x86_page_drop(l->engine, ram, page);
+    l->engine->count.dropped_pages++;
+}
+
+static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
+{
+    struct x86_listener *l = opaque;
+    return cpu_tables_written(l->engine->tables, ram, offset, len);
+}
+
+/* Makes sure to hear of what happens to the pages of this RAM. */
+void x86_listen(struct x86_engine *e, struct ram *ram)
+{
+    if (LIKELY(e->last_ram == ram))
+        return;
+    e->last_ram = ram;
+    for (struct x86_listener *l = e->listeners; l; l = l->next)
+        if (l->ram == ram)
+            return;
+    struct x86_listener *l = ARENA_NEW(e->arena, struct x86_listener);
+    *l = (struct x86_listener){ .l = { drop_stores, code_written, l, NULL, table_written }, .engine = e, .next = e->listeners,
+                                .ram = ram };
+    e->listeners = l;
+    ram_listen(ram, &l->l);
+}
+
+/* --- storage ------------------------------------------------------------------------------------------------------ */
+
+static size_t block_bytes(unsigned slots)
+{
+    return (sizeof(struct x86_block) + slots * sizeof(struct x86_insn) + 63) & ~(size_t)63;
+}
+
+static void free_stops(void *opaque)
+{
+    free(((struct x86_engine *)opaque)->stops.code);
+}
+
+static void *code_alloc(struct x86_engine *e, size_t bytes)
+{
+    void *p = e->code + e->code_used;
+    e->code_used += (bytes + 63) & ~(size_t)63;
+    return p;
+}
+
+static u8 kind_of(const struct x86_row *row)
+{
+    u8 k = strstr(row->encoding, " cb") || strstr(row->encoding, " cz") ? X86_KIND_BRANCH : 0;
+    k |= row->flags & X_END ? X86_KIND_END : 0;
+    k |= row->flags & X_REP ? X86_KIND_REP : 0;
+    k |= row->flags & X_CPL0 ? X86_KIND_CPL0 : 0;
+    k |= row->flags & X_VEC ? X86_KIND_VEC : 0;
+    k |= row->flags & X_AVX ? X86_KIND_AVX : 0;
+    k |= row->flags & X_X87 ? X86_KIND_X87 : 0;
+    k |= row->flags & X_MMX ? X86_KIND_MMX : 0;
+    return k;
+}
+
+void x86_blocks_init(struct x86_engine *e)
+{
+    e->code_size = CODE_BYTES;
+    e->code = aligned_alloc(64, e->code_size);
+    if (!e->code) {
+        e->code_size = 1 << 20;
+        e->code = xmalloc(e->code_size);
+    }
+    arena_defer(e->arena, free, e->code);
+    arena_defer(e->arena, free_stops, e);
+    e->pages = ARENA_ARRAY(e->arena, struct x86_page *, PAGE_HASH);
+    e->scratch = arena_alloc(e->arena, block_bytes(X86_SLOTS_MAX));
+    struct x86_insn *pair = ARENA_ARRAY(e->arena, struct x86_insn, 2);
+    pair[0].imm = (u64)1 << 60;
+    pair[1].fn = x86_h_nowhere;
+    e->nowhere = &pair[1];
+    for (unsigned k = 0; k < X86_OP_COUNT; k++)
+        e->kind[k] = kind_of(&x86_rows[k]);
+}
+
+void x86_blocks_flush(struct x86_engine *e)
+{
+    memset(e->pages, 0, PAGE_HASH * sizeof *e->pages);
+    e->code_used = 0;
+    e->want = NULL;
+    x86_jumps_flush(e); /* the fetch entries too: they are of the same generation */
+    if (e->tier)
+        e->tier->flushed(e->tier);
+    e->count.flushes++;
+}
+
+void x86_blocks_room(struct x86_engine *e)
+{
+    if (UNLIKELY(e->code_size - e->code_used < 2 * (block_bytes(X86_SLOTS_MAX) + sizeof(struct x86_page) + 64)))
+        x86_blocks_flush(e);
+}
+
+static struct x86_page **page_head(struct x86_engine *e, struct ram *ram, u64 index)
+{
+    return &e->pages[(index ^ (u64)(uintptr_t)ram >> 8) & (PAGE_HASH - 1)];
+}
+
+struct x86_page *x86_page_get(struct x86_engine *e, struct ram *ram, u64 index)
+{
+    struct x86_page **head = page_head(e, ram, index);
+    for (struct x86_page *p = *head; p; p = p->next)
+        if (p->ram == ram && p->index == index)
+            return p;
+    if (e->code_size - e->code_used < sizeof(struct x86_page) + 64 + block_bytes(X86_SLOTS_MAX))
+        return NULL; /* within a chain: the outer loop makes room */
+    struct x86_page *p = code_alloc(e, sizeof *p);
+    *p = (struct x86_page){ .next = *head, .ram = ram, .index = index, .host = ram->host + (index << PAGE_SHIFT) };
+    *head = p;
+    return p;
+}
+
+void x86_page_drop(struct x86_engine *e, struct ram *ram, u64 index)
+{
+    for (struct x86_page *p = *page_head(e, ram, index); p; p = p->next)
+        if (p->ram == ram && p->index == index)
+            memset(p->bucket, 0, sizeof p->bucket);
+    x86_jumps_flush(e);
+    e->want = NULL;
+    e->leave = true;
+}
+
+/* --- stop points ---------------------------------------------------------------------------------------------------- */
+
+struct places { /* in a page, one bit each byte */
+    u64 bits[PAGE_SIZE / 64];
+};
+
+static void add_place(struct places *p, u64 addr)
+{
+    p->bits[(addr & PAGE_MASK) >> 6] |= (u64)1 << (addr & 63);
+}
+
+static bool has_place(const struct x86_page *page, const struct places *p)
+{
+    for (unsigned k = 0; k < X86_PAGE_BUCKETS; k++)
+        for (const struct x86_block *b = page->bucket[k]; b; b = b->next)
+            for (unsigned s = 0; s < b->slots; s++)
+                if (p->bits[(b->side[s].offset & PAGE_MASK) >> 6] >> (b->side[s].offset & 63) & 1)
+                    return true;
+    return false;
+}
+
+/* Armed now or then, not both: both lists are sorted. */
+static bool moved_places(const struct x86_engine *e, const struct cpu_stops *now, struct places *p)
+{
+    size_t a = 0, b = 0, n = now ? now->n_code : 0;
+    bool any = false;
+    while (a < e->stops.n || b < n) {
+        if (a < e->stops.n && b < n && e->stops.code[a] == now->code[b]) {
+            a++;
+            b++;
+        } else {
+            bool then = b == n || (a < e->stops.n && e->stops.code[a] < now->code[b]);
+            add_place(p, then ? e->stops.code[a++] : now->code[b++]);
+            any = true;
+        }
+    }
+    return any;
+}
+
+void x86_blocks_restop(struct x86 *c)
+{
+    struct x86_engine *e = c->engine;
+    const struct cpu_stops *now = c->cpu.stops;
+    struct places moved = { { 0 } };
+    if (!moved_places(e, now, &moved))
+        return;
+    for (unsigned k = 0; k < PAGE_HASH; k++)
+        for (struct x86_page *p = e->pages[k]; p; p = p->next)
+            if (has_place(p, &moved)) {
+                x86_page_drop(e, p->ram, p->index);
+                e->count.stop_pages++;
+            }
+    e->leave = false;
+    size_t n = now ? now->n_code : 0;
+    if (n > e->stops.room) {
+        e->stops.room = 2 * n;
+        e->stops.code = xrealloc(e->stops.code, e->stops.room * sizeof *e->stops.code);
+    }
+    if (n)
+        memcpy(e->stops.code, now->code, n * sizeof *now->code);
+    e->stops.n = n;
+}
+
+/* --- finding -------------------------------------------------------------------------------------------------------- */
+
+static struct x86_block **bucket(struct x86_page *p, unsigned offset)
+{
+    return &p->bucket[(offset ^ offset >> 6) & (X86_PAGE_BUCKETS - 1)];
+}
+
+struct x86_block *x86_block_find(struct x86_page *p, unsigned offset, u8 key)
+{
+    struct x86_block *b = *bucket(p, offset);
+    while (b && (b->offset != offset || b->key != key))
+        b = b->next;
+    return b;
+}
+
+/* --- building --------------------------------------------------------------------------------------------------------- */
+
+struct builder {
+    struct x86 *c;
+    u8 key;
+    u8 usable; /* X86_KIND_USABLE that was already looked for */
+    bool ended;
+    unsigned slots, n;
+    struct x86_side side[X86_SLOTS_MAX];
+    struct x86_insn slot[X86_SLOTS_MAX];
+};
+
+static void start(struct builder *b, struct x86 *c, u8 key)
+{
+    b->c = c;
+    b->key = key;
+    b->usable = 0;
+    b->slots = b->n = 0;
+    b->ended = false;
+}
+
+static struct x86_insn *add(struct builder *b, const struct x86_insn *insn, x86_handler *fn, unsigned offset)
+{
+    struct x86_insn *s = &b->slot[b->slots];
+    if (insn)
+        *s = *insn;
+    else
+        *s = (struct x86_insn){ .op = X86_OP_COUNT, .base = X86_NONE, .index = X86_NONE };
+    s->fn = (void *)fn;
+    s->flags = (u16)((s->flags & ((1u << X86_SLOT_SHIFT) - 1)) | b->slots << X86_SLOT_SHIFT);
+    b->side[b->slots] = (struct x86_side){ .offset = (u16)offset, .count = (u8)b->n, .length = insn ? insn->length : 0 };
+    b->slots++;
+    return s;
+}
+
+/* Behind the last instruction: links, and what follows them when the instruction is no branch. */
+static void add_links(struct builder *b, unsigned next, bool branch)
+{
+    if (!branch)
+        add(b, NULL, x86_h_next, next);
+    struct x86_insn *s = add(b, NULL, NULL, next);
+    s->fn = b->c->engine->nowhere;
+    s->imm = (u64)(uintptr_t)b->c->engine->nowhere;
+    b->ended = true;
+}
+
+static bool stop_possible(const struct x86 *c, unsigned offset)
+{
+    const struct cpu_stops *s = c->cpu.stops;
+    for (size_t k = 0; s && k < s->n_code; k++)
+        if ((s->code[k] & PAGE_MASK) == (offset & PAGE_MASK))
+            return true;
+    return false;
+}
+
+/* Which column of x86_fast[]. */
+static unsigned form_of(const struct x86_insn *i, u8 key)
+{
+    unsigned size = i->sizes & 15, form = size & 3;
+    bool flat = key & X86_KEY_FLAT;
+    if (i->flags & X86_I_MEM) {
+        unsigned seg = x86_segno(i), natural = key & X86_KEY_64 ? 3 : 2;
+        form |= X86_FORM_MEM;
+        flat = flat && i->sizes >> 4 == natural && (seg == X86_DS || seg == X86_SS || seg == X86_ES || (seg == X86_CS && natural == 3));
+    }
+    return form | (flat ? 0 : X86_FORM_SEG);
+}
+
+static x86_handler *fast_handler(const struct x86_insn *i, u8 key)
+{
+    x86_handler *const *by_form = x86_fast[i->op];
+    return by_form && (i->sizes & 15) < 4 && !(i->flags & X86_I_RIP) ? by_form[form_of(i, key)] : NULL;
+}
+
+static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
+{
+    if (!x86_ops[i->op])
+        return x86_h_bad;
+    if (kind & X86_KIND_END)
+        return x86_h_op_end;
+    return (kind & X86_KIND_REP) && (i->flags & (X86_I_REP | X86_I_REPNE)) ? x86_h_op_rep : x86_h_op;
+}
+
+static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned offset)
+{
+    struct x86_engine *e = b->c->engine;
+    struct x86_insn d = *decoded;
+    u8 kind = e->kind[d.op];
+
+    if (UNLIKELY(b->c->cpu.stops) && stop_possible(b->c, offset))
+        add(b, NULL, x86_h_stop, offset);
+    u8 usable = kind & X86_KIND_USABLE & ~b->usable;
+    if (usable) {
+        add(b, NULL, x86_h_usable, offset)->imm = usable;
+        b->usable |= usable;
+    }
+    if (d.flags & X86_I_RIP) {
+        i64 disp = (i64)d.disp + (i64)offset + d.length;
+        if (disp == (i32)disp) {
+            d.disp = (i32)disp;
+            d.base = X86_R_PAGE;
+            d.flags &= (u16)~X86_I_RIP;
+        }
+    }
+    x86_handler *fn = fast_handler(&d, b->key);
+    bool branch = fn && (kind & X86_KIND_BRANCH);
+    if (branch)
+        d.imm += offset + d.length;
+    add(b, &d, fn ? fn : op_handler(&d, kind), offset);
+    b->n++;
+    if (kind & X86_KIND_END)
+        add_links(b, offset + d.length, branch);
+}
+
+/* What the decoder refused: 0 for #UD, 1 for #GP. */
+static void add_bad(struct builder *b, unsigned offset, bool too_long)
+{
+    if (UNLIKELY(b->c->cpu.stops) && stop_possible(b->c, offset))
+        add(b, NULL, x86_h_stop, offset);
+    add(b, NULL, x86_h_bad, offset)->imm = too_long;
+    b->n++;
+    add_links(b, offset + 1, false);
+}
+
+static struct x86_block *finish(struct builder *b, struct x86_block *out, const u8 *host, unsigned offset)
+{
+    out->next = NULL;
+    out->page = NULL;
+    out->host = host;
+    out->unit = 0;
+    out->offset = (u16)offset;
+    out->end = b->side[b->slots - 1].offset;
+    out->slots = (u8)b->slots;
+    out->key = b->key;
+    out->straddle_len = 0;
+    memcpy(out->side, b->side, b->slots * sizeof *b->side);
+    out->head = (struct x86_insn){ .op = X86_OP_COUNT, .imm = b->n };
+    memcpy(out->slot, b->slot, b->slots * sizeof *b->slot);
+    return out;
+}
+
+static int decode(const struct x86 *c, u8 key, const u8 *bytes, size_t n, struct x86_insn *out)
+{
+    unsigned bits = key & X86_KEY_64 ? 64 : key & X86_KEY_32 ? 32 : 16;
+    return x86_decode(c->engine->decoder, bits, key & X86_KEY_LEGACY, bytes, n < 15 ? n : 15, out);
+}
+
+/* Adds up to max instructions; stops before one that crosses into the next page. False: the first one does. */
+static bool add_run(struct builder *b, const u8 *host, unsigned offset, unsigned max)
+{
+    while (!b->ended) {
+        struct x86_insn d;
+        int length = 0;
+        if (b->n < max && b->slots + 6 < X86_SLOTS_MAX && offset < PAGE_SIZE)
+            length = decode(b->c, b->key, host + offset, PAGE_SIZE - offset, &d);
+        if (length > 0) {
+            add_insn(b, &d, offset);
+            offset += (unsigned)length;
+        } else if (length < 0) {
+            add_bad(b, offset, length == X86_DECODE_LONG);
+        } else if (!b->n) {
+            return false;
+        } else {
+            add_links(b, offset, false);
+        }
+    }
+    return true;
+}
+
+#pragma weak x86_fuse /* until it is there */
+/* Neighbours that belong together: only in blocks that run whole. */
+static void fuse(struct builder *b)
+{
+    for (unsigned k = 0; x86_fuse && k + 1 < b->slots; k++) {
+        struct x86_insn *one = &b->slot[k], *two = &b->slot[k + 1];
+        if (one->op == X86_OP_COUNT || two->op == X86_OP_COUNT)
+            continue;
+        x86_handler *fn = x86_fuse(one, two, b->key & X86_KEY_FLAT);
+        if (fn) {
+            one->fn = (void *)fn;
+            k++;
+        }
+    }
+}
+
+/* The bytes of one instruction from wherever they are. False: c->fault. Not more of them are touched than it has, nor beyond the
+ * limit of CS. */
+static bool one_insn(struct x86 *c, u64 pc, u8 key, u8 bytes[16], struct x86_insn *d, int *length)
+{
+    u64 rip = x86_rip_of(c, pc), limit = c->code_bits == 64 ? ~(u64)0 : c->seg[X86_CS].limit;
+    for (unsigned n = 0; n < 15;) {
+        unsigned more = (unsigned)(PAGE_SIZE - ((pc + n) & PAGE_MASK));
+        if (more > 15 - n)
+            more = 15 - n;
+        if (rip + n > limit)
+            return x86_gp0(c, "the next instruction is beyond the limit of CS");
+        if (more > limit - (rip + n) && limit - (rip + n) < 15)
+            more = (unsigned)(limit - (rip + n)) + 1 < more ? (unsigned)(limit - (rip + n)) + 1 : more;
+        if (!x86_fetch_bytes(c, pc + n, bytes + n, more))
+            return false;
+        n += more;
+        *length = decode(c, key, bytes, n, d);
+        if (*length != X86_DECODE_MORE)
+            return true;
+    }
+    *length = X86_DECODE_LONG;
+    return true;
+}
+
+static bool add_one(struct builder *b, u64 pc, u8 bytes[16], unsigned *n)
+{
+    struct x86_insn d;
+    int length;
+    if (!one_insn(b->c, pc, b->key, bytes, &d, &length))
+        return false;
+    if (length > 0)
+        add_insn(b, &d, pc & PAGE_MASK);
+    else
+        add_bad(b, pc & PAGE_MASK, length == X86_DECODE_LONG);
+    *n = length > 0 ? (unsigned)length : 1;
+    if (!b->ended)
+        add_links(b, (unsigned)(pc & PAGE_MASK) + *n, false);
+    return true;
+}
+
+struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 key)
+{
+    struct x86_engine *e = c->engine;
+    struct builder b;
+    unsigned offset = pc & PAGE_MASK, n = 0;
+    u8 bytes[16] = { 0 };
+    start(&b, c, key);
+    if (e->tier)
+        add(&b, NULL, x86_h_hot, offset);
+    if (add_run(&b, p->host, offset, X86_BLOCK_MAX)) {
+        fuse(&b);
+    } else { /* an instruction across two pages is a block of its own, which looks at its bytes each time it runs */
+        start(&b, c, key);
+        add(&b, NULL, x86_h_straddle, offset);
+        if (!add_one(&b, pc, bytes, &n))
+            return NULL;
+    }
+    struct x86_block *out = finish(&b, code_alloc(e, block_bytes(b.slots)), p->host, offset);
+    struct x86_block **head = bucket(p, offset);
+    out->page = p;
+    out->straddle_len = (u8)n;
+    memcpy(out->straddle, bytes, sizeof out->straddle);
+    out->next = *head;
+    *head = out;
+    u64 room = PAGE_SIZE - offset, length = out->end - offset;
+    ram_mark_code(p->ram, (p->index << PAGE_SHIFT) + offset, length < room ? length : room);
+    e->count.blocks++;
+    return out;
+}
+
+struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max)
+{
+    struct builder b;
+    u8 bytes[16];
+    unsigned n;
+    start(&b, c, key);
+    if (p && !(key & X86_KEY_CHECKED) && add_run(&b, p->host, pc & PAGE_MASK, max < X86_BLOCK_MAX ? max : X86_BLOCK_MAX))
+        return finish(&b, c->engine->scratch, p->host, pc & PAGE_MASK);
+    start(&b, c, key);
+    if (!add_one(&b, pc, bytes, &n))
+        return NULL;
+    return finish(&b, c->engine->scratch, NULL, pc & PAGE_MASK);
+}
+
+struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max)
+{
+    struct builder b;
+    unsigned from = c->engine->tier && !whole->straddle_len; /* the first slot is the tier's: see x86_block_build */
+    unsigned k = from;
+    start(&b, c, whole->key);
+    for (; whole->side[k].count < max; k++) {
+        const struct x86_insn *s = &whole->slot[k];
+        b.n = whole->side[k].count;
+        struct x86_insn *d = add(&b, s, (x86_handler *)s->fn, whole->side[k].offset);
+        b.side[b.slots - 1].length = whole->side[k].length;
+        if (s->op != X86_OP_COUNT) { /* not fused */
+            x86_handler *fn = fast_handler(d, whole->key);
+            d->fn = (void *)(fn ? fn : op_handler(d, c->engine->kind[d->op]));
+        }
+    }
+    b.n = whole->side[k].count;
+    add_links(&b, whole->side[k].offset, false);
+    struct x86_block *out = finish(&b, c->engine->scratch, whole->host, whole->offset);
+    out->straddle_len = whole->straddle_len;
+    memcpy(out->straddle, whole->straddle, sizeof out->straddle);
+    return out;
+}
