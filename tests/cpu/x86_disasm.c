@@ -41,7 +41,6 @@ static const struct quirk {
     { 0, ",tr", "(bad)", "as above" },
     { 0, " db", "(bad)", "as above" },
     { 0, ",db", "(bad)", "as above" },
-    { 32, "data16 j", "j", "66 cuts the target of a short jump to 16 bits, too" },
     { 64, "s movabs", "s movabs", "a segment prefix without meaning is not always mentioned" },
     { 64, "xchg", "pause", "REX.B makes no XCHG of F3 90, as hardware shows" },
     { 0, NULL, NULL, NULL },
