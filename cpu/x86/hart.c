@@ -99,9 +99,9 @@ struct row {
     { "st" #n, "x87", M(fpu.st[n].m), NULL, X86_F_FPU, "physical register: significand" }, \
     { "st" #n "_se", "x87", M(fpu.st[n].se), NULL, X86_F_FPU, "physical register: sign and exponent" }
 #define V(n)                                                                                       \
-    { "xmm" #n, "vector", MEMBER(v[n].q[0], n >= 8), NULL, X86_F_SSE, "bits 63:0" },                    \
-    { "xmm" #n "_1", "vector", MEMBER(v[n].q[1], n >= 8), NULL, X86_F_SSE, "bits 127:64" },             \
-    { "ymm" #n "_2", "vector", MEMBER(v[n].q[2], n >= 8), NULL, X86_F_AVX, "bits 191:128" },            \
+    { "xmm" #n, "vector", MEMBER(v[n].q[0], n >= 8), NULL, X86_F_SSE, "bits 63:0" }, \
+    { "xmm" #n "_1", "vector", MEMBER(v[n].q[1], n >= 8), NULL, X86_F_SSE, "bits 127:64" }, \
+    { "ymm" #n "_2", "vector", MEMBER(v[n].q[2], n >= 8), NULL, X86_F_AVX, "bits 191:128" }, \
     { "ymm" #n "_3", "vector", MEMBER(v[n].q[3], n >= 8), NULL, X86_F_AVX, "bits 255:192" }
 static const struct row rows[] = {
     SEG(X86_ES, "es"), SEG(X86_CS, "cs"), SEG(X86_SS, "ss"), SEG(X86_DS, "ds"), SEG(X86_FS, "fs"), SEG(X86_GS, "gs"),
