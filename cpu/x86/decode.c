@@ -158,7 +158,7 @@ static bool prefix_fits(const struct scan *s, u8 want)
     switch (want) {
     case P_NP: return !s->p66 && !s->rep;
     case P_NFX: return !s->rep;
-    case P_66: return s->p66 && !s->rep;
+    case P_66: return s->p66 && (!s->rep || !s->map);
     case P_F3: return s->rep == 0xf3;
     case P_F2: return s->rep == 0xf2;
     default: return true;
@@ -293,7 +293,7 @@ static unsigned log2_size(const struct scan *s, u8 size, u8 kind, unsigned osize
 
 static unsigned operand_size(const struct scan *s, const struct x86_form *f, u32 flags)
 {
-    bool p66 = s->p66 && f->prefix != P_66;
+    bool p66 = s->p66 && (f->prefix != P_66 || !f->map); /* 66 90 is XCHG AX,AX */
     if (s->bits != 64)
         return (s->bits == 16) == p66 ? 4 : 2;
     if ((flags & X_F64) || w_bit(s))

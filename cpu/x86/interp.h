@@ -154,7 +154,7 @@
 #define RM(v) RM_(v, W)
 #define RM8(v) RM_(v, 8)
 #define RM16(v) RM_(v, 16)
-#define RM32(v) RM_(v, 32)
+#define RM32(v) RM_(v, W < 32 ? W : 32)
 #define RM_AT(v, delta)                                                              \
     if (!x86_slow_load(X86_PASS, x86_segno(i), x86_offset_at(c, i, delta), WBYTES))  \
         X86_TAIL x86_raise(X86_PASS);                                                \
@@ -196,7 +196,11 @@
 #define RM(v) RM_(v, WT)
 #define RM8(v) RM_(v, u8)
 #define RM16(v) RM_(v, u16)
+#if W < 32
+#define RM32(v) RM_(v, WT) /* MOVSXD with a 16-bit operand reads no more */
+#else
 #define RM32(v) RM_(v, u32)
+#endif
 #define RM_AT(v, delta)                                                              \
     ACCESS(v, delta, WBYTES, rtag, x86_seg_read_ok);                                 \
     WT v##_raw;                                                                      \

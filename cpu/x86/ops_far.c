@@ -142,11 +142,6 @@ bool x86_op_int1(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
-bool x86_op_ud(struct x86 *c, const struct x86_insn *i)
-{
-    return x86_ud(c, "an undefined instruction");
-}
-
 /* --- fast system calls --- */
 
 static bool is_amd(const struct x86 *c) { return !strcmp(c->config.vendor, "AuthenticAMD"); }

@@ -251,7 +251,7 @@ bool x86_parse_row(const struct x86_row *row, struct x86_form *f, const char **w
     for (unsigned k = 0; k < f->n_operands; k++) {
         const struct x86_operand *o = &f->operand[k];
         switch (o->kind) {
-        case K_I: case K_J: case K_FAR: case K_DX: case K_ONE: case K_CL: break;
+        case K_I: case K_J: case K_FAR: case K_DX: case K_ONE: case K_CL: break; /* say nothing of the size */
         default:
             if (f->main < 0)
                 f->main = (i8)k;

@@ -1,0 +1,256 @@
+/* Single instructions on the host. A child process lives in its signal handler: sigreturn loads all registers of a shot
+ * and sets TF; the trap behind the instruction, or what it raised, brings the state back as the next signal's context. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "tests/isa/x86_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void user_pattern(u8 data[DATA_BYTES])
+{
+    u64 x = 0x9e3779b97f4a7c15;
+    for (size_t k = 0; k < DATA_BYTES; k += 8) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        store_le(data + k, 8, x);
+    }
+}
+
+void user_shot_changes(struct user_shot *s, const u8 before[DATA_BYTES], const u8 after[DATA_BYTES])
+{
+    s->n_changes = 0;
+    for (size_t at = 0; at < DATA_BYTES; at += 8) {
+        if (at % 256 == 0 && !memcmp(before + at, after + at, 256)) {
+            at += 256 - 8;
+            continue;
+        }
+        u64 was = load_le(before + at, 8), is = load_le(after + at, 8);
+        if (was != is && s->n_changes < MAX_CHANGES) {
+            s->change[s->n_changes].at = (u16)at;
+            s->change[s->n_changes++].value = is;
+        }
+    }
+}
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* Of the child; there is one at a time. A test may keep what a signal handler needs in statics. */
+static struct user_shot *shot, *shot_end, *prepared;
+#define FOR_ASSEMBLY __attribute__((used)) static volatile u64
+FOR_ASSEMBLY own_fs __asm__("x86_native_own_fs");
+FOR_ASSEMBLY next_fs __asm__("x86_native_next_fs");
+FOR_ASSEMBLY next_gs __asm__("x86_native_next_gs");
+static u8 pattern[DATA_BYTES];
+
+struct user_shot *user_shots_new(size_t n)
+{
+    void *p = mmap(NULL, n * sizeof(struct user_shot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static const int gregs[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                               REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+
+static void load_fpu(u8 *x, const struct user_state *s)
+{
+    u64 bv = load_le(x + 512, 8) | 7;
+    store_le(x + 512, 8, bv);
+    store_le(x, 2, s->fpu.cw);
+    store_le(x + 2, 2, s->fpu.sw);
+    store_le(x + 4, 2, s->fpu.valid);
+    store_le(x + 6, 2, s->fpu.fop);
+    store_le(x + 8, 8, s->fpu.fip);
+    store_le(x + 16, 8, s->fpu.fdp);
+    store_le(x + 24, 4, s->mxcsr);
+    unsigned top = s->fpu.sw >> 11 & 7;
+    for (unsigned k = 0; k < 8; k++) {
+        const struct x86_f80 *f = &s->fpu.st[(top + k) & 7];
+        store_le(x + 32 + 16 * k, 8, f->m);
+        store_le(x + 40 + 16 * k, 2, f->se);
+    }
+    for (unsigned k = 0; k < 16; k++) {
+        memcpy(x + 160 + 16 * k, s->v[k].b, 16);
+        memcpy(x + 576 + 16 * k, s->v[k].b + 16, 16);
+    }
+}
+
+static void save_fpu(const u8 *x, struct user_state *s)
+{
+    u64 bv = load_le(x + 512, 8);
+    memset(&s->fpu, 0, sizeof s->fpu);
+    memset(s->v, 0, sizeof s->v);
+    s->fpu.cw = 0x37f;
+    if (bv & 1) {
+        s->fpu.cw = (u16)load_le(x, 2);
+        s->fpu.sw = (u16)load_le(x + 2, 2);
+        s->fpu.valid = x[4];
+        s->fpu.fop = (u16)load_le(x + 6, 2);
+        s->fpu.fip = load_le(x + 8, 8);
+        s->fpu.fdp = load_le(x + 16, 8);
+        unsigned top = s->fpu.sw >> 11 & 7;
+        for (unsigned k = 0; k < 8; k++) {
+            s->fpu.st[(top + k) & 7].m = load_le(x + 32 + 16 * k, 8);
+            s->fpu.st[(top + k) & 7].se = (u16)load_le(x + 40 + 16 * k, 2);
+        }
+    }
+    s->mxcsr = (u32)load_le(x + 24, 4);
+    for (unsigned k = 0; k < 16; k++) {
+        if (bv & 2)
+            memcpy(s->v[k].b, x + 160 + 16 * k, 16);
+        if (bv & 4)
+            memcpy(s->v[k].b + 16, x + 576 + 16 * k, 16);
+    }
+}
+
+/* Called with our own FS base; the next shot's is loaded by the caller. */
+static void on_signal(int sig, siginfo_t *info, void *context) __asm__("x86_native_on_signal");
+__attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    greg_t *g = uc->uc_mcontext.gregs;
+    u8 *x = (u8 *)uc->uc_mcontext.fpregs, *data = (u8 *)(uintptr_t)DATA_AT;
+
+    if (prepared) { /* what became of it */
+        struct user_state *o = &prepared->out;
+        for (unsigned k = 0; k < 16; k++)
+            o->r[k] = (u64)g[gregs[k]];
+        o->rip = (u64)g[REG_RIP];
+        o->rflags = (u64)g[REG_EFL];
+        __asm__ volatile("rdgsbase %0" : "=r"(o->gs_base));
+        o->fs_base = next_fs;
+        save_fpu(x, o);
+        prepared->vector = (u8)g[REG_TRAPNO];
+        prepared->error = (u32)g[REG_ERR];
+        prepared->cr2 = (u64)g[REG_CR2];
+        u8 before[DATA_BYTES];
+        memcpy(before, pattern, DATA_BYTES);
+        memcpy(before + prepared->patch_at, prepared->patch, PATCH_BYTES);
+        user_shot_changes(prepared, before, data);
+        prepared->done = true;
+        shot++;
+    }
+    if (shot == shot_end)
+        _exit(0);
+    prepared = shot;
+    const struct user_state *in = &shot->in;
+    memcpy(data, pattern, DATA_BYTES);
+    memcpy(data + shot->patch_at, shot->patch, PATCH_BYTES);
+    u64 at = in->rip - CODE_AT;
+    if (at < CODE_BYTES)
+        memcpy((u8 *)(uintptr_t)in->rip, shot->bytes, CODE_BYTES - at < 15 ? CODE_BYTES - at : 15);
+    for (unsigned k = 0; k < 16; k++)
+        g[gregs[k]] = (greg_t)in->r[k];
+    g[REG_RIP] = (greg_t)in->rip;
+    g[REG_EFL] = (greg_t)(in->rflags | X86_TF);
+    load_fpu(x, in);
+    next_fs = in->fs_base;
+    next_gs = in->gs_base;
+}
+
+/* The entry of the handler: FS is still the shot's. */
+__attribute__((naked)) static void signal_entry(void)
+{
+    __asm__("mov x86_native_own_fs(%rip), %rax\n\t"
+            "wrfsbase %rax\n\t"
+            "push %rbp\n\t"
+            "call x86_native_on_signal\n\t"
+            "pop %rbp\n\t"
+            "mov x86_native_next_gs(%rip), %rax\n\t"
+            "wrgsbase %rax\n\t"
+            "mov x86_native_next_fs(%rip), %rax\n\t"
+            "wrfsbase %rax\n\t"
+            "ret\n\t");
+}
+
+static _Noreturn void child(void)
+{
+    static const int signals[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+    void *code = mmap((void *)(uintptr_t)CODE_AT, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    void *data = mmap((void *)(uintptr_t)DATA_AT, DATA_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (code == MAP_FAILED || data == MAP_FAILED)
+        _exit(2);
+    memset(code, 0xf4, CODE_BYTES);
+    stack_t stack = { .ss_size = 1 << 18 };
+    stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))(void (*)(void))signal_entry;
+    sigfillset(&sa.sa_mask);
+    for (size_t k = 0; k < ARRAY_LEN(signals); k++) {
+        sigaction(signals[k], &sa, NULL);
+        sigdelset(&sa.sa_mask, signals[k]);
+    }
+    if (sigaltstack(&stack, NULL))
+        _exit(2);
+    u64 fs;
+    alarm(120);
+    __asm__ volatile("rdfsbase %0" : "=r"(fs));
+    own_fs = fs;
+    __asm__ volatile("vxorps %%ymm0, %%ymm0, %%ymm0\n\tint3" ::: "memory");
+    _exit(3);
+}
+
+bool native_supported(const char **why)
+{
+    unsigned a, b, c, d;
+    *why = NULL;
+    if (!(getauxval(AT_HWCAP2) & 2)) /* HWCAP2_FSGSBASE */
+        *why = "the kernel does not let programs use WRFSBASE";
+    else if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1) || !(c >> 28 & 1))
+        *why = "the host has no AVX";
+    return !*why;
+}
+
+bool native_run(struct user_shot *shots, size_t n, const char **why)
+{
+    user_pattern(pattern);
+    shot = shots;
+    shot_end = shots + n;
+    for (size_t k = 0; k < n; k++)
+        shots[k].done = false;
+    while (shot < shot_end) {
+        prepared = NULL;
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0)
+            child();
+        int status;
+        if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+            *why = "cannot start a child process";
+            return false;
+        }
+        if (WIFEXITED(status) && WEXITSTATUS(status)) {
+            *why = WEXITSTATUS(status) == 2 ? "cannot map the pages of the test" : "the child process got no signal";
+            return false;
+        }
+        while (shot < shot_end && shot->done)
+            shot++;
+        if (shot < shot_end && !(WIFEXITED(status))) { /* it died of this one */
+            shot->vector = 255;
+            shot++;
+        }
+    }
+    return true;
+}
+#else
+struct user_shot *user_shots_new(size_t n) { return NULL; }
+bool native_supported(const char **why)
+{
+    *why = "the host is not x86-64";
+    return false;
+}
+bool native_run(struct user_shot *shots, size_t n, const char **why) { return native_supported(why); }
+#endif
