@@ -330,6 +330,8 @@ static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned
         }
     }
     x86_handler *fn = fast_handler(&d, b->key);
+    if (fn)
+        d.vreg = (u8)(1u << x86_scale(&d));
     bool branch = fn && (kind & X86_KIND_BRANCH);
     if (branch)
         d.imm += offset + d.length;

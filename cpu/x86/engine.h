@@ -39,7 +39,8 @@ typedef i64 x86_handler(X86_ARGS); /* returns the budget left, or X86_CONTINUE *
  *   bit 3     not everything is flat: of a memory operand, the address needs x86_linear_slow() (a segment with a base, or an
  *             address size that is not the mode's own); of others, the mode is not flat (matters to those that use the stack
  *             or jump; for all else the entries are those without bit 3)
- * Flat address: (r[base] + (r[index] << scale) + disp) & ctx->ea_mask. Flat stack: r[X86_SP] & ctx->ea_mask. */
+ * Flat address: (r[base] + r[index] * vreg + disp) & ctx->ea_mask: in slots with a fast handler vreg is 1 << scale (a host's
+ * multiplication takes less than a shift by a variable). Flat stack: r[X86_SP] & ctx->ea_mask. */
 enum { X86_FORM_MEM = 4, X86_FORM_SEG = 8, X86_FORMS = 16 };
 extern x86_handler *const *const x86_fast[X86_OP_COUNT + 1]; /* [op][form] */
 /* Two neighbours made one, or NULL: replaces the first's handler; the second stays in its slot behind it. */
@@ -105,6 +106,7 @@ struct x86_tlb { /* tag: linear page. Of an access that leaves the page the last
     u64 addend; /* host pointer = linear address + addend */
     u64 pa;
 };
+_Static_assert(sizeof(struct x86_tlb) == 1 << 5, "see x86_tlb_at()");
 
 #define X86_JUMP_BITS 12
 struct x86_jump { /* linear pc to block, for indirect jumps and those that leave the page */
@@ -155,7 +157,8 @@ static inline struct x86_jump *x86_jump_at(struct x86_ctx *ctx, u64 pc)
 }
 static inline const struct x86_tlb *x86_tlb_at(const struct x86_ctx *ctx, u64 linear)
 {
-    return &ctx->tlb[linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1)];
+    /* &ctx->tlb[linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1)], in one shift */
+    return (const struct x86_tlb *)((uintptr_t)ctx->tlb + (linear >> (PAGE_SHIFT - 5) & (u64)(X86_TLB_SIZE - 1) << 5));
 }
 /* Compared with rtag or wtag: the access hits, lies in one page, and may go to linear + addend. */
 static inline u64 x86_tlb_tag(u64 linear, unsigned size) { return (linear + (size - 1)) & ~PAGE_MASK; }
@@ -178,7 +181,7 @@ static inline u64 x86_offset(const struct x86 *c, const struct x86_insn *i)
 }
 static inline u64 x86_flat_address(const struct x86 *c, const struct x86_insn *i, const struct x86_ctx *ctx)
 {
-    return (c->r[i->base] + (c->r[i->index] << x86_scale(i)) + (u64)(i64)i->disp) & ctx->ea_mask;
+    return (c->r[i->base] + c->r[i->index] * i->vreg + (u64)(i64)i->disp) & ctx->ea_mask;
 }
 
 /* --- the engine --------------------------------------------------------------------------------------------------- */
