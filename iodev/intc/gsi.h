@@ -5,8 +5,8 @@
  *
  * Lines 0 to 15 are the ISA interrupts and 16 to 23 reach the I/O APIC only. ISA interrupt 0 is the I/O APIC's input 2
  * (the override that every PC's MADT tells), and line 2, the 8259s' cascade, reaches that input only.
- * While GSI_LEGACY is asserted (the HPET's legacy replacement) source 0's lines 0 and 8, the 8254 and the RTC, are cut off
- * ("IA-PC HPET", 1.0a, 2.3.5). */
+ * While GSI_LEGACY is asserted (the HPET's legacy replacement) source 0's lines 0 and 8, the 8254 and the RTC, are cut
+ * off ("IA-PC HPET", 1.0a, 2.3.5). */
 #ifndef IODEV_INTC_GSI_H
 #define IODEV_INTC_GSI_H
 

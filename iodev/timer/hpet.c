@@ -107,8 +107,8 @@ static u64 width_mask(const struct hpet *h, unsigned n)
     return h->tconf[n] & T_32 ? UINT32_MAX : UINT64_MAX;
 }
 
-/* When the counter is next equal to the comparator; a value that has passed is reached round the counter's end. `after`:
- * not now, for it was just served. */
+/* When the counter is next equal to the comparator; a value that has passed is reached round the counter's end.
+ * `after`: not now, for it was just served. */
 static void arm(struct device *d, unsigned n, bool after)
 {
     struct hpet *h = hpet(d);

@@ -35,7 +35,8 @@ static void legacy(void)
     struct rig *r = rig_new(&gsi_class, NULL);
     SCRIPT(r, IN(GSI_IN(0, 0), 1), IN(GSI_IN(0, 8), 1), IN(GSI_IN(0, 4), 1), OUT(0, 1), OUT(8, 1), IN(GSI_LEGACY, 1),
            OUT(0, 0), OUT(APIC(2), 0), OUT(8, 0), OUT(4, 1), IN(GSI_IN(2, 0), 1), OUT(0, 1), OUT(APIC(2), 1), SAVE,
-           IN(GSI_IN(2, 0), 0), OUT(0, 0), R(4, 0, 0x111), R(8, 0x20, 0x100010), IN(GSI_LEGACY, 0), OUT(0, 1), OUT(8, 1));
+           IN(GSI_IN(2, 0), 0), OUT(0, 0), R(4, 0, 0x111), R(8, 0x20, 0x100010), IN(GSI_LEGACY, 0), OUT(0, 1),
+           OUT(8, 1));
     rig_free(r);
 }
 

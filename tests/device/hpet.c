@@ -1,4 +1,4 @@
-/* The HPET: counter, one-shot and periodic comparators of 32 and 64 bits, routes, legacy replacement, edges and levels. */
+/* The HPET: counter, comparators of 32 and 64 bits, routes, legacy replacement, edges and levels. */
 #include "base/rng.h"
 #include "iodev/timer/hpet.h"
 #include "tests/device/rig.h"
@@ -16,7 +16,8 @@ static void registers(void)
            R(8, CONF, 0), W(8, CONF, ~3ull), R(8, CONF, 0), R(8, CNT, 0), R(8, T, FIXED), R(8, CMP, UINT64_MAX),
            W(8, T, UINT64_MAX), R(8, T, FIXED | LEVEL | ON | PERIODIC | SET | BITS32), W(8, T, ROUTE(23)),
            R(8, T, FIXED | ROUTE(23)), W(8, T, ROUTE(3)), R(8, T, FIXED | ROUTE(23)), W(4, T, ROUTE(8)),
-           R(4, T, 0x30 | ROUTE(8)), R(4, T + 4, 0x00ff0104), R(8, T + 3 * STEP, 0), R(8, T + 0x10, 0), FAULT(1, 0), SAVE);
+           R(4, T, 0x30 | ROUTE(8)), R(4, T + 4, 0x00ff0104), R(8, T + 3 * STEP, 0), R(8, T + 0x10, 0), FAULT(1, 0),
+           SAVE);
     /* The counter is set while it is halted, by halves too. */
     SCRIPT(r, W(4, CNT, 0x11111111), W(4, CNT + 4, 0x22222222), R(8, CNT, 0x2222222211111111), W(8, CONF, 1),
            RUN(NS(1000)), R(8, CNT, 0x2222222211111111 + 100), W(8, CNT, 0), R(8, CNT, 0x2222222211111111 + 100), SAVE,
@@ -102,8 +103,8 @@ static void levels(void)
            W(4, T + 2 * STEP, LEVEL | ROUTE(17)), OUT(17, 0), W(4, T + 2 * STEP, ON | LEVEL | ROUTE(18)), OUT(18, 1),
            W(4, STA, 4), OUT(18, 0), R(8, STA, 0));
     /* An edge on a line that another comparator holds leaves it asserted. */
-    SCRIPT(r, W(4, CONF, 0), W(8, CNT, 0), W(4, T, ON | ROUTE(18)), W(8, CMP, 30), W(4, CONF, 1), RUN(NS(200)), OUT(18, 1),
-           RUN(NS(100)), OUT(18, 1), W(4, T + 2 * STEP, ON | ROUTE(18)), OUT(18, 0), R(8, STA, 0));
+    SCRIPT(r, W(4, CONF, 0), W(8, CNT, 0), W(4, T, ON | ROUTE(18)), W(8, CMP, 30), W(4, CONF, 1), RUN(NS(200)),
+           OUT(18, 1), RUN(NS(100)), OUT(18, 1), W(4, T + 2 * STEP, ON | ROUTE(18)), OUT(18, 0), R(8, STA, 0));
     rig_free(r);
 }
 
@@ -137,7 +138,7 @@ static void random_accesses(void)
             switch (x >> 4 & 3) {
             case 0: hash[run] += rig_read(r, at, size); break;
             case 1: rig_run(r, x >> 40 & 0xfff); break;
-            default: rig_write(r, at, size, x & 0x80 ? rng_next(&rng) : (rig_read(r, CNT, 8) + (x >> 32 & 0xfff))); break;
+            default: rig_write(r, at, size, x & 0x80 ? rng_next(&rng) : rig_read(r, CNT, 8) + (x >> 32 & 0xfff)); break;
             }
             if (n % 3000 == 0)
                 rig_write(r, CONF, 4, 1);
