@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "iodev/block/ide.h"
 #include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
 #include "machine/board.h"
@@ -262,47 +263,117 @@ static struct device *virtio_slot(struct machine *m, const struct device_class *
     return found;
 }
 
-/* Ports go into the controller that was added last. */
-static struct device *holder(struct machine *m, const struct device_class *cls, struct err *e)
+/* Of several controllers the one that was added last. */
+static struct device *last_of_class(struct machine *m, const char *prefix)
 {
     struct device *found = NULL;
     for (struct device *d = m->devices; d; d = d->next)
-        if (!strncmp(d->cls->name, cls->bus, strlen(cls->bus)))
+        if (!strncmp(d->cls->name, prefix, strlen(prefix)))
             found = d;
+    return found;
+}
+
+static struct device *serial_holder(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
+{
+    struct device *found = last_of_class(m, cls->bus);
     if (!found)
         err_set(e, "device '%s' needs a %s-device before it", cls->name, cls->bus);
     return found;
+}
+
+static struct device *ide_controller(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
+{
+    struct device *found = machine_device(m, "/ide");
+    if (!found)
+        err_set(e, "device '%s' needs an IDE controller, which machine '%s' has not", cls->name, m->board->name);
+    return found;
+}
+
+static struct device *pci_bridge(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
+{
+    struct device *found = machine_device(m, "/pci");
+    if (!found)
+        err_set(e, "device '%s' needs a PCI bus, which machine '%s' has not", cls->name, m->board->name);
+    return found;
+}
+
+static bool to_virtio(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e)
+{
+    return virtio_plug(holder, d, e);
+}
+
+/* "ide.1" is the second channel. */
+static bool to_ide(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e)
+{
+    int channel = bus && !strncmp(bus, "ide.", 4) ? atoi(bus + 4) : -1;
+    return ide_plug(holder, d, channel, e);
+}
+
+/* addr=SLOT[.FUNCTION], hexadecimal as QEMU reads it. */
+static bool to_pci(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e)
+{
+    char *end = NULL;
+    unsigned long slot = addr ? strtoul(addr, &end, 16) : 0, function = addr && *end == '.' ? strtoul(end + 1, &end, 16) : 0;
+    if (addr && (*end || slot > 31 || function > 7))
+        return err_set(e, "device '%s': addr=%s is not SLOT or SLOT.FUNCTION (slot up to 1f, function up to 7)", d->cls->name,
+                       addr);
+    return pci_plug(holder, d, addr ? (int)PCI_DEVFN(slot, function) : -1, e);
+}
+
+/* Where -device may put things. */
+static const struct bus_kind {
+    const char *name;
+    /* What it is plugged into; its path begins with the holder's. NULL: an ISA device decodes what its properties say. */
+    struct device *(*holder)(struct machine *m, const struct device_class *cls, const char *bus, struct err *e);
+    bool (*plug)(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e);
+} bus_kinds[] = {
+    { "virtio", virtio_slot, to_virtio }, { "virtio-serial", serial_holder, to_virtio },
+    { "ide", ide_controller, to_ide }, { "pci", pci_bridge, to_pci }, { "isa", NULL, NULL },
+};
+
+static const struct bus_kind *bus_named(const char *name)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(bus_kinds); k++)
+        if (!strcmp(bus_kinds[k].name, name))
+            return &bus_kinds[k];
+    return NULL;
+}
+
+/* A path nobody has: "/ide/ide-hd", "/ide/ide-hd.1". */
+static const char *free_path(struct machine *m, const struct device *holder, const char *name)
+{
+    const char *in = holder ? holder->path : "", *path = arena_printf(m->arena, "%s/%s", in, name);
+    for (unsigned k = 1; machine_device(m, path); k++)
+        path = arena_printf(m->arena, "%s/%s.%u", in, name, k);
+    return path;
 }
 
 static bool build_plugged(struct machine *m, struct err *e)
 {
     for (unsigned i = 0; i < m->config->n_devices; i++) {
         const struct device_class *cls = m->config->device[i].cls;
+        const struct bus_kind *kind = cls->bus ? bus_named(cls->bus) : NULL;
         struct prop_value *props = NULL;
-        const char *bus = NULL;
+        const char *bus = NULL, *addr = NULL;
         add_globals(m, cls, &props);
         for (const struct prop_value *v = m->config->device[i].props; v; v = v->next) {
             if (!strcmp(v->name, "bus"))
                 bus = v->text;
+            else if (kind && !strcmp(kind->name, "pci") && !strcmp(v->name, "addr"))
+                addr = v->text;
             else
                 append(m->arena, &props, v->name, v->text);
         }
-        if (!cls->bus)
+        if (!kind)
             return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
-        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
-        if (!strcmp(cls->bus, "isa")) { /* nothing to plug into: it decodes what its properties say */
-            if (!m->io)
-                return err_set(e, "device '%s' needs an ISA bus, which machine '%s' has not", cls->name, m->board->name);
-            struct device *d = add_device(m, cls, arena_printf(m->arena, "/%s", name), props, e);
-            if (!d || !finish_device(m, d, e))
-                return false;
-            continue;
-        }
-        struct device *slot = strcmp(cls->bus, "virtio") ? holder(m, cls, e) : virtio_slot(m, cls, bus, e);
-        if (!slot)
+        if (!kind->holder && !m->io)
+            return err_set(e, "device '%s' needs an ISA bus, which machine '%s' has not", cls->name, m->board->name);
+        struct device *holder = kind->holder ? kind->holder(m, cls, bus, e) : NULL;
+        if (kind->holder && !holder)
             return false;
-        struct device *d = add_device(m, cls, arena_printf(m->arena, "%s/%s", slot->path, name), props, e);
-        if (!d || !finish_device(m, d, e) || !virtio_plug(slot, d, e))
+        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
+        struct device *d = add_device(m, cls, free_path(m, holder, name), props, e);
+        if (!d || !finish_device(m, d, e) || (kind->plug && !kind->plug(holder, d, bus, addr, e)))
             return false;
     }
     return true;

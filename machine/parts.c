@@ -1,5 +1,12 @@
 /* What exists: every board and every device class, by name. */
 #include "iodev/bus/virtio-mmio.h"
+#include "iodev/timer/hpet.h"
+#include "iodev/misc/piix4-pm.h"
+#include "iodev/intc/lapic.h"
+#include "iodev/intc/ioapic.h"
+#include "iodev/input/i8042.h"
+#include "iodev/bus/piix3.h"
+#include "iodev/bus/i440fx.h"
 #include "iodev/block/ide.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
@@ -65,6 +72,15 @@ const struct device_class *const machine_device_classes[] = {
     &port92_class,
     &post_code_class,
     &gsi_class,
+    &hpet_class,
+    &ioapic_class,
+    &lapic_class,
+    &i440fx_class,
+    &piix3_isa_class,
+    &piix3_ide_class,
+    &isa_ide_class,
+    &piix4_pm_class,
+    &i8042_class,
     &ide_hd_class,
     &ide_cd_class,
     NULL,

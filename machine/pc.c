@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "cpu/x86/x86.h"
+#include "iodev/block/ide.h"
 #include "iodev/bus/i440fx.h"
 #include "iodev/bus/piix3.h"
 #include "iodev/char/ns16550a.h"
 #include "iodev/char/parallel.h"
+#include "iodev/input/i8042.h"
 #include "iodev/intc/gsi.h"
 #include "iodev/intc/i8259.h"
 #include "iodev/intc/ioapic.h"
@@ -17,6 +19,7 @@
 #include "iodev/misc/port92.h"
 #include "iodev/misc/post-code.h"
 #include "iodev/misc/pvpanic.h"
+#include "iodev/timer/hpet.h"
 #include "iodev/timer/i8254.h"
 #include "iodev/timer/mc146818.h"
 #include "machine/board.h"
@@ -41,6 +44,7 @@
     { .name = "serial2", .cls = &isa_serial_class, .base = { 0x3e8 }, .wires = { IRQ(4, 1) } },                      \
     { .name = "serial3", .cls = &isa_serial_class, .base = { 0x2e8 }, .wires = { IRQ(3, 1) } },                      \
     { .name = "parallel0", .cls = &isa_parallel_class, .base = { 0x378 }, .wires = { IRQ(7, 0) } },                  \
+    { .name = "kbd", .cls = &i8042_class, .base = { 0x60, 0x64 }, .wires = { IRQ(1, 0), { 1, 0, "irq", GSI_IN(0, 12), 0 } } }, \
     { .name = "port92", .cls = &port92_class, .base = { 0x92 } },                                                    \
     { .name = "post", .cls = &post_code_class, .base = { 0x80 } },                                                   \
     { .name = "fw-cfg", .cls = &fw_cfg_ports_class, .base = { 0x510 } }
@@ -49,6 +53,7 @@ static const struct board_part isapc_parts[] = {
     AT_PARTS("cpus"),
     { .name = "irq", .cls = &gsi_class,
       .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 } } },
+    { .name = "ide", .cls = &isa_ide_class, .base = { 0x1f0, 0x3f6 }, .wires = { IRQ(14, 0) } },
     { 0 },
 };
 
@@ -56,11 +61,15 @@ static const struct board_part isapc_parts[] = {
 static const struct board_part pc_parts[] = {
     { .name = "pci", .cls = &i440fx_class, .base = { 0xcf8 } },
     { .name = "isa", .cls = &piix3_isa_class, .pci = PCI_AT(1, 0), .wires = { { 0, 0, "irq", GSI_IN(2, 0), 16 } } },
+    { .name = "ide", .cls = &piix3_ide_class, .base = { 0x1f0, 0x3f6, 0x170, 0x376 }, .pci = PCI_AT(1, 1),
+      .wires = { IRQ(14, 0), { 1, 0, "irq", GSI_IN(0, 15), 0 } } },
     { .name = "pm", .cls = &piix4_pm_class, .base = { 0, 0, PIIX4_PM_SMI_PORT }, .pci = PCI_AT(1, 3),
       .wires = { { PIIX4_PM_OUT_SCI, 0, "irq", GSI_IN(3, 9), 0 } } },
     AT_PARTS("lapic0"),
     { .name = "irq", .cls = &gsi_class,
       .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_OUT_IOAPIC, 0, "ioapic", 0, 24 } } },
+    { .name = "hpet", .cls = &hpet_class, .base = { PC_HPET },
+      .wires = { { 0, 0, "irq", GSI_IN(4, 0), HPET_LINES }, { HPET_OUT_LEGACY, 0, "irq", GSI_LEGACY, 0 } } },
     { .name = "lapic", .cls = &lapic_class, .per_cpu = true },
     { .name = "ioapic", .cls = &ioapic_class, .base = { PC_IOAPIC } },
     { 0 },
@@ -70,7 +79,7 @@ static const struct board_part pc_parts[] = {
 
 static void set_a20(struct machine *m)
 {
-    bool open = true || port92_a20(machine_device(m, "/port92"));
+    bool open = port92_a20(machine_device(m, "/port92")) || i8042_a20(machine_device(m, "/kbd"));
     for (unsigned i = 0; i < m->n_cpus; i++)
         m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_A20, open);
 }
@@ -101,6 +110,7 @@ static bool connect_at(struct machine *m, struct err *e)
     struct device *d;
     i8259_set_slave(machine_device(m, "/pic0"), machine_device(m, "/pic1"));
     i8237_set_cascade(machine_device(m, "/dma0"), machine_device(m, "/dma1"));
+    i8042_set_hooks(machine_device(m, "/kbd"), a20_changed, reset_pulse, m);
     port92_set_hooks(machine_device(m, "/port92"), a20_changed, reset_pulse, m);
     mc146818_set_base(machine_device(m, "/rtc"), m->config->rtc_base);
     for (d = m->devices; d; d = d->next) {
