@@ -131,7 +131,7 @@ static inline u32 narrow(struct fp *f, u64 a)
         return (u32)(a >> 63) << 31 | FP_INF32 | FP_QUIET32 | (u32)(a >> 29 & 0x7fffff);
     }
     u32 r = (u32)f64_to_f32(&f->e, a);
-    if (UNLIKELY(fp_trapped_tiny32(f, r))) { /* 24 bits suffice, whatever the exponent? */
+    if (UNLIKELY(fp_trapped32(f, r))) { /* 24 bits suffice, whatever the exponent? */
         u64 sig = (a & ~(FP_SIGN64 | FP_INF64)) | (fp_is_denormal64(a) ? 0 : (u64)1 << FP_FRAC64);
         if (!(sig >> __builtin_ctzll(sig) >> (FP_FRAC32 + 1)))
             f->e.flags &= (u8)~SF_INEXACT;
@@ -205,11 +205,9 @@ static bool to_mmx(struct x86 *c, const struct x86_insn *i, fp_fn *fn, unsigned 
 {
     struct fp f;
     vec b, r;
-    if (!mmx_ready(c))
+    if (!mmx_ready(c) || !vec_rm(c, i, n, &b))
         return false;
-    mmx_used(c); /* even when it faults */
-    if (!vec_rm(c, i, n, &b))
-        return false;
+    mmx_used(c); /* even when it raises #XM */
     fp_start(&f, c);
     fn(&f, &r, NULL, &b, n, 0);
     if (!fp_end(&f, c))

@@ -34,34 +34,39 @@ bool fp_end(struct fp *f, struct x86 *c)
     return true;
 }
 
-/* The same operation on operands that are scaled by powers of two so that the result is normal. A factor of a tiny product is
- * at most 2^-1022 / 2^-1074; the dividend of a tiny quotient is below 4. */
-static bool exact_scaled(u64 (*mul)(struct sf_env *, u64, u64), u64 (*div)(struct sf_env *, u64, u64), u64 a, u64 b,
-                         bool quotient, u64 up, u64 up_more, u64 down, bool b_large)
+/* The same operation on operands that are scaled by powers of two so that the result is normal and they stay so. That a result
+ * is tiny, or overflows, bounds both: a factor of a tiny product is at most 2^-1022 / 2^-1074, the dividend of a tiny quotient
+ * below 4... Tiny sums are always exact. */
+bool fp_exact64(fp_op *op, u64 a, u64 b, bool overflow)
 {
     struct sf_env e = { .flags = 0 };
-    if (quotient) {
-        a = mul(&e, a, up_more);
-        b = b_large ? mul(&e, b, down) : b;
-        div(&e, a, b);
-    } else {
-        a = mul(&e, a, up);
-        b = mul(&e, b, up);
-        mul(&e, a, b);
+    int sa = -2, sb = -2;
+    if (op == f64_mul)
+        sa = sb = overflow ? -550 : 600;
+    else if (op == f64_div) {
+        sa = overflow ? -500 : 1000;
+        sb = overflow ? 600 : (b & ~FP_SIGN64) >> FP_FRAC64 >= 1023 ? -500 : 0;
     }
+    a = f64_mul(&e, a, (u64)(1023 + sa) << FP_FRAC64);
+    b = f64_mul(&e, b, (u64)(1023 + sb) << FP_FRAC64);
+    op(&e, a, b);
     return !(e.flags & SF_INEXACT);
 }
-bool fp_exact_but_tiny64(u64 a, u64 b, bool quotient)
+
+bool fp_exact32(fp_op *op, u64 a, u64 b, bool overflow)
 {
-    const u64 two = (u64)1 << FP_FRAC64;
-    return exact_scaled(f64_mul, f64_div, a, b, quotient, two * (1023 + 600), two * (1023 + 1000), two * (1023 - 500),
-                        (b & ~FP_SIGN64) >= two * 1023);
-}
-bool fp_exact_but_tiny32(u64 a, u64 b, bool quotient)
-{
-    const u64 two = (u64)1 << FP_FRAC32;
-    return exact_scaled(f32_mul, f32_div, a, b, quotient, two * (127 + 90), two * (127 + 120), two * (127 - 60),
-                        (b & ~(u64)FP_SIGN32) >= two * 127);
+    struct sf_env e = { .flags = 0 };
+    int sa = -2, sb = -2;
+    if (op == f32_mul)
+        sa = sb = overflow ? -65 : 90;
+    else if (op == f32_div) {
+        sa = overflow ? -80 : 120;
+        sb = overflow ? 90 : (b & ~(u64)FP_SIGN32) >> FP_FRAC32 >= 127 ? -60 : 0;
+    }
+    a = f32_mul(&e, a, (u64)(127 + sa) << FP_FRAC32);
+    b = f32_mul(&e, b, (u64)(127 + sb) << FP_FRAC32);
+    op(&e, a, b);
+    return !(e.flags & SF_INEXACT);
 }
 
 bool fp_packed(struct x86 *c, const struct x86_insn *i, fp_fn *fn, int memory)
@@ -307,3 +312,51 @@ OP(rcpps) { return fp_packed(c, i, f_rcp, VEC_ALL); }
 OP(rcpss) { return fp_scalar(c, i, f_rcp, 4, 4); }
 OP(rsqrtps) { return fp_packed(c, i, f_rsqrt, VEC_ALL); }
 OP(rsqrtss) { return fp_scalar(c, i, f_rsqrt, 4, 4); }
+
+/* --- SSE4.1 --- */
+
+/* ROUNDPS: imm 1:0 is the rounding unless bit 2 says MXCSR's; bit 3: inexact results raise nothing. */
+static void round_by(struct fp *f, unsigned imm)
+{
+    if (!(imm & 4))
+        f->e.rounding = fp_rounding(imm);
+}
+#define ROUND(W)                                                                    \
+    static inline u##W round##W(struct fp *f, u##W a, unsigned imm)                 \
+    {                                                                               \
+        u##W r;                                                                     \
+        round_by(f, imm);                                                           \
+        a = fp_in##W(f, a);                                                         \
+        if (fp_nan##W(f, a, a, &r))                                                 \
+            return r;                                                               \
+        r = (u##W)f##W##_round_to_int(&f->e, a, !(imm & 8));                        \
+        return fp_out##W(f, r, false);                                              \
+    }
+ROUND(32)
+ROUND(64)
+FP_FOUR(round, b, imm)
+
+/* Products where the upper half of the immediate says so, their sum where the lower half does. */
+#define PRODUCT(f, k, imm, mul, a, b) ((imm) >> (4 + (k)) & 1 ? mul(f, a, b) : 0)
+static void f_dpps(struct fp *f, vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    for (unsigned lane = 0; lane < n / 4; lane += 4) {
+        u32 p[4];
+        for (unsigned k = 0; k < 4; k++)
+            p[k] = PRODUCT(f, k, imm, fp_mul32, a->d[lane + k], b->d[lane + k]);
+        u32 low = fp_add32(f, p[0], p[1]), high = fp_add32(f, p[2], p[3]), sum = fp_add32(f, low, high);
+        for (unsigned k = 0; k < 4; k++)
+            r->d[lane + k] = imm >> k & 1 ? sum : 0;
+    }
+}
+static void f_dppd(struct fp *f, vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    u64 p[2];
+    for (unsigned k = 0; k < 2; k++)
+        p[k] = PRODUCT(f, k, imm, fp_mul64, a->q[k], b->q[k]);
+    u64 sum = fp_add64(f, p[0], p[1]);
+    for (unsigned k = 0; k < 2; k++)
+        r->q[k] = imm >> k & 1 ? sum : 0;
+}
+OP(dpps) { return fp_packed(c, i, f_dpps, VEC_ALL); }
+OP(dppd) { return fp_packed(c, i, f_dppd, VEC_ALL); }

@@ -35,9 +35,10 @@ bool fp_end(struct fp *f, struct x86 *c);
 bool fp_packed(struct x86 *c, const struct x86_insn *i, fp_fn *f, int memory);
 bool fp_scalar(struct x86 *c, const struct x86_insn *i, fp_fn *f, unsigned size, unsigned memory);
 
-/* Would a product or quotient that is tiny be exact if exponents had no end? */
-bool fp_exact_but_tiny32(u64 a, u64 b, bool quotient);
-bool fp_exact_but_tiny64(u64 a, u64 b, bool quotient);
+/* Would the result of an operation that is tiny or overflows be exact if exponents had no end? */
+typedef u64 fp_op(struct sf_env *e, u64 a, u64 b);
+bool fp_exact32(fp_op *op, u64 a, u64 b, bool overflow);
+bool fp_exact64(fp_op *op, u64 a, u64 b, bool overflow);
 
 /* What an operation on the elements of one format needs; W: 32 or 64. Numbers travel as their bits. */
 #define FP_FORMAT(W, UINT, HOST, HOST_MIN, HOST_MAX, HOST_ABS, FRAC_BITS)                                       \
@@ -96,13 +97,16 @@ bool fp_exact_but_tiny64(u64 a, u64 b, bool quotient);
         }                                                                                                       \
         return r;                                                                                               \
     }                                                                                                           \
-    /* Underflow that traps: "inexact" is then said of the result with any exponent (SDM 1, 4.9.1.5). */         \
-    static inline bool fp_trapped_tiny##W(const struct fp *f, UINT r)                                           \
+    /* Underflow or overflow that traps: "inexact" is then said of the result with any exponent (SDM 1, 4.9.1.4 f.) */ \
+    static inline bool fp_trapped##W(const struct fp *f, UINT r)                                                \
     {                                                                                                           \
-        return !(f->mxcsr & FP_UE << FP_MASKS) && (f->e.flags & SF_INEXACT) &&                                  \
-               ((f->e.flags & SF_UNDERFLOW) || fp_is_denormal##W(r));                                           \
+        const unsigned sf = f->e.flags;                                                                         \
+        if (LIKELY(!(sf & SF_INEXACT)))                                                                         \
+            return false;                                                                                       \
+        return (!(f->mxcsr & FP_UE << FP_MASKS) && ((sf & SF_UNDERFLOW) || fp_is_denormal##W(r))) ||            \
+               (!(f->mxcsr & FP_OE << FP_MASKS) && (sf & SF_OVERFLOW));                                         \
     }                                                                                                           \
-    static inline UINT fp_slow##W(struct fp *f, UINT a, UINT b, u64 (*op)(struct sf_env *, u64, u64))           \
+    static inline UINT fp_slow##W(struct fp *f, UINT a, UINT b, fp_op *op)                                      \
     {                                                                                                           \
         UINT r;                                                                                                 \
         a = fp_in##W(f, a);                                                                                     \
@@ -110,7 +114,7 @@ bool fp_exact_but_tiny64(u64 a, u64 b, bool quotient);
         if (fp_nan##W(f, a, b, &r))                                                                             \
             return r;                                                                                           \
         r = (UINT)op(&f->e, a, b);                                                                              \
-        if (UNLIKELY(fp_trapped_tiny##W(f, r)) && fp_exact_but_tiny##W(a, b, op == f##W##_div))                 \
+        if (UNLIKELY(fp_trapped##W(f, r)) && fp_exact##W(op, a, b, f->e.flags & SF_OVERFLOW))                   \
             f->e.flags &= (u8)~SF_INEXACT;                                                                      \
         return fp_out##W(f, r, fp_is_denormal##W(a) || fp_is_denormal##W(b));                                   \
     }                                                                                                           \

@@ -105,3 +105,94 @@ static void f_pslldq(vec *r, const vec *a, const vec *b, unsigned n, unsigned im
 }
 bool x86_op_psrldq(struct x86 *c, const struct x86_insn *i) { return vec_shift(c, i, f_psrldq); }
 bool x86_op_pslldq(struct x86 *c, const struct x86_insn *i) { return vec_shift(c, i, f_pslldq); }
+
+/* --- SSSE3 --- */
+
+VEC_EACH(psignb, sb, b < 0 ? -a : b ? a : 0)
+VEC_EACH(psignw, sw, b < 0 ? -a : b ? a : 0)
+VEC_EACH(psignd, d, (i32)b < 0 ? 0 - a : b ? a : 0)
+VEC_EACH(pabsb, sb, b < 0 ? -b : b)
+VEC_EACH(pabsw, sw, b < 0 ? -b : b)
+VEC_EACH(pabsd, d, (i32)b < 0 ? 0 - b : b)
+VEC_EACH(pmulhrsw, sw, ((a * b >> 14) + 1) >> 1)
+
+static void f_pmaddubsw(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    for (unsigned k = 0; k < n / 2; k++)
+        r->sw[k] = (i16)SAT16(a->b[2 * k] * b->sb[2 * k] + a->b[2 * k + 1] * b->sb[2 * k + 1]);
+}
+VEC_OP(pmaddubsw, f_pmaddubsw)
+
+/* Of each lane: x and y are neighbours in the first operand, then in the second. */
+#define NEIGHBOURS(name, field, size, expr)                                                                 \
+    static void f_##name(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)                      \
+    {                                                                                                       \
+        const unsigned per = (n < 16 ? n : 16) / size;                                                      \
+        for (unsigned k = 0; k < n / size; k++) {                                                           \
+            const unsigned j = k % per, from = k - j + 2 * j % per;                                         \
+            const vec *s = j < per / 2 ? a : b;                                                             \
+            const __typeof__(r->field[0]) x = s->field[from], y = s->field[from + 1];                       \
+            r->field[k] = (__typeof__(r->field[0]))(expr);                                                  \
+        }                                                                                                   \
+    }                                                                                                       \
+    VEC_OP(name, f_##name)
+NEIGHBOURS(phaddw, w, 2, x + y)
+NEIGHBOURS(phaddd, d, 4, x + y)
+NEIGHBOURS(phaddsw, sw, 2, SAT16(x + y))
+NEIGHBOURS(phsubw, w, 2, x - y)
+NEIGHBOURS(phsubd, d, 4, x - y)
+NEIGHBOURS(phsubsw, sw, 2, SAT16(x - y))
+
+/* --- SSE4 --- */
+
+VEC_EACH(pmuldq, sq, (i64)(i32)a * (i32)b)
+VEC_EACH(pmulld, d, a * b)
+VEC_EACH(pcmpeqq, q, a == b ? ~(u64)0 : 0)
+VEC_EACH(pcmpgtq, sq, a > b ? -1 : 0)
+VEC_EACH(pminsb, sb, a < b ? a : b)
+VEC_EACH(pmaxsb, sb, a > b ? a : b)
+VEC_EACH(pminsd, sd, a < b ? a : b)
+VEC_EACH(pmaxsd, sd, a > b ? a : b)
+VEC_EACH(pminuw, w, a < b ? a : b)
+VEC_EACH(pmaxuw, w, a > b ? a : b)
+VEC_EACH(pminud, d, a < b ? a : b)
+VEC_EACH(pmaxud, d, a > b ? a : b)
+
+bool x86_op_ptest(struct x86 *c, const struct x86_insn *i)
+{
+    const unsigned n = vec_width(i);
+    const vec *a = &c->v[i->reg];
+    u64 both = 0, beyond = 0;
+    vec b;
+    if (!vec_rm(c, i, n, &b))
+        return false;
+    for (unsigned k = 0; k < n / 8; k++) {
+        both |= a->q[k] & b.q[k];
+        beyond |= ~a->q[k] & b.q[k];
+    }
+    x86_set_arith(c, (both ? 0 : X86_ZF) | (beyond ? 0 : X86_CF));
+    return true;
+}
+
+static void f_phminposuw(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    unsigned at = 0;
+    for (unsigned k = 1; k < 8; k++)
+        if (b->w[k] < b->w[at])
+            at = k;
+    *r = (vec){ .w = { b->w[at], (u16)at } };
+}
+VEC_OP(phminposuw, f_phminposuw)
+
+static void f_mpsadbw(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    for (unsigned lane = 0; lane < n; lane += 16, imm >>= 3)
+        for (unsigned k = 0; k < 8; k++) {
+            const u8 *x = a->b + lane + (imm & 4) + k, *y = b->b + lane + (imm & 3) * 4;
+            unsigned sum = 0;
+            for (unsigned j = 0; j < 4; j++)
+                sum += (unsigned)(x[j] > y[j] ? x[j] - y[j] : y[j] - x[j]);
+            r->w[lane / 2 + k] = (u16)sum;
+        }
+}
+VEC_OP(mpsadbw, f_mpsadbw)

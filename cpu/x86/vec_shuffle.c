@@ -43,6 +43,7 @@ UNPACK(punpckhqdq, q, 8, true, VEC_ALL)
 PACK(packsswb, sb, sw, 2, -128, 127)
 PACK(packuswb, b, sw, 2, 0, 255)
 PACK(packssdw, sw, sd, 4, -32768, 32767)
+PACK(packusdw, w, sd, 4, 0, 65535)
 
 static void f_pshufw(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
 {
@@ -86,6 +87,82 @@ static void f_shufpd(vec *r, const vec *a, const vec *b, unsigned n, unsigned im
 VEC_OP(shufps, f_shufps)
 VEC_OP(shufpd, f_shufpd)
 
+static void f_pshufb(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    for (unsigned k = 0; k < n; k++)
+        r->b[k] = b->b[k] & 0x80 ? 0 : a->b[(k & ~15u) + (b->b[k] & (LANE(n) - 1))];
+}
+VEC_OP(pshufb, f_pshufb)
+
+static void f_palignr(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
+{
+    const unsigned w = LANE(n);
+    for (unsigned k = 0; k < n; k++) {
+        unsigned lane = k / w * w, from = k - lane + imm;
+        r->b[k] = from < w ? b->b[lane + from] : from < 2 * w ? a->b[lane + from - w] : 0;
+    }
+}
+VEC_OP(palignr, f_palignr)
+
+/* --- the second operand where a bit of the immediate, or the sign in a third register, is one --- */
+
+#define BLEND(name, field, bit)                                                                             \
+    static void f_##name(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)                      \
+    {                                                                                                       \
+        for (unsigned k = 0; k < n / sizeof r->field[0]; k++)                                               \
+            r->field[k] = (imm >> (bit) & 1 ? b : a)->field[k];                                             \
+    }                                                                                                       \
+    VEC_OP(name, f_##name)
+BLEND(pblendw, w, k & 7)
+BLEND(blend_d, d, k)
+BLEND(blend_q, q, k)
+
+#define BLENDV(name, field)                                                                                 \
+    static void f_##name(vec *r, const vec *a, const vec *b, const vec *m, unsigned n)                      \
+    {                                                                                                       \
+        for (unsigned k = 0; k < n / sizeof r->field[0]; k++)                                               \
+            r->field[k] = (m->field[k] < 0 ? b : a)->field[k];                                              \
+    }                                                                                                       \
+    OP(name) { return vec_blend(c, i, f_##name); }
+BLENDV(pblendvb, sb)
+BLENDV(blendvps, sd)
+BLENDV(blendvpd, sq)
+
+/* --- low elements, extended --- */
+
+#define EXTEND(name, to, from, memory)                                                                      \
+    static void f_##name(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)                      \
+    {                                                                                                       \
+        for (unsigned k = 0; k < n / sizeof r->to[0]; k++)                                                  \
+            r->to[k] = b->from[k];                                                                          \
+    }                                                                                                       \
+    OP(name) { return vec_binary_of(c, i, f_##name, memory); }
+EXTEND(pmovsxbw, sw, sb, VEC_HALF)
+EXTEND(pmovsxbd, sd, sb, VEC_QUARTER)
+EXTEND(pmovsxbq, sq, sb, VEC_EIGHTH)
+EXTEND(pmovsxwd, sd, sw, VEC_HALF)
+EXTEND(pmovsxwq, sq, sw, VEC_QUARTER)
+EXTEND(pmovsxdq, sq, sd, VEC_HALF)
+EXTEND(pmovzxbw, w, b, VEC_HALF)
+EXTEND(pmovzxbd, d, b, VEC_QUARTER)
+EXTEND(pmovzxbq, q, b, VEC_EIGHTH)
+EXTEND(pmovzxwd, d, w, VEC_HALF)
+EXTEND(pmovzxwq, q, w, VEC_QUARTER)
+EXTEND(pmovzxdq, q, d, VEC_HALF)
+
+OP(insertps)
+{
+    vec b, r = *vec_first(c, i);
+    if (!vec_rm(c, i, 4, &b))
+        return false;
+    r.d[i->imm >> 4 & 3] = b.d[i->flags & X86_I_MEM ? 0 : i->imm >> 6];
+    for (unsigned k = 0; k < 4; k++)
+        if (i->imm >> k & 1)
+            r.d[k] = 0;
+    vec_put(c, i, i->reg, &r, 16);
+    return true;
+}
+
 /* --- one element to or from a general register or memory --- */
 
 #define INSERT(name, field, size)                                                                           \
@@ -99,7 +176,22 @@ VEC_OP(shufpd, f_shufpd)
         vec_put(c, i, i->reg, &r, 16);                                                                      \
         return true;                                                                                        \
     }
+INSERT(pinsrb, b, 1)
 INSERT(pinsrw, w, 2)
+INSERT(pinsrd, d, 4)
+INSERT(pinsrq, q, 8)
+
+/* A register gets all 32 bits, memory only the element. */
+#define EXTRACT(name, field, size)                                                                          \
+    OP(name)                                                                                                \
+    {                                                                                                       \
+        u64 v = c->v[i->reg].field[i->imm & (16 / size - 1)];                                               \
+        return set_rm(c, i, (i->flags & X86_I_MEM) || size > 4 ? size : 4, v);                              \
+    }
+EXTRACT(pextrb, b, 1)
+EXTRACT(pextrw_store, w, 2)
+EXTRACT(pextrd, d, 4)
+EXTRACT(pextrq, q, 8)
 
 OP(pextrw)
 {
