@@ -12,15 +12,27 @@ u8 fp_rounding(unsigned rc)
 void fp_start(struct fp *f, const struct x86 *c)
 {
     f->mxcsr = c->mxcsr;
-    f->flags = 0;
+    f->flags = f->earlier = 0;
     f->vex = false;
     f->e = (struct sf_env){ .rounding = fp_rounding(c->mxcsr >> FP_RC) };
     f->easy = (c->mxcsr & (FP_ALL << FP_MASKS | 3u << FP_RC | FP_PE)) == (FP_ALL << FP_MASKS | FP_PE);
 }
 
+static u32 unmasked(const struct fp *f) { return f->flags & ~(f->mxcsr >> FP_MASKS) & FP_ALL; }
+
+bool fp_stage(struct fp *f)
+{
+    if (unmasked(f))
+        return false;
+    f->earlier |= f->flags;
+    f->flags = 0;
+    return true;
+}
+
 bool fp_end(struct fp *f, struct x86 *c)
 {
-    const u32 open = f->flags & ~(f->mxcsr >> FP_MASKS) & FP_ALL;
+    const u32 open = unmasked(f);
+    c->mxcsr |= f->earlier;
     if (UNLIKELY(open)) {
         /* Those found before the computation keep the others from being looked for (SDM 1, 11.5.3.2). */
         if (open & (FP_IE | FP_DE | FP_ZE))
@@ -336,27 +348,37 @@ ROUND(32)
 ROUND(64)
 FP_FOUR(round, b, imm)
 
-/* Products where the upper half of the immediate says so, their sum where the lower half does. */
-#define PRODUCT(f, k, imm, mul, a, b) ((imm) >> (4 + (k)) & 1 ? mul(f, a, b) : 0)
+/* Products where the upper half of the immediate says so, their sum where the lower half does. Exceptions are looked for after
+ * the products and after each sum. Which NaN a sum of two takes differs by element, as on Intel's processors. */
 static void f_dpps(struct fp *f, vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
 {
-    for (unsigned lane = 0; lane < n / 4; lane += 4) {
-        u32 p[4];
-        for (unsigned k = 0; k < 4; k++)
-            p[k] = PRODUCT(f, k, imm, fp_mul32, a->d[lane + k], b->d[lane + k]);
-        u32 low = fp_add32(f, p[0], p[1]), high = fp_add32(f, p[2], p[3]), sum = fp_add32(f, low, high);
-        for (unsigned k = 0; k < 4; k++)
-            r->d[lane + k] = imm >> k & 1 ? sum : 0;
+    vec p = { { 0 } }, t;
+    for (unsigned k = 0; k < n / 4; k++)
+        if (imm >> (4 + (k & 3)) & 1)
+            p.d[k] = fp_mul32(f, a->d[k], b->d[k]);
+    if (!fp_stage(f))
+        return;
+    for (unsigned k = 0; k < n / 4; k++)
+        t.d[k] = fp_add32(f, p.d[k ^ 1], p.d[k]);
+    if (!fp_stage(f))
+        return;
+    for (unsigned k = 0; k < n / 4; k++) {
+        u32 sum = fp_add32(f, t.d[k], t.d[k ^ 2]);
+        r->d[k] = imm >> (k & 3) & 1 ? sum : 0;
     }
 }
 static void f_dppd(struct fp *f, vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
 {
-    u64 p[2];
+    u64 p[2] = { 0, 0 };
     for (unsigned k = 0; k < 2; k++)
-        p[k] = PRODUCT(f, k, imm, fp_mul64, a->q[k], b->q[k]);
-    u64 sum = fp_add64(f, p[0], p[1]);
-    for (unsigned k = 0; k < 2; k++)
+        if (imm >> (4 + k) & 1)
+            p[k] = fp_mul64(f, a->q[k], b->q[k]);
+    if (!fp_stage(f))
+        return;
+    for (unsigned k = 0; k < 2; k++) {
+        u64 sum = fp_add64(f, p[k], p[k ^ 1]);
         r->q[k] = imm >> k & 1 ? sum : 0;
+    }
 }
 OP(dpps) { return fp_packed(c, i, f_dpps, VEC_ALL); }
 OP(dppd) { return fp_packed(c, i, f_dppd, VEC_ALL); }

@@ -20,6 +20,7 @@ enum { FP_IE = 1, FP_DE = 2, FP_ZE = 4, FP_OE = 8, FP_UE = 16, FP_PE = 32, FP_AL
 struct fp {
     struct sf_env e;
     u32 mxcsr, flags;
+    u32 earlier; /* flags of the steps done before, all masked: fp_stage() */
     bool easy; /* the host's arithmetic may do */
     bool vex;
 };
@@ -27,6 +28,7 @@ struct fp {
 typedef void fp_fn(struct fp *f, vec *r, const vec *a, const vec *b, unsigned n, unsigned imm);
 
 void fp_start(struct fp *f, const struct x86 *c);
+bool fp_stage(struct fp *f); /* between the steps of an instruction; false: an exception, no more steps */
 u8 fp_rounding(unsigned rc);
 /* MXCSR gets the flags. False: #XM (or #UD) for an exception that is not masked. */
 bool fp_end(struct fp *f, struct x86 *c);
