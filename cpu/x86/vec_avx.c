@@ -129,7 +129,7 @@ static bool mask_store(struct x86 *c, const struct x86_insn *i, unsigned size)
     const u64 at = x86_ea(c, i), mask = size_mask(x86_asize(i));
     for (unsigned k = 0; k < n / size; k++)
         if (masked(&c->v[i->vreg], k, size) && !x86_store_check(c, seg, (at + k * size) & mask, size))
-            return false;
+            return vec_masked_fault(c, seg, at, n);
     for (unsigned k = 0; k < n / size; k++)
         if (masked(&c->v[i->vreg], k, size) &&
             !x86_store_bytes(c, seg, (at + k * size) & mask, c->v[i->reg].b + k * size, size))
@@ -149,8 +149,9 @@ static bool gather(struct x86 *c, const struct x86_insn *i, unsigned index_size,
     const vec index = c->v[i->index & 15];
     if (i->reg == i->vreg || i->reg == i->index || i->vreg == i->index)
         return x86_ud(c, "destination, index and mask of a gather must differ");
-    for (unsigned k = 0; k < width / wider; k++)
-        memset(m->b + k * size, masked(m, k, size) ? 0xff : 0, size);
+    const unsigned used = width / wider * size;
+    for (unsigned k = 0; k < 32 / size; k++)
+        memset(m->b + k * size, k < width / size && masked(m, k, size) ? 0xff : 0, size);
     for (unsigned k = 0; k < width / wider; k++) {
         if (!masked(m, k, size))
             continue;
@@ -159,8 +160,8 @@ static bool gather(struct x86 *c, const struct x86_insn *i, unsigned index_size,
         if (!x86_load_bytes(c, seg, at, d->b + k * size, size))
             return false;
         memset(m->b + k * size, 0, size);
+        memset(d->b + width, 0, 32 - width);
     }
-    const unsigned used = width / wider * size;
     memset(d->b + used, 0, 32 - used);
     memset(m, 0, sizeof *m);
     return true;

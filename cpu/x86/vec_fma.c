@@ -5,6 +5,31 @@
 
 enum { ADD, SUB, ADDSUB /* odd elements are added */, SUBADD, NEGATE = 4 /* the product */ };
 
+/* As fp_exact64(): a * b + d scaled by 2^1000 when tiny (then d is too, or the sum has bits above 2^-1022), by 2^-1100 when it
+ * overflows. The factor that can take it is scaled: the smaller, the larger. */
+#define EXACT(W, up, down)                                                                              \
+    static u##W scale##W(struct sf_env *e, u##W a, u##W by)                                             \
+    {                                                                                                   \
+        return (u##W)f##W##_mul(e, f##W##_mul(e, a, by), by);                                           \
+    }                                                                                                   \
+    static bool exact##W(u##W a, u##W b, u##W d, bool overflow)                                         \
+    {                                                                                                   \
+        struct sf_env e = { .flags = 0 };                                                               \
+        const u##W by = (u##W)(FP_BIAS##W + (overflow ? -down : up)) << FP_FRAC##W;                     \
+        if (!(d & ~FP_SIGN##W))                                                                         \
+            return fp_exact##W(f##W##_mul, a, b, overflow);                                             \
+        const bool larger = (a & ~FP_SIGN##W) > (b & ~FP_SIGN##W);                                      \
+        if (larger == overflow)                                                                         \
+            a = scale##W(&e, a, by);                                                                    \
+        else                                                                                            \
+            b = scale##W(&e, b, by);                                                                    \
+        f##W##_fma(&e, a, b, scale##W(&e, d, by));                                                      \
+        return !(e.flags & SF_INEXACT);                                                                 \
+    }
+enum { FP_BIAS32 = 127, FP_BIAS64 = 1023 };
+EXACT(32, 65, 70)
+EXACT(64, 500, 550)
+
 #define FMA_OF(W, HOST, host_fma, HOST_MIN, HOST_MAX, HOST_ABS)                                         \
     static inline u##W fma##W(struct fp *f, u##W a, u##W b, u##W d, bool negate, bool subtract)         \
     {                                                                                                   \
@@ -26,6 +51,8 @@ enum { ADD, SUB, ADDSUB /* odd elements are added */, SUBADD, NEGATE = 4 /* the 
             return (fp_is_nan##W(a) ? a : fp_is_nan##W(b) ? b : d) | FP_QUIET##W;                       \
         }                                                                                               \
         u##W r = (u##W)f##W##_fma(&f->e, a ^ flip_a, b, d ^ flip_d);                                    \
+        if (UNLIKELY(fp_trapped##W(f, r)) && exact##W(a ^ flip_a, b, d ^ flip_d, f->e.flags & SF_OVERFLOW)) \
+            f->e.flags &= (u8)~SF_INEXACT;                                                              \
         return fp_out##W(f, r, fp_is_denormal##W(a) || fp_is_denormal##W(b) || fp_is_denormal##W(d));   \
     }
 FMA_OF(32, float, fmaf, FLT_MIN, FLT_MAX, fabsf)
@@ -114,8 +141,6 @@ OP(vcvtps2ph)
         f.e.rounding = fp_rounding(i->imm & 3);
     for (unsigned k = 0; k < n / 4; k++)
         r.w[k] = to_half(&f, a->d[k]);
-    if ((i->flags & X86_I_MEM) && !x86_store_check(c, x86_segno(i), x86_ea(c, i), n / 2))
-        return false;
     if (!fp_end(&f, c))
         return false;
     if (i->flags & X86_I_MEM)

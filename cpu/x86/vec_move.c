@@ -225,7 +225,7 @@ static bool store_bytes_where(struct x86 *c, const struct x86_insn *i, const vec
     u64 at = c->r[X86_DI];
     for (unsigned k = 0; k < n; k++)
         if ((mask->b[k] & 0x80) && !x86_store_check(c, seg, (at + k) & size_mask(asize), 1))
-            return false;
+            return vec_masked_fault(c, seg, at & size_mask(asize), n);
     for (unsigned k = 0; k < n; k++)
         if (mask->b[k] & 0x80)
             x86_store(c, seg, (at + k) & size_mask(asize), 1, v->b[k]);
