@@ -396,11 +396,10 @@ static bool add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
     return true;
 }
 
-#pragma weak x86_fuse /* until it is there */
 /* Neighbours that belong together: only in blocks that run whole. */
 static void fuse(struct builder *b)
 {
-    for (unsigned k = 0; x86_fuse && k + 1 < b->slots; k++) {
+    for (unsigned k = 0; k + 1 < b->slots; k++) {
         struct x86_insn *one = &b->slot[k], *two = &b->slot[k + 1];
         if (one->op == X86_OP_COUNT || two->op == X86_OP_COUNT)
             continue;
