@@ -266,12 +266,13 @@ static void immediate(struct dis *d, const struct x86_operand *o, unsigned nth)
 static void branch(struct dis *d, const struct x86_operand *o)
 {
     u64 target = d->pc + d->i.length + d->i.imm;
-    if (d->bits != 64) {
+    if (d->bits != 64 && o->size != Z_B) {
         bool wide = (d->bits == 16) == !!(d->i.flags & X86_I_66);
-        if (o->size != Z_B)
-            d->used_66 = true;
+        d->used_66 = true;
         /* pc is linear: what is above the 64 KiB of a 16-bit segment stays. */
-        target = wide ? (u32)target : (u16)target | (d->bits == 16 ? d->pc & 0xffff0000 : 0);
+        target = wide ? (u32)target : (u16)target | (d->bits == 16 ? (d->pc + d->i.length) & 0xffff0000 : 0);
+    } else if (d->bits != 64) {
+        target = (u32)target;
     }
     put(&d->t, "0x%llx", (unsigned long long)target);
 }

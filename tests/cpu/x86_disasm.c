@@ -35,6 +35,14 @@ static const struct quirk {
     { 0, "lock", "(bad)", "LOCK where it is not allowed is #UD" },
     { 0, "?", "(bad)", "segment, control and debug registers that do not exist are #UD" },
     { 0, "mov cs,", "(bad)", "so is a move to CS" },
+    { 0, " cr", "(bad)", "as above" },
+    { 0, ",cr", "(bad)", "as above" },
+    { 0, " tr", "(bad)", "test registers were the 386's and the 486's" },
+    { 0, ",tr", "(bad)", "as above" },
+    { 0, " db", "(bad)", "as above" },
+    { 0, ",db", "(bad)", "as above" },
+    { 64, "s movabs", "s movabs", "a segment prefix without meaning is not always mentioned" },
+    { 64, "xchg", "pause", "REX.B makes no XCHG of F3 90, as hardware shows" },
     { 0, NULL, NULL, NULL },
 };
 

@@ -300,6 +300,11 @@ static u64 flags_that_count(const struct user_shot *s)
     } flags[] = { { X_UNDEF_AF, X86_AF }, { X_UNDEF_CF, X86_CF }, { X_UNDEF_OF, X86_OF },
                   { X_UNDEF_PF, X86_PF }, { X_UNDEF_SF, X86_SF }, { X_UNDEF_ZF, X86_ZF } };
     u64 mask = X86_ARITH | X86_DF | X86_AC | X86_NT | X86_ID | X86_IF | X86_IOPL;
+    /* REPNE CMPS and SCAS that are not finished: the flags are as before the instruction (SDM 2, REP); we show those of the
+     * iteration, which nobody can use, either. */
+    if (s->op < X86_OP_COUNT && (x86_rows[s->op].flags & X_REP) && s->out.rip == s->in.rip &&
+        (!strcmp(x86_rows[s->op].meaning, "cmps") || !strcmp(x86_rows[s->op].meaning, "scas")))
+        mask &= ~(u64)X86_ARITH;
     if (s->vector == EXC_DB && !option.strict)
         for (size_t k = 0; k < ARRAY_LEN(flags); k++)
             if (x86_rows[s->op].flags & flags[k].undefined)
