@@ -398,7 +398,7 @@ int x86_decode(const struct x86_decoder *d, unsigned bits, bool legacy, const u8
             k++;
         /* When none fits, the bytes are fetched all the same: a fault there comes before #UD (SDM 3, table 6-2). */
         out->op = row[k < n_rows ? k : 0];
-        if (!s.problem && operands(&s, d, out) && ok && k < n_rows)
+        if (!s.problem && operands(&s, d, out) && !s.problem && ok && k < n_rows)
             result = (int)s.at;
         else
             out->op = X86_OP_COUNT;
