@@ -38,8 +38,8 @@ static void info_devices(void)
 {
     for (const struct device_class *const *c = machine_device_classes; *c; c++) {
         printf("\n%s: %s\n", (*c)->name, (*c)->doc);
-        for (unsigned b = 0; b < DEVICE_MAX_BANKS && (*c)->banks[b]; b++)
-            for (const struct reg_desc *r = (*c)->banks[b]->regs; r && r->name; r++)
+        for (unsigned b = 0; b < DEVICE_PCI_HEADER; b++) /* (the header is the same for all) */
+            for (const struct reg_desc *r = device_rows(*c, b); r && r->name; r++)
                 print_reg(r);
     }
 }

@@ -67,7 +67,7 @@ struct session {
 };
 
 /* Is code compiled? */
-bool session_compiles(const struct options *o);
+bool session_compiles(const struct session *s);
 /* Opens files, images, characters and networks, then builds the machine. `s` is zeroed by the caller but for
  * want_hashes. */
 bool session_open(struct session *s, const struct options *o, struct err *e);

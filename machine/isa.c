@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const struct isa *const machine_isas[] = { &isa_riscv, NULL };
+const struct isa *const machine_isas[] = { &isa_riscv, &isa_x86, NULL };
 
 const struct isa *isa_of_target(const char *target, unsigned *xlen)
 {

@@ -17,7 +17,7 @@ struct isa { /* constant */
     void (*quantum_end)(struct cpu *c);
 };
 
-extern const struct isa isa_riscv;
+extern const struct isa isa_riscv, isa_x86;
 extern const struct isa *const machine_isas[]; /* ends with NULL */
 
 /* "riscv64", "i386"; NULL: there is none. */

@@ -59,7 +59,9 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     arena_defer(a, fini_clock, &m->clock);
     m->mem = space_new(a, "system");
     m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
-    m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .seed = config->seed };
+    m->io = b->ports ? space_new(a, "ports") : NULL;
+    m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .io = m->io,
+                                  .seed = config->seed };
     if (!build_memory(m, e) || !build_parts(m, e) || !build_cpus(m, e) || !build_wires(m, e) ||
         (b->connect && !b->connect(m, e))) {
         arena_free(a);

@@ -98,6 +98,7 @@ struct machine {
     struct clock clock;
     struct event_bus bus;
     struct space *mem;
+    struct space *io;              /* I/O ports; NULL: the board has none */
     struct ram *rams;              /* list; ROMs too */
     struct blob dtb;               /* the device tree the guest was given; size 0: none */
     struct device *devices;        /* in board order */

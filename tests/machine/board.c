@@ -91,7 +91,7 @@ static void mistakes_in_tables(void)
         { { "'test'", "input 11 of 'plic'" }, an_input_of_the_second_copy },
         { { "'test'", "input 9 of 'cpus'" }, a_hart_line_twice },
         { { "'plic'", "output 35 for CPU 7" }, too_many_outputs },
-        { { "'uart'", "no output 34" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
+        { { "'uart'", "no output 40" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
         { { "'uart0'", "'uart1'" }, overlap_of_copies }, { { "'uart0'", "memory" }, overlap_with_memory },
         { { "'uart0'", "ROM" }, overlap_with_rom }, { { "'test'", "'fance'" }, unknown_condition },
     };
