@@ -8,23 +8,28 @@
 struct judge {
     int sys, vm, cpu;
     u8 *ram;
-    bool internal; /* KVM gave up: the case is not judged */
+    bool soft; /* this KVM has no hardware to ask: it emulates, and raises #UD at what it cannot (kvm_probe) */
 };
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+static inline void kvm_alarm(int signal) {}
+
 static inline bool kvm_open(struct judge *j, u8 *phys_bits)
 {
     memset(j, 0, sizeof *j);
     j->cpu = j->vm = -1;
+    struct sigaction a = { .sa_handler = kvm_alarm };
+    sigaction(SIGALRM, &a, NULL);
     j->sys = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (j->sys < 0 || (j->vm = ioctl(j->sys, KVM_CREATE_VM, 0)) < 0)
         return false;
@@ -117,7 +122,10 @@ static inline int kvm_go(struct judge *j)
     struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, j->cpu, 0);
     int result = -1;
     for (unsigned n = 0; run != MAP_FAILED && n < 100; n++) {
-        if (ioctl(j->cpu, KVM_RUN, 0) < 0 && errno != EINTR)
+        alarm(1);
+        int r = ioctl(j->cpu, KVM_RUN, 0);
+        alarm(0);
+        if (r < 0) /* also one that does not come back */
             break;
         if (run->exit_reason == KVM_EXIT_HLT || run->exit_reason == KVM_EXIT_SHUTDOWN) {
             result = run->exit_reason == KVM_EXIT_HLT ? 0 : -2;
@@ -131,6 +139,24 @@ static inline int kvm_go(struct judge *j)
     if (run != MAP_FAILED)
         munmap(run, (size_t)size);
     return result;
+}
+
+/* Did it say #UD? */
+static inline bool kvm_said_ud(struct judge *j)
+{
+    struct kvm_regs r;
+    return ioctl(j->cpu, KVM_GET_REGS, &r) == 0 && r.rip == W_HANDLERS + 16 * EXC_UD + 1;
+}
+
+/* INT at CPL 3 is done by hardware where there is any; KVM's own emulator does not know it. */
+static inline void kvm_probe(struct judge *j)
+{
+    struct world w;
+    w_new(&w, "max");
+    w_mode(&w, W_P3);
+    w_code(&w, (const u8[]){ 0xcd, 0x80 }, 2);
+    j->soft = kvm_load(j, &w) && (kvm_go(j) != 0 || kvm_said_ud(j));
+    w_free(&w);
 }
 
 static inline unsigned kvm_differ(const char *test, const char *what, u64 ours, u64 theirs)
@@ -200,6 +226,8 @@ static inline void kvm_close(struct judge *j) {}
 static inline bool kvm_load(struct judge *j, const struct world *w) { return false; }
 static inline int kvm_go(struct judge *j) { return -1; }
 static inline unsigned kvm_compare(struct judge *j, const struct world *w, const char *test, u64 ignore_flags) { return 0; }
+static inline bool kvm_said_ud(struct judge *j) { return false; }
+static inline void kvm_probe(struct judge *j) {}
 #endif
 
 #endif

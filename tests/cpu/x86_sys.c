@@ -51,7 +51,7 @@ static void check(struct world *w, const struct row *t)
     if (!kvm)
         return;
     int k = kvm_go(&judge);
-    if (k == -1)
+    if (k == -1 || (judge.soft && vector != EXC_UD && kvm_said_ud(&judge)))
         return;
     if (k == -2 || vector == -2) {
         if (k != vector)
@@ -59,7 +59,8 @@ static void check(struct world *w, const struct row *t)
         CU_ASSERT(k == vector);
         return;
     }
-    CU_ASSERT(kvm_compare(&judge, w, t->name, 0) == 0);
+    unsigned differences = kvm_compare(&judge, w, t->name, 0);
+    CU_ASSERT(differences == 0 || judge.soft);
 }
 
 static void all(const struct row *rows, unsigned n)
@@ -121,11 +122,10 @@ static void segments(void)
         { "pop ds", W_P0, CODE(0x6a, S_SMALL - 0x100, 0x1f), EXC_GP, 0xffd8, NULL }, /* pushed sign-extended */
         { "push fs, pop ds", W_P0, CODE(0x0f, 0xa0, 0x1f), OK, OK, fs_here },
         { "push 16 bits", W_P0, CODE(0x66, 0x0f, 0xa0, 0x66, 0x1f), OK, OK, fs_here },
-        { "lds", W_P0, CODE(0xc5, 0x05, 0x00, 0x70, 0, 0), EXC_GP, 0x5678, NULL },
-        { "lfs", W_P0, CODE(0x0f, 0xb4, 0x05, 0x00, 0x60, 0, 0), EXC_GP, 0, NULL },
+        { "lds, null", W_P0, CODE(0xc5, 0x05, 0x00, 0x70, 0, 0), OK, OK, NULL },
+        { "lfs, of a gate", W_P0, CODE(0x0f, 0xb4, 0x05, 0x00, 0x60, 0, 0), EXC_GP, S_GATE, NULL } /* its own bytes */,
         { "mov to r/m from ds", W_P0, CODE(0x8c, 0xd8), OK, OK, NULL, 0xffffffff },
         { "mov to memory from ds", W_P0, CODE(0x8c, 0x1d, 0, 0x70, 0, 0), OK, OK, NULL },
-        { "cs limit in 16-bit", W_P16, CODE(0xe9, 0x00, 0x80), OK, OK, NULL, .no_judge = true },
         { "store beyond es", W_P0, CODE(0x64, 0xa3, 0xfd, 0, 0, 0), EXC_GP, 0, fs_here },
         { "store at the end of es", W_P0, CODE(0x64, 0xa3, 0xfc, 0, 0, 0), OK, OK, fs_here },
         { "expand-down below", W_P0, CODE(0x26, 0xa3, 0xfc, 0x6f, 0, 0), EXC_GP, 0, es_down },
@@ -138,10 +138,11 @@ static void segments(void)
         { "store through cs", W_P0, CODE(0x2e, 0xa3, 0x00, 0x70, 0, 0), EXC_GP, 0, NULL },
         { "null in 64-bit does not matter", W_L0, CODE(0x26, 0x89, 0x04, 0x25, 0x00, 0x70, 0, 0), OK, OK, es_null },
         { "not canonical", W_L0, CODE(0x89, 0x00), EXC_GP, 0, NULL, 0x800000000000u },
-        { "not canonical stack", W_L0, CODE(0x48, 0x89, 0xc4, 0x50), EXC_SS, 0, NULL, 0x800000000008u, .no_judge = true },
+        { "not canonical stack", W_L3, CODE(0x48, 0x89, 0xc4, 0x50), EXC_SS, 0, NULL, 0x800000000008u },
+        { "not canonical stack at CPL 0", W_L0, CODE(0x48, 0x89, 0xc4, 0x50), -2, OK, NULL, 0x800000000008u },
         { "half canonical", W_L0, CODE(0x89, 0x00), EXC_GP, 0, NULL, 0x7ffffffffffeu },
         { "real limit", W_REAL, CODE(0xa3, 0xff, 0xff), EXC_GP, OK, NULL },
-        { "real stack limit", W_REAL, CODE(0xbc, 0x01, 0x00, 0x50), EXC_SS, OK, NULL, .no_judge = true },
+        { "real stack limit", W_REAL, CODE(0xbc, 0x01, 0x00, 0x50), -2, OK, NULL, .no_judge = true },
     };
     ALL(rows);
 }
@@ -499,6 +500,7 @@ static void flags(void)
 /* --- control registers and tables --------------------------------------------------------------------------------------------- */
 
 static void ldt_at_low(struct world *w, struct x86 *c) { w_put(w, W_DATA, 8, 0x1234567890ab0123u); w_put(w, W_DATA + 8, 2, 0); }
+static void gdt_wild(struct world *w, struct x86 *c) { w_put(w, W_DATA + 8, 2, 0x8000); }
 static void umip_on(struct world *w, struct x86 *c) { c->cr4 |= CR4_UMIP; }
 static void lme(struct world *w, struct x86 *c) { c->efer |= EFER_LME; c->cr4 |= CR4_PAE; w_pages(w, true, true); }
 static void lme_no_pae(struct world *w, struct x86 *c) { c->efer |= EFER_LME; w_pages(w, false, false); }
@@ -535,7 +537,7 @@ static void registers(void)
         { "lgdt", W_P0, CODE(0x0f, 0x01, 0x15, 0, 0x70, 0, 0), OK, OK, ldt_at_low },
         { "lgdt 16", W_P0, CODE(0x66, 0x0f, 0x01, 0x15, 0, 0x70, 0, 0), OK, OK, ldt_at_low },
         { "lidt at CPL 3", W_P3, CODE(0x0f, 0x01, 0x1d, 0, 0x70, 0, 0), EXC_GP, 0, NULL },
-        { "lgdt, 64-bit, not canonical", W_L0, CODE(0x0f, 0x01, 0x14, 0x25, 0, 0x70, 0, 0), EXC_GP, 0, ldt_at_low },
+        { "lgdt, 64-bit, not canonical", W_L0, CODE(0x0f, 0x01, 0x14, 0x25, 0, 0x70, 0, 0), EXC_GP, 0, gdt_wild },
         { "sgdt", W_P0, CODE(0x0f, 0x01, 0x05, 0, 0x70, 0, 0), OK, OK, NULL },
         { "sgdt, 64-bit", W_L0, CODE(0x0f, 0x01, 0x04, 0x25, 0, 0x70, 0, 0), OK, OK, NULL },
         { "sgdt, 16-bit mode", W_P16, CODE(0x0f, 0x01, 0x06, 0, 0x70), OK, OK, NULL },
@@ -779,7 +781,13 @@ int main(void)
                             { "paging", paging },                   { "ports", ports },
                             CU_TEST_INFO_NULL };
     judged = kvm_open(&judge, &phys_bits);
-    if (!judged)
+    if (judged)
+        kvm_probe(&judge);
+    if (judge.soft) {
+        judged = getenv("ORRERY_KVM_SOFT") != NULL;
+        printf("this KVM has no hardware to ask: %s\n", judged ? "differences are told" : "the tables are checked alone");
+    }
+    if (!judged && !judge.soft)
         printf("no /dev/kvm: the tables are checked alone\n");
     int status = unit_main("x86 system instructions", tests);
     kvm_close(&judge);

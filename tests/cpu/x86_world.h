@@ -3,6 +3,7 @@
 #ifndef TESTS_CPU_X86_WORLD_H
 #define TESTS_CPU_X86_WORLD_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -70,11 +71,12 @@ static inline void w_new(struct world *w, const char *model)
     w->mem = space_new(w->a, "memory");
     w->io = space_new(w->a, "ports");
     w->ram = ram_new(w->a, "ram", W_RAM, false, &e);
-    CU_ASSERT_FATAL(w->ram && space_add_ram(w->mem, 0, w->ram, &e));
-    CU_ASSERT_FATAL(x86_config_parse(model, true, &config, &e));
+    if (!w->ram || !space_add_ram(w->mem, 0, w->ram, &e) || !x86_config_parse(model, true, &config, &e))
+        abort();
     struct x86_board board = { .io = w->io, .shutdown = w_shutdown, .shutdown_opaque = w, .seed = 1 };
     struct cpu *cpu = x86_new(w->a, &config, 0, w->mem, &w->clock, &w->bus, &board, &e);
-    CU_ASSERT_FATAL(cpu != NULL);
+    if (!cpu)
+        abort();
     w->c = x86_of(cpu);
 }
 
