@@ -5,14 +5,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "bios/blob.h"
 #include "bios/placed.h"
 #include "memory/space.h"
-
-struct boot_blob {
-    const char *name; /* for messages */
-    const u8 *data;
-    size_t size; /* 0: none */
-};
 
 struct riscv_boot {
     /* Given. */

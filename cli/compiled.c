@@ -200,7 +200,7 @@ bool session_watch_compiled(struct session *s, const struct jit_watch **first, s
     *first = NULL;
     if (!o->dump_jit && !o->perfmap && !o->jitdump)
         return true;
-    if (!session_compiles(o))
+    if (!session_compiles(s))
         return err_set(e, "%s: nothing is compiled by the interpreter; leave out -accel interp",
                        o->dump_jit ? "--dump-jit" : o->jitdump ? "-jitdump" : "-perfmap");
     struct session_compiled *c = s->compiled = ARENA_NEW(s->arena, struct session_compiled);

@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cpu/riscv/insn.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 
 static void info_boards(void)
 {
@@ -37,8 +38,8 @@ static void info_devices(void)
 {
     for (const struct device_class *const *c = machine_device_classes; *c; c++) {
         printf("\n%s: %s\n", (*c)->name, (*c)->doc);
-        for (unsigned b = 0; b < DEVICE_MAX_BANKS && (*c)->banks[b]; b++)
-            for (const struct reg_desc *r = (*c)->banks[b]->regs; r && r->name; r++)
+        for (unsigned b = 0; b < DEVICE_PCI_HEADER; b++) /* (the header is the same for all) */
+            for (const struct reg_desc *r = device_rows(*c, b); r && r->name; r++)
                 print_reg(r);
     }
 }
@@ -88,8 +89,9 @@ static void info_timing(void)
 static void info_cpus(void)
 {
     struct buf b = { 0 };
-    riscv_config_list(&b, 64);
-    riscv_config_list(&b, 32);
+    for (const struct isa *const *i = machine_isas; *i; i++)
+        for (unsigned xlen = 64; xlen >= 32; xlen -= 32)
+            (*i)->cpu_list(&b, xlen);
     fputs(buf_cstr(&b), stdout);
     buf_free(&b);
 }

@@ -96,9 +96,9 @@ static void debugger_write_out(void *opaque, const char *text, size_t n)
 }
 
 /* By default what this host can. */
-bool session_compiles(const struct options *o)
+bool session_compiles(const struct session *s)
 {
-    return o->accel == ACCEL_JIT || (o->accel == ACCEL_BEST && jit_possible());
+    return s->o->accel == ACCEL_JIT || (s->o->accel == ACCEL_BEST && jit_possible(s->m->cpus[0]));
 }
 
 static bool install_jit(struct session *s, struct err *e)
@@ -111,7 +111,9 @@ static bool install_jit(struct session *s, struct err *e)
                                .check = o->check_jit };
     if (!session_watch_compiled(s, &jit.watch, e))
         return false;
-    if (!session_compiles(o))
+    if (o->check_jit && !session_compiles(s))
+        return err_set(e, "--check-jit: the interpreter compiles nothing; leave out -accel interp");
+    if (!session_compiles(s))
         return true;
     for (unsigned i = 0; i < s->m->n_cpus; i++)
         if (!jit_install(s->m->arena, s->m->cpus[i], &jit, e))
@@ -141,8 +143,6 @@ static bool check_options(struct session *s, struct err *e)
         if (access(slash ? dir : ".", W_OK))
             return err_set(e, "--save %s: %s cannot be written: %m", o->save, slash ? dir : "this directory");
     }
-    if (o->check_jit && !session_compiles(o))
-        return err_set(e, "--check-jit: the interpreter compiles nothing; leave out -accel interp");
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;

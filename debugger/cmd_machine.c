@@ -282,8 +282,8 @@ HANDLER(info_device)
         if (!r) {
             const char *best = NULL;
             unsigned score = 0;
-            for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-                for (r = dev->cls->banks[b] ? dev->cls->banks[b]->regs : NULL; r && r->name; r++)
+            for (unsigned b = 0; b < DEVICE_BANKS; b++)
+                for (r = device_rows(dev->cls, b); r && r->name; r++)
                     suggest(name, r->name, &best, &score);
             return err_set(e, "%s has no register %s.%s%s", dev->path, name, best ? " The nearest is " : "",
                            best ? best : "");
@@ -297,16 +297,16 @@ HANDLER(info_device)
         if (v)
             debug_printf(d, "  %s=%s\n", p->name, v);
     }
-    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++) {
-        const struct reg_bank *bank = dev->cls->banks[b];
-        if (!bank)
+    for (unsigned b = 0; b < DEVICE_BANKS; b++) {
+        const struct reg_desc *rows = device_rows(dev->cls, b);
+        if (!rows && !dev->window[b].size)
             continue;
-        debug_printf(d, " %s", bank->name);
+        debug_printf(d, " %s", device_bank_name(dev->cls, b));
         if (dev->window[b].size)
             debug_printf(d, " at 0x%llx, 0x%llx bytes", (unsigned long long)dev->window[b].base,
                          (unsigned long long)dev->window[b].size);
         debug_printf(d, "\n");
-        for (const struct reg_desc *r = bank->regs; r && r->name; r++)
+        for (const struct reg_desc *r = rows; r && r->name; r++)
             if (!r->visible || r->visible(dev))
                 device_row(d, dev, b, r);
     }

@@ -103,12 +103,10 @@ static bool target_of(const char *text, u64 *addr)
 
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
 {
-    u8 bytes[8];
+    u8 bytes[16]; /* no instruction of any ISA is longer */
     char text[160], where[256];
-    u64 n = cpu_peek(d->cpu, addr, bytes, 4), target;
+    u64 n = cpu_peek(d->cpu, addr, bytes, sizeof bytes), target;
     unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr, bytes, n, text, sizeof text) : 0;
-    if (!len && n)
-        n = cpu_peek(d->cpu, addr, bytes, 2), len = d->cpu->ops->disasm(d->cpu, addr, bytes, n, text, sizeof text);
     u64 offset;
     const struct symbol *sym = symbols_at(d->syms, addr, &offset);
     buf_printf(out, "%s%s0x%016llx%s", marker ? "=> " : "   ", paint(d, BLUE), (unsigned long long)addr, paint(d, OFF));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "iodev/bus/pci.h"
 
 /* --- properties -------------------------------------------------------------------------------------------- */
 
@@ -157,12 +158,17 @@ static u32 reg_stride(const struct reg_desc *r)
     return r->stride ? r->stride : r->width;
 }
 
+void device_reset_rows(struct device *d, unsigned bank)
+{
+    for (const struct reg_desc *r = device_rows(d->cls, bank); r && r->name; r++)
+        for (u32 i = 0; r->slot != REG_NO_SLOT && i < reg_count(r); i++)
+            slot_set(d, r, i, r->reset);
+}
+
 void device_reset(struct device *d)
 {
-    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        for (const struct reg_desc *r = d->cls->banks[b] ? d->cls->banks[b]->regs : NULL; r && r->name; r++)
-            for (u32 i = 0; r->slot != REG_NO_SLOT && i < reg_count(r); i++)
-                slot_set(d, r, i, r->reset);
+    for (unsigned b = 0; b < DEVICE_BANKS; b++)
+        device_reset_rows(d, b);
     if (d->cls->reset)
         d->cls->reset(d);
 }
@@ -186,10 +192,25 @@ struct wire device_irq_input(struct device *d, u32 line)
 
 /* --- registers --------------------------------------------------------------------------------------------- */
 
+const struct reg_desc *device_rows(const struct device_class *cls, unsigned bank)
+{
+    if (bank < DEVICE_MAX_BANKS)
+        return cls->banks[bank] ? cls->banks[bank]->regs : NULL;
+    if (!cls->pci)
+        return NULL;
+    return bank == DEVICE_PCI_BANK ? cls->pci->config : bank == DEVICE_PCI_HEADER ? pci_header : NULL;
+}
+
+const char *device_bank_name(const struct device_class *cls, unsigned bank)
+{
+    if (bank < DEVICE_MAX_BANKS)
+        return cls->banks[bank] ? cls->banks[bank]->name : "";
+    return bank == DEVICE_PCI_BANK ? "pci configuration" : "pci header";
+}
+
 const struct reg_desc *device_reg_at(const struct device *d, unsigned bank, u64 offset, bool write, u32 *index)
 {
-    const struct reg_bank *b = bank < DEVICE_MAX_BANKS ? d->cls->banks[bank] : NULL;
-    for (const struct reg_desc *r = b ? b->regs : NULL; r && r->name; r++) {
+    for (const struct reg_desc *r = device_rows(d->cls, bank); r && r->name; r++) {
         if (offset < r->offset || r->access == (write ? REG_RO : REG_WO))
             continue;
         u64 k = (offset - r->offset) / reg_stride(r);
@@ -205,8 +226,8 @@ const struct reg_desc *device_reg_named(const struct device *d, const char *name
 {
     size_t n = strcspn(name, "[");
     *index = name[n] ? (u32)strtoul(name + n + 1, NULL, 0) : 0;
-    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        for (const struct reg_desc *r = d->cls->banks[b] ? d->cls->banks[b]->regs : NULL; r && r->name; r++)
+    for (unsigned b = 0; b < DEVICE_BANKS; b++)
+        for (const struct reg_desc *r = device_rows(d->cls, b); r && r->name; r++)
             if (strlen(r->name) == n && !strncmp(r->name, name, n) && *index < reg_count(r)) {
                 *bank = b;
                 return r;
@@ -218,6 +239,28 @@ u64 device_reg_get(const struct device *d, const struct reg_desc *r, u32 index)
 {
     u64 v = r->get ? r->get(d, index) : r->slot != REG_NO_SLOT ? slot_get(d, r, index) : 0;
     return v & size_mask(r->width);
+}
+
+u64 device_reg_read(struct device *d, const struct reg_desc *r, u32 index)
+{
+    u64 v = (r->read ? r->read(d, index) : device_reg_get(d, r, index)) & size_mask(r->width);
+    if (r->rclr && r->slot != REG_NO_SLOT)
+        slot_set(d, r, index, slot_get(d, r, index) & ~r->rclr);
+    return v;
+}
+
+void device_reg_write(struct device *d, const struct reg_desc *r, u32 index, u64 value, u64 mask)
+{
+    u64 old = device_reg_get(d, r, index), next = (old & ~mask) | (value & mask);
+    if (r->slot != REG_NO_SLOT) {
+        u64 stored = slot_get(d, r, index);
+        stored = (stored & ~(r->rw & mask)) | (value & r->rw & mask);
+        stored &= ~(value & r->w1c & mask);
+        slot_set(d, r, index, stored);
+        next = stored;
+    }
+    if (r->write)
+        r->write(d, index, next & size_mask(r->width), old);
 }
 
 struct device_window {
@@ -258,13 +301,7 @@ static enum mem_result bank_load(void *opaque, u64 offset, unsigned size, u64 *v
     const struct reg_desc *r = reg_for_access(w, offset, size, false, &index, &shift);
     if (!r)
         return b->hole_faults ? MEM_FAULT : MEM_OK;
-    u64 v;
-    if (peek || !r->read)
-        v = device_reg_get(d, r, index);
-    else
-        v = r->read(d, index);
-    if (!peek && r->rclr && r->slot != REG_NO_SLOT)
-        slot_set(d, r, index, slot_get(d, r, index) & ~r->rclr);
+    u64 v = peek ? device_reg_get(d, r, index) : device_reg_read(d, r, index);
     *value = (v >> shift) & size_mask(size);
     return MEM_OK;
 }
@@ -293,27 +330,38 @@ static enum mem_result bank_write(void *opaque, u64 offset, unsigned size, u64 v
     const struct reg_desc *r = reg_for_access(w, offset, size, true, &index, &shift);
     if (!r)
         return b->hole_faults ? MEM_FAULT : MEM_OK;
-    u64 touched = size_mask(size) << shift, old = device_reg_get(d, r, index), v = value << shift;
-    u64 next = (old & ~touched) | (v & touched);
-    if (r->slot != REG_NO_SLOT) {
-        u64 stored = slot_get(d, r, index);
-        stored = (stored & ~(r->rw & touched)) | (v & r->rw & touched);
-        stored &= ~(v & r->w1c & touched);
-        slot_set(d, r, index, stored);
-        next = stored;
-    }
-    if (r->write)
-        r->write(d, index, next & size_mask(r->width), old);
+    device_reg_write(d, r, index, value << shift, size_mask(size) << shift);
     return MEM_OK;
+}
+
+enum mem_result device_bank_read(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value)
+{
+    return bank_read(&(struct device_window){ d, bank }, offset, size, value);
+}
+
+enum mem_result device_bank_peek(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value)
+{
+    return bank_peek(&(struct device_window){ d, bank }, offset, size, value);
+}
+
+enum mem_result device_bank_write(struct device *d, unsigned bank, u64 offset, unsigned size, u64 value)
+{
+    return bank_write(&(struct device_window){ d, bank }, offset, size, value);
 }
 
 const struct io_ops device_bank_ops = { bank_read, bank_write, bank_peek };
 
+static struct device_window *bank_access(struct device *d, unsigned bank)
+{
+    struct device_window *w = ARENA_NEW(d->env->arena, struct device_window);
+    *w = (struct device_window){ d, bank };
+    return w;
+}
+
 bool device_map(struct device *d, unsigned bank, struct space *s, u64 base, struct err *e)
 {
     const struct reg_bank *b = d->cls->banks[bank];
-    struct device_window *w = ARENA_NEW(d->env->arena, struct device_window);
-    *w = (struct device_window){ d, bank };
+    struct device_window *w = bank_access(d, bank);
     struct ram *ram = d->cls->bank_ram ? d->cls->bank_ram(d, bank) : NULL;
     u64 size = ram ? ram->size : b->size ? b->size : d->bank_size[bank];
     struct region *r = ram ? space_add_romd(s, d->path, base, ram, &device_bank_ops, w, e)
@@ -324,4 +372,29 @@ bool device_map(struct device *d, unsigned bank, struct space *s, u64 base, stru
     d->window[bank].size = size;
     d->window[bank].region = r;
     return true;
+}
+
+bool device_window(struct device *d, unsigned bank, struct space *s, u64 size, int rank, struct err *e)
+{
+    const struct reg_bank *b = d->cls->banks[bank];
+    struct ram *ram = b && d->cls->bank_ram ? d->cls->bank_ram(d, bank) : NULL;
+    if (b && !size)
+        size = ram ? ram->size : b->size ? b->size : d->bank_size[bank];
+    if (!b || !size || !s || d->window[bank].moving)
+        return err_set(e, "device '%s' has no bank %u that could be a window here", d->cls->name, bank);
+    struct window *w = space_window_new(s, d->path, size, rank, &device_bank_ops, bank_access(d, bank),
+                                        ram && ram->size >= size ? ram : NULL, 0);
+    space_window_direct(w, true, ram && !ram->rom);
+    d->window[bank].moving = w;
+    d->window[bank].region = space_window_region(w);
+    return true;
+}
+
+void device_place(struct device *d, unsigned bank, u64 base, bool on)
+{
+    struct window *w = d->window[bank].moving;
+    space_window_place(w, base, on);
+    on = space_window_on(w);
+    d->window[bank].base = on ? base : 0;
+    d->window[bank].size = on ? space_window_region(w)->size : 0;
 }

@@ -15,6 +15,7 @@
 
 struct device;
 struct pci_function;
+struct pci_slot;
 
 enum reg_access { REG_RW, REG_RO, REG_WO };
 #define REG_NO_SLOT UINT32_MAX
@@ -64,8 +65,11 @@ struct prop_desc { /* lists end with a NULL name */
     const char *doc;
 };
 
-#define DEVICE_MAX_BANKS 4
-#define DEVICE_MAX_OUT 34
+#define DEVICE_MAX_BANKS 10
+#define DEVICE_MAX_OUT 40
+/* Beyond those of the class: the configuration registers of a PCI function, its own and those of every header. They are
+ * mapped nowhere; device_rows(), device_reg_at() and device_reg_named() know them. */
+enum { DEVICE_PCI_BANK = DEVICE_MAX_BANKS, DEVICE_PCI_HEADER, DEVICE_BANKS };
 
 struct device_class { /* constant */
     const char *name; /* as in `-device NAME` and board tables */
@@ -119,11 +123,13 @@ struct device {
     struct net_port *net;
     struct char_port *chr;
     struct wire out[DEVICE_MAX_OUT];
-    struct { /* where each bank was mapped; size 0: not */
+    struct { /* where each bank is mapped now; size 0: nowhere */
         u64 base, size;
-        struct region *region;
-    } window[DEVICE_MAX_BANKS];
+        const struct region *region; /* its opaque is for device_bank_ops */
+        struct window *moving;       /* of device_window(); NULL: it stays where device_map() put it */
+    } window[DEVICE_BANKS];
     u64 bank_size[DEVICE_MAX_BANKS]; /* set by build() for banks whose size is 0 */
+    struct pci_slot *pci;  /* its place on a PCI bus (iodev/bus/pci.h); NULL: none */
     struct device *parent; /* the transport or bus it sits on */
     struct device *child;  /* what was plugged into this slot */
     struct device *next;
@@ -134,7 +140,12 @@ struct device {
 struct device *device_new(struct device_env *env, const struct device_class *cls, const char *path,
                           struct prop_value *props, struct err *e);
 bool device_map(struct device *d, unsigned bank, struct space *s, u64 base, struct err *e);
+/* A bank as a window that moves (memory/space.h); it is not placed yet. A bank with RAM behind it: loads read that, and
+ * stores reach it if it is no ROM, until space_window_direct() says otherwise. size 0: the bank's own. */
+bool device_window(struct device *d, unsigned bank, struct space *s, u64 size, int rank, struct err *e);
+void device_place(struct device *d, unsigned bank, u64 base, bool on);
 void device_reset(struct device *d);
+void device_reset_rows(struct device *d, unsigned bank); /* the slots of its registers; device_reset() does that for all */
 void device_irq(struct device *d, unsigned out, bool level); /* drives out[] and tells the bus */
 struct wire device_irq_input(struct device *d, u32 line);    /* a wire into cls->irq_in */
 void device_add_channel(struct device *d, struct input_channel *ch); /* name, room, deliver, opaque set by caller */
@@ -143,12 +154,26 @@ const char *device_prop(const struct device *d, const char *name); /* given, or 
 u64 device_prop_u64(const struct device *d, const char *name);     /* accepts 0x and K M G suffixes */
 bool device_prop_bool(const struct device *d, const char *name);   /* on/off, true/false, yes/no, 1/0 */
 
+/* The registers of a bank, as a list that ends with a NULL name; NULL: there is no such bank. */
+const struct reg_desc *device_rows(const struct device_class *cls, unsigned bank);
+const char *device_bank_name(const struct device_class *cls, unsigned bank); /* of one with rows */
+
 /* One register row at one address of a bank: for debuggers, register watchpoints and documentation. */
 const struct reg_desc *device_reg_at(const struct device *d, unsigned bank, u64 offset, bool write, u32 *index);
 /* By name: "LSR", "priority[3]"; NULL if there is none. */
 const struct reg_desc *device_reg_named(const struct device *d, const char *name, unsigned *bank, u32 *index);
 u64 device_reg_get(const struct device *d, const struct reg_desc *r, u32 index); /* without side effects */
 
+/* What the guest does to one register, for those behind an index or in a configuration space: like an access through a
+ * window that the row answers. A write touches the bits of `mask`. */
+u64 device_reg_read(struct device *d, const struct reg_desc *r, u32 index);
+void device_reg_write(struct device *d, const struct reg_desc *r, u32 index, u64 value, u64 mask);
+
 extern const struct io_ops device_bank_ops; /* opaque is a struct device_window */
+
+/* An access to a bank wherever it is, mapped or not: behind an index and a data port, in a local APIC, behind MSRs. */
+enum mem_result device_bank_read(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value);
+enum mem_result device_bank_peek(struct device *d, unsigned bank, u64 offset, unsigned size, u64 *value);
+enum mem_result device_bank_write(struct device *d, unsigned bank, u64 offset, unsigned size, u64 value);
 
 #endif

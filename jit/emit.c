@@ -2,11 +2,6 @@
 #include "jit/emit.h"
 #include "jit/jit.h"
 
-bool jit_possible(void)
-{
-    return emitter_host() != NULL;
-}
-
 const struct emitter_kind *emitter_host(void)
 {
 #if defined __x86_64__

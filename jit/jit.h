@@ -18,9 +18,9 @@ struct jit_options {
 #define JIT_REGION_THRESHOLD 5000
 #define JIT_CACHE_BYTES ((u64)16 << 20)
 
-/* Is there an emitter for this host? */
-bool jit_possible(void);
-/* Makes a RISC-V hart's hot blocks run as host code from now on. False: this host cannot (e says why). */
+/* Is there an emitter for this host, and a translator of this CPU's instructions? */
+bool jit_possible(const struct cpu *c);
+/* Makes a CPU's hot blocks run as host code from now on. False: it cannot be (e says why). */
 bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e);
 
 #endif

@@ -181,9 +181,21 @@ static const struct jit_env shapes = {
 };
 _Static_assert(sizeof(struct rv_tlb) == 1 << 5, "a TLB entry's size is a power of two");
 
+static bool translates(const struct cpu *c)
+{
+    return !strncmp(c->ops->isa, "riscv", 5);
+}
+
+bool jit_possible(const struct cpu *c)
+{
+    return emitter_host() && translates(c);
+}
+
 bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e)
 {
     const struct emitter_kind *kind = emitter_host();
+    if (!translates(c))
+        return err_set(e, "there is no JIT for %s guests yet; run with -accel interp", c->ops->isa);
     if (!kind)
         return err_set(e, "the JIT makes code for x86-64 and AArch64 hosts; run with -accel interp");
     struct hart *h = hart_of(c);

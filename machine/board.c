@@ -1,4 +1,5 @@
 #include "machine/board.h"
+#include "machine/machine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,12 +7,12 @@
 /* One of the parts a row stands for. */
 static unsigned copies(const struct board_part *p)
 {
-    return p->count ? p->count : 1;
+    return p->per_cpu ? MACHINE_MAX_CPUS : p->count ? p->count : 1;
 }
 
 static void name_of(const struct board_part *p, unsigned k, char *out, size_t cap)
 {
-    snprintf(out, cap, p->count ? "%s%u" : "%s", p->name, k);
+    snprintf(out, cap, p->count || p->per_cpu ? "%s%u" : "%s", p->name, k);
 }
 
 /* Are there boards with both? Not when one is there "if x" and the other "if not x". */
@@ -23,12 +24,17 @@ static bool together(const struct board_part *p, const struct board_part *q)
     return p_not == q_not || strcmp(p->when + p_not, q->when + q_not);
 }
 
+u64 board_base(const struct board_part *p, unsigned bank, unsigned k)
+{
+    return (p->base[bank] == BOARD_BASE_0 ? 0 : p->base[bank]) + k * p->stride;
+}
+
 /* A window of a part, as far as the table knows its size. */
 static bool window_of(const struct board_part *p, unsigned k, unsigned bank, u64 *base, u64 *size)
 {
     if (!p->cls->banks[bank] || !p->base[bank] || !p->cls->banks[bank]->size)
         return false;
-    *base = p->base[bank] + k * p->stride;
+    *base = board_base(p, bank, k);
     *size = p->cls->banks[bank]->size;
     return true;
 }
@@ -45,17 +51,20 @@ static bool check_window(const struct board *b, const struct board_part *p, unsi
     if (!window_of(p, k, bank, &base, &size))
         return true;
     name_of(p, k, name, sizeof name);
-    if (!apart(base, size, b->ram_base, b->default_ram))
+    bool ports = p->cls->banks[bank]->ports;
+    if (ports && !b->ports)
+        return err_set(e, "part '%s' of board '%s' has I/O ports, and the board has no space for them", name, b->name);
+    if (!ports && !b->map_ram && !apart(base, size, b->ram_base, b->default_ram))
         return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its memory", name, b->name,
                        (unsigned long long)base);
-    if (!apart(base, size, b->rom_base, b->rom_size))
+    if (!ports && !apart(base, size, b->rom_base, b->rom_size))
         return err_set(e, "part '%s' of board '%s' at 0x%llx overlaps its ROM", name, b->name,
                        (unsigned long long)base);
     for (const struct board_part *q = b->parts; q->name; q++)
         for (unsigned j = 0; j < copies(q); j++)
             for (unsigned n = 0; n < DEVICE_MAX_BANKS; n++) {
                 if ((p == q && k == j && bank == n) || !together(p, q) || !window_of(q, j, n, &other, &other_size) ||
-                    apart(base, size, other, other_size))
+                    q->cls->banks[n]->ports != ports || apart(base, size, other, other_size))
                     continue;
                 name_of(q, j, other_name, sizeof other_name);
                 return err_set(
@@ -77,8 +86,8 @@ static bool check_names(const struct board *b, const struct board_part *p, struc
                 if ((p != q || k != j) && together(p, q) && !strcmp(mine, other))
                     return err_set(e, "board '%s' has two parts named '%s'", b->name, mine);
             }
-    return !strcmp(p->name, "harts")
-               ? err_set(e, "board '%s' has a part named 'harts', which the CPUs are called", b->name)
+    return !strcmp(p->name, "cpus")
+               ? err_set(e, "board '%s' has a part named 'cpus', which the CPUs are called", b->name)
                : true;
 }
 
@@ -95,21 +104,26 @@ static const struct board_part *target(const struct board *b, const struct board
     return NULL;
 }
 
+static u64 lines_of(const struct board_part *p, const struct board_wire *w)
+{
+    return w->n > copies(p) ? w->n : copies(p);
+}
+
 /* Do two wires drive the same input? Further copies of a part drive the lines behind. */
 static bool same_input(const struct board_part *p, const struct board_wire *w, const struct board_part *q,
                        const struct board_wire *v)
 {
     if (strcmp(w->to, v->to) || !together(p, q))
         return false;
-    u64 np = strcmp(w->to, "harts") ? copies(p) : 1, nq = strcmp(w->to, "harts") ? copies(q) : 1;
+    u64 np = strcmp(w->to, "cpus") ? lines_of(p, w) : 1, nq = strcmp(w->to, "cpus") ? lines_of(q, v) : 1;
     return !apart(w->line, np, v->line, nq);
 }
 
 static bool check_wire(const struct board *b, const struct board_part *p, const struct board_wire *w, struct err *e)
 {
-    if (!strcmp(w->to, "harts")) {
+    if (!strcmp(w->to, "cpus")) {
         if (w->out + (u64)w->step * (b->max_cpus - 1) >= DEVICE_MAX_OUT)
-            return err_set(e, "part '%s' of board '%s' has no output %llu for hart %u", p->name, b->name,
+            return err_set(e, "part '%s' of board '%s' has no output %llu for CPU %u", p->name, b->name,
                            (unsigned long long)(w->out + (u64)w->step * (b->max_cpus - 1)), b->max_cpus - 1);
     } else {
         const struct board_part *to = target(b, p, w->to);
@@ -119,8 +133,9 @@ static bool check_wire(const struct board *b, const struct board_part *p, const 
         if (!to->cls || !to->cls->irq_in)
             return err_set(e, "output %u of part '%s' of board '%s' goes to '%s', which takes no interrupts", w->out,
                            p->name, b->name, w->to);
-        if (w->out >= DEVICE_MAX_OUT)
-            return err_set(e, "part '%s' of board '%s' has no output %u", p->name, b->name, w->out);
+        unsigned last = w->out + (w->n ? w->n - 1u : 0);
+        if (last >= DEVICE_MAX_OUT)
+            return err_set(e, "part '%s' of board '%s' has no output %u", p->name, b->name, last);
     }
     for (const struct board_part *q = b->parts; q->name; q++)
         for (const struct board_wire *v = q->wires; v < q->wires + ARRAY_LEN(q->wires) && v->to; v++)
@@ -144,8 +159,8 @@ static bool check_when(const struct board *b, const struct board_part *p, struct
 
 bool board_validate(const struct board *b, struct err *e)
 {
-    if (!b->master_hz || !b->boot || !b->timebase || !b->default_ram || b->max_ram < b->default_ram || !b->max_cpus)
-        return err_set(e, "board '%s' lacks a clock, CPUs, memory or a boot function", b->name);
+    if (!b->isa || !b->master_hz || !b->boot || !b->default_ram || b->max_ram < b->default_ram || !b->max_cpus)
+        return err_set(e, "board '%s' lacks an ISA, a clock, CPUs, memory or a boot function", b->name);
     for (const struct board_part *p = b->parts; p->name; p++)
         if (!p->cls)
             return err_set(e, "part '%s' of board '%s' has no class", p->name, b->name);

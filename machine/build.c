@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "cpu/riscv/riscv.h"
+#include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 
 /* --- properties -------------------------------------------------------------------------------------------- */
 
@@ -66,6 +67,11 @@ bool machine_board_flag(const struct machine *m, const char *name)
     return text && (!strcmp(text, "on") || !strcmp(text, "true") || !strcmp(text, "yes") || !strcmp(text, "1"));
 }
 
+static unsigned part_copies(const struct machine *m, const struct board_part *p)
+{
+    return p->per_cpu ? m->config->cpus : p->count ? p->count : 1;
+}
+
 static bool part_wanted(const struct machine *m, const struct board_part *p)
 {
     return !p->when || (p->when[0] == '!' ? !machine_board_flag(m, p->when + 1) : machine_board_flag(m, p->when));
@@ -101,7 +107,7 @@ static void add_globals(struct machine *m, const struct device_class *cls, struc
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
 
-static void list_ram(struct machine *m, struct ram *r)
+void machine_list_ram(struct machine *m, struct ram *r)
 {
     struct ram **end = &m->rams;
     while (*end)
@@ -114,7 +120,7 @@ struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 s
     struct ram *r = ram_new(m->arena, name, size, rom, e);
     if (!r || !space_add_ram(m->mem, base, r, e))
         return NULL;
-    list_ram(m, r);
+    machine_list_ram(m, r);
     return r;
 }
 
@@ -129,7 +135,11 @@ bool build_memory(struct machine *m, struct err *e)
         return false;
     if (b->rom_size && !machine_add_ram(m, "rom", b->rom_base, b->rom_size, true, e))
         return false;
-    return machine_add_ram(m, "ram", b->ram_base, size, false, e) != NULL;
+    struct ram *r = ram_new(m->arena, "ram", size, false, e);
+    if (!r || !(b->map_ram ? b->map_ram(m, r, e) : space_add_ram(m->mem, b->ram_base, r, e)))
+        return false;
+    machine_list_ram(m, r);
+    return true;
 }
 
 /* --- parts ------------------------------------------------------------------------------------------------- */
@@ -198,7 +208,7 @@ static bool has_prop(const struct device_class *cls, enum prop_kind kind, const 
 
 static char *part_path(struct machine *m, const struct board_part *p, unsigned k)
 {
-    return p->count ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
+    return p->count || p->per_cpu ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
 }
 
 static bool build_part(struct machine *m, const struct board_part *p, unsigned k, unsigned *serial, struct err *e)
@@ -222,11 +232,12 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         return false;
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
-            list_ram(m, p->cls->bank_ram(d, b));
+            machine_list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        if (p->cls->banks[b] && p->base[b] && !device_map(d, b, m->mem, p->base[b] + k * p->stride, e))
+        if (p->cls->banks[b] && p->base[b] &&
+            !device_map(d, b, p->cls->banks[b]->ports ? m->io : m->mem, board_base(p, b, k), e))
             return false;
-    return true;
+    return !p->pci || pci_plug(machine_device(m, "/pci"), d, p->pci - 1 + (int)k, e);
 }
 
 /* A free slot for a device on the virtio bus: the one that bus= names, or the last free one, as QEMU picks. */
@@ -278,10 +289,18 @@ static bool build_plugged(struct machine *m, struct err *e)
         }
         if (!cls->bus)
             return err_set(e, "device '%s' belongs to the board and cannot be added", cls->name);
+        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
+        if (!strcmp(cls->bus, "isa")) { /* nothing to plug into: it decodes what its properties say */
+            if (!m->io)
+                return err_set(e, "device '%s' needs an ISA bus, which machine '%s' has not", cls->name, m->board->name);
+            struct device *d = add_device(m, cls, arena_printf(m->arena, "/%s", name), props, e);
+            if (!d || !finish_device(m, d, e))
+                return false;
+            continue;
+        }
         struct device *slot = strcmp(cls->bus, "virtio") ? holder(m, cls, e) : virtio_slot(m, cls, bus, e);
         if (!slot)
             return false;
-        const char *name = m->config->device[i].id ? m->config->device[i].id : cls->name;
         struct device *d = add_device(m, cls, arena_printf(m->arena, "%s/%s", slot->path, name), props, e);
         if (!d || !finish_device(m, d, e) || !virtio_plug(slot, d, e))
             return false;
@@ -293,39 +312,33 @@ bool build_parts(struct machine *m, struct err *e)
 {
     unsigned serial = 0;
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++)
+        for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++)
             if (!build_part(m, p, k, &serial, e))
                 return false;
     return build_plugged(m, e);
 }
 
-/* --- harts and wires --------------------------------------------------------------------------------------- */
+/* --- CPUs and wires ---------------------------------------------------------------------------------------- */
 
 const char *machine_cpu_model(const struct machine *m)
 {
-    return m->config->cpu ? m->config->cpu : m->config->xlen == 32 ? "rv32" : "rv64";
+    return m->config->cpu      ? m->config->cpu
+           : m->board->cpu     ? m->board->cpu
+                               : m->board->isa->default_cpu[m->config->xlen == 64];
 }
 
-bool build_harts(struct machine *m, struct err *e)
+bool build_cpus(struct machine *m, struct err *e)
 {
-    struct riscv_config rc;
-    const char *cpu = machine_cpu_model(m);
-    if (!riscv_config_parse(cpu, m->config->xlen, &rc, e))
+    if (!m->board->isa->make_cpus(m, e))
         return false;
-    struct timebase tb = m->board->timebase(m);
-    for (unsigned i = 0; i < m->config->cpus; i++) {
-        struct cpu *c = riscv_new(m->arena, &rc, i, m->mem, &m->clock, &m->bus, tb, e);
-        if (!c)
-            return false;
-        c->semihosting = m->config->semihosting;
-        c->skip_stop_at = CLOCK_NEVER;
-        m->cpus[m->n_cpus++] = c;
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        m->cpus[i]->semihosting = m->config->semihosting;
+        m->cpus[i]->skip_stop_at = CLOCK_NEVER;
     }
-    m->quantum_end = riscv_quantum_end;
     return true;
 }
 
-static void hart_irq(void *opaque, u32 line, bool level)
+static void cpu_irq(void *opaque, u32 line, bool level)
 {
     struct cpu *c = opaque;
     c->ops->set_irq(c, line, level);
@@ -333,22 +346,23 @@ static void hart_irq(void *opaque, u32 line, bool level)
 
 static bool connect(struct machine *m, struct device *d, const struct board_wire *w, unsigned k, struct err *e)
 {
-    if (!strcmp(w->to, "harts")) {
+    if (!strcmp(w->to, "cpus")) {
         for (unsigned i = 0; i < m->n_cpus; i++)
-            d->out[w->out + i * w->step] = (struct wire){ hart_irq, m->cpus[i], w->line };
+            d->out[w->out + i * w->step] = (struct wire){ cpu_irq, m->cpus[i], w->line };
         return true;
     }
     struct device *to = machine_device(m, w->to);
     if (!to || !to->cls->irq_in)
         return err_set(e, "board '%s': '%s' takes no interrupts", m->board->name, w->to);
-    d->out[w->out] = device_irq_input(to, w->line + k);
+    for (unsigned i = 0; i < (w->n ? w->n : 1); i++)
+        d->out[w->out + i] = device_irq_input(to, w->line + k + i);
     return true;
 }
 
 bool build_wires(struct machine *m, struct err *e)
 {
     for (const struct board_part *p = m->board->parts; p->name; p++)
-        for (unsigned k = 0; part_wanted(m, p) && k < (p->count ? p->count : 1); k++) {
+        for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++) {
             struct device *d = machine_device(m, part_path(m, p, k));
             for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
                 if (!connect(m, d, w, k, e))

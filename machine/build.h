@@ -6,7 +6,7 @@
 
 bool build_memory(struct machine *m, struct err *e);
 bool build_parts(struct machine *m, struct err *e);
-bool build_harts(struct machine *m, struct err *e);
+bool build_cpus(struct machine *m, struct err *e);
 bool build_wires(struct machine *m, struct err *e);
 
 /* "name=value,flag,name=value" into a list (a bare name means on); "," is written ",,". NULL on error. */
@@ -19,6 +19,7 @@ bool machine_board_flag(const struct machine *m, const char *name); /* "on" and 
  * which `placed` tells. A number may go anywhere: to change a word of an image is what it is for. */
 struct placements;
 bool machine_run_loaders(struct machine *m, struct placements *placed, struct err *e);
+void machine_list_ram(struct machine *m, struct ram *r); /* saved, hashed, reset with the others */
 struct ram *machine_add_ram(struct machine *m, const char *name, u64 base, u64 size, bool rom, struct err *e);
 
 #endif

@@ -5,18 +5,30 @@
 #include "iodev/char/virtio-console.h"
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
+#include "iodev/char/parallel.h"
+#include "iodev/intc/gsi.h"
+#include "iodev/intc/i8259.h"
 #include "iodev/misc/bare-console.h"
+#include "iodev/misc/i8237.h"
+#include "iodev/misc/isa-debug-exit.h"
+#include "iodev/misc/isa-debugcon.h"
+#include "iodev/misc/pc-testdev.h"
+#include "iodev/misc/port92.h"
+#include "iodev/misc/post-code.h"
+#include "iodev/misc/pvpanic.h"
 #include "iodev/misc/fw-cfg.h"
 #include "iodev/misc/pflash-cfi01.h"
 #include "iodev/misc/sifive-test.h"
 #include "iodev/misc/virtio-rng.h"
 #include "iodev/net/virtio-net.h"
 #include "iodev/timer/goldfish-rtc.h"
+#include "iodev/timer/i8254.h"
+#include "iodev/timer/mc146818.h"
 #include "machine/board.h"
 #include "machine/machine.h"
 
-extern const struct board board_virt, board_bare_rv32;
-const struct board *const machine_boards[] = { &board_virt, &board_bare_rv32, NULL };
+extern const struct board board_virt, board_bare_rv32, board_isapc, board_pc;
+const struct board *const machine_boards[] = { &board_virt, &board_bare_rv32, &board_pc, &board_isapc, NULL };
 
 const struct device_class *const machine_device_classes[] = {
     &ns16550a_class,
@@ -28,6 +40,7 @@ const struct device_class *const machine_device_classes[] = {
     &sifive_test_class,
     &goldfish_rtc_class,
     &fw_cfg_class,
+    &fw_cfg_ports_class,
     &pflash_cfi01_class,
     &virtio_mmio_class,
     &virtio_blk_class,
@@ -37,5 +50,19 @@ const struct device_class *const machine_device_classes[] = {
     &virtconsole_class,
     &virtserialport_class,
     &bare_console_class,
+    &isa_serial_class,
+    &isa_parallel_class,
+    &isa_debugcon_class,
+    &isa_debug_exit_class,
+    &pvpanic_class,
+    &pc_testdev_class,
+    &i8259_class,
+    &i8254_class,
+    &i8237_class,
+    &i8237_wide_class,
+    &mc146818_class,
+    &port92_class,
+    &post_code_class,
+    &gsi_class,
     NULL,
 };

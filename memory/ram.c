@@ -142,6 +142,23 @@ void ram_mark_code(struct ram *r, u64 offset, u64 len)
     tell_drop(r, page);
 }
 
+void ram_forget_code(struct ram *r, u64 offset, u64 len)
+{
+    for (u64 p = offset >> PAGE_SHIFT; len && p <= (offset + len - 1) >> PAGE_SHIFT; p++) {
+        if (!(r->flags[p] & RAM_CODE))
+            continue;
+        r->flags[p] &= (u8)~RAM_CODE;
+        r->code[p] = 0;
+        for (struct ram_listener *l = r->listeners; l; l = l->next)
+            l->code_written(l->opaque, r, p);
+    }
+}
+
+void ram_forget_pointers(struct ram *r)
+{
+    tell_drop(r, RAM_ALL_PAGES);
+}
+
 void ram_clean(struct ram *r)
 {
     for (u64 p = 0; p < r->pages; p++)

@@ -74,6 +74,12 @@ void ram_mark_table(struct ram *r, u64 page);
 /* A CPU decoded code from these bytes, all of one page. */
 void ram_mark_code(struct ram *r, u64 offset, u64 len);
 
+/* These bytes are no longer seen where CPUs decoded code from them: they drop it. */
+void ram_forget_code(struct ram *r, u64 offset, u64 len);
+
+/* CPUs forget all their pointers: the address space changed. */
+void ram_forget_pointers(struct ram *r);
+
 /* Marks every page clean. A consumer that remembers gen[] right after knows later exactly which pages
  * changed: those whose gen differs. Several consumers do not disturb one another. */
 void ram_clean(struct ram *r);

@@ -39,7 +39,8 @@ typedef i64 x86_handler(X86_ARGS); /* returns the budget left, or X86_CONTINUE *
  *   bit 3     not everything is flat: of a memory operand, the address needs x86_linear_slow() (a segment with a base, or an
  *             address size that is not the mode's own); of others, the mode is not flat (matters to those that use the stack
  *             or jump; for all else the entries are those without bit 3)
- * Flat address: (r[base] + (r[index] << scale) + disp) & ctx->ea_mask. Flat stack: r[X86_SP] & ctx->ea_mask. */
+ * Flat address: (r[base] + r[index] * vreg + disp) & ctx->ea_mask: in slots with a fast handler vreg is 1 << scale (a host's
+ * multiplication takes less than a shift by a variable). Flat stack: r[X86_SP] & ctx->ea_mask. */
 enum { X86_FORM_MEM = 4, X86_FORM_SEG = 8, X86_FORMS = 16 };
 extern x86_handler *const *const x86_fast[X86_OP_COUNT + 1]; /* [op][form] */
 /* Two neighbours made one, or NULL: replaces the first's handler; the second stays in its slot behind it. */
@@ -105,6 +106,7 @@ struct x86_tlb { /* tag: linear page. Of an access that leaves the page the last
     u64 addend; /* host pointer = linear address + addend */
     u64 pa;
 };
+_Static_assert(sizeof(struct x86_tlb) == 1 << 5, "see x86_tlb_at()");
 
 #define X86_JUMP_BITS 12
 struct x86_jump { /* linear pc to block, for indirect jumps and those that leave the page */
@@ -155,7 +157,8 @@ static inline struct x86_jump *x86_jump_at(struct x86_ctx *ctx, u64 pc)
 }
 static inline const struct x86_tlb *x86_tlb_at(const struct x86_ctx *ctx, u64 linear)
 {
-    return &ctx->tlb[linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1)];
+    /* &ctx->tlb[linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1)], in one shift */
+    return (const struct x86_tlb *)((uintptr_t)ctx->tlb + (linear >> (PAGE_SHIFT - 5) & (u64)(X86_TLB_SIZE - 1) << 5));
 }
 /* Compared with rtag or wtag: the access hits, lies in one page, and may go to linear + addend. */
 static inline u64 x86_tlb_tag(u64 linear, unsigned size) { return (linear + (size - 1)) & ~PAGE_MASK; }
@@ -178,7 +181,7 @@ static inline u64 x86_offset(const struct x86 *c, const struct x86_insn *i)
 }
 static inline u64 x86_flat_address(const struct x86 *c, const struct x86_insn *i, const struct x86_ctx *ctx)
 {
-    return (c->r[i->base] + (c->r[i->index] << x86_scale(i)) + (u64)(i64)i->disp) & ctx->ea_mask;
+    return (c->r[i->base] + c->r[i->index] * i->vreg + (u64)(i64)i->disp) & ctx->ea_mask;
 }
 
 /* --- the engine --------------------------------------------------------------------------------------------------- */
@@ -363,17 +366,18 @@ enum {
         X86_CHAIN(link__, vpage);                                                             \
     } while (0)
 /* Is there a block at linear address pc (flat: rip) that can be entered right away? For indirect jumps, calls and
- * returns: `if (x86_known(ctx, target)) { ...push...; X86_ENTER(target); }` else the slow way: x86_at(), x86_near_ok(),
+ * returns: `if (x86_known(ctx, target)) { ...push...; X86_ENTER(target); }` (or by x86_way()) else the slow way: x86_at(), x86_near_ok(),
  * x86_push(), x86_goto(). Never true where CS is not flat. */
 static inline bool x86_known(struct x86_ctx *ctx, u64 pc)
 {
     const struct x86_jump *to = x86_jump_at(ctx, pc);
     return LIKELY(to->pc == pc && to->gen == ctx->gen);
 }
-#define X86_ENTER(pc_)                                                                        \
+#define X86_ENTER(pc_) X86_ENTER_AT(x86_jump_at(ctx, pc_)->start, pc_)
+#define X86_ENTER_AT(start_, pc_)                                                             \
     do {                                                                                      \
         const u64 pc__ = (pc_);                                                               \
-        const struct x86_insn *start__ = x86_jump_at(ctx, pc__)->start;                       \
+        const struct x86_insn *start__ = (start_);                                            \
         budget -= x86_block_n(start__);                                                       \
         vpage = pc__ & ~PAGE_MASK;                                                            \
         c->r[X86_R_PAGE] = vpage;                                                             \
@@ -382,6 +386,45 @@ static inline bool x86_known(struct x86_ctx *ctx, u64 pc)
             X86_TAIL x86_leave_go_on(X86_PASS);                                               \
         X86_TAIL x86_go(X86_PASS);                                                            \
     } while (0)
+/* Behind the slot of an indirect jump, call or return: where it went before. Found by comparing one after the other: a host
+ * predicts which it will be and goes on; were the block's address the result of a search, all that follows would wait for
+ * the target to be computed (measured: 75 cycles for each jump). Entries of another generation are void. */
+#define X86_WAYS 8
+struct x86_ways {
+    u64 gen, n, unused[2];
+    struct {
+        u64 pc;
+        const struct x86_insn *start;
+    } way[X86_WAYS];
+};
+#define X86_WAYS_SLOTS (sizeof(struct x86_ways) / sizeof(struct x86_insn))
+_Static_assert(sizeof(struct x86_ways) % sizeof(struct x86_insn) == 0, "ways lie in slots");
+static inline const struct x86_insn *x86_way(const struct x86_insn *i, const struct x86_ctx *ctx, u64 pc)
+{
+    const struct x86_ways *w = (const struct x86_ways *)(const void *)(i + 1);
+    if (UNLIKELY(w->gen != ctx->gen))
+        return NULL;
+    if (w->way[0].pc == pc)
+        return w->way[0].start;
+    if (w->way[1].pc == pc)
+        return w->way[1].start;
+    if (w->way[2].pc == pc)
+        return w->way[2].start;
+    if (w->way[3].pc == pc)
+        return w->way[3].start;
+    if (w->way[4].pc == pc)
+        return w->way[4].start;
+    if (w->way[5].pc == pc)
+        return w->way[5].start;
+    if (w->way[6].pc == pc)
+        return w->way[6].start;
+    if (w->way[7].pc == pc)
+        return w->way[7].start;
+    return NULL;
+}
+/* When there was none: from the table, and remembered while there is room. NULL: not known. */
+const struct x86_insn *x86_new_way(const struct x86_insn *i, struct x86_ctx *ctx, u64 pc);
+
 #if X86_TRAMPOLINE
 static inline i64 x86_go(X86_ARGS) { X86_CHAIN(i, vpage); }
 #else

@@ -80,12 +80,14 @@ struct row {
     const char *name, *group;
     u32 at;
     u8 size, bits;
-    u8 other, index;
+    u8 other, index; /* index: of OTHER_ATTR the segment; else 1: a processor of 32 bits does not have it */
     const struct reg_field *fields;
     u16 needs; /* a feature */
     const char *doc;
 };
-#define M(member) offsetof(struct x86, member), sizeof(((struct x86 *)0)->member), 8 * sizeof(((struct x86 *)0)->member), 0, 0
+#define MEMBER(member, wide) \
+    offsetof(struct x86, member), sizeof(((struct x86 *)0)->member), 8 * sizeof(((struct x86 *)0)->member), 0, wide
+#define M(member) MEMBER(member, false)
 #define SEG(n, name)                                                                            \
     { name, "segment", M(seg[n].selector), NULL, 0, "selector" },                               \
     { name "_base", "segment", M(seg[n].base), NULL, 0, "base" },                               \
@@ -96,11 +98,11 @@ struct row {
 #define ST(n) \
     { "st" #n, "x87", M(fpu.st[n].m), NULL, X86_F_FPU, "physical register: significand" }, \
     { "st" #n "_se", "x87", M(fpu.st[n].se), NULL, X86_F_FPU, "physical register: sign and exponent" }
-#define V(n)                                                                          \
-    { "xmm" #n, "vector", M(v[n].q[0]), NULL, X86_F_SSE, "bits 63:0" },               \
-    { "xmm" #n "_1", "vector", M(v[n].q[1]), NULL, X86_F_SSE, "bits 127:64" },        \
-    { "ymm" #n "_2", "vector", M(v[n].q[2]), NULL, X86_F_AVX, "bits 191:128" },       \
-    { "ymm" #n "_3", "vector", M(v[n].q[3]), NULL, X86_F_AVX, "bits 255:192" }
+#define V(n)                                                                                       \
+    { "xmm" #n, "vector", MEMBER(v[n].q[0], n >= 8), NULL, X86_F_SSE, "bits 63:0" }, \
+    { "xmm" #n "_1", "vector", MEMBER(v[n].q[1], n >= 8), NULL, X86_F_SSE, "bits 127:64" }, \
+    { "ymm" #n "_2", "vector", MEMBER(v[n].q[2], n >= 8), NULL, X86_F_AVX, "bits 191:128" }, \
+    { "ymm" #n "_3", "vector", MEMBER(v[n].q[3], n >= 8), NULL, X86_F_AVX, "bits 255:192" }
 static const struct row rows[] = {
     SEG(X86_ES, "es"), SEG(X86_CS, "cs"), SEG(X86_SS, "ss"), SEG(X86_DS, "ds"), SEG(X86_FS, "fs"), SEG(X86_GS, "gs"),
     SEG(X86_LDTR, "ldtr"), SEG(X86_TR, "tr"),
@@ -157,10 +159,7 @@ static const struct cpu_reg *make_regs(struct x86 *c)
     }
     for (unsigned k = 0; k < ARRAY_LEN(rows); k++) {
         const struct row *row = &rows[k];
-        bool high = !strcmp(row->group, "vector") && !wide && strlen(row->name) > 4 && row->name[3] > '7';
-        bool pair = row->name[3] == '1' && row->name[4] >= '0' && row->name[4] <= '9'; /* xmm10 and above */
-        if ((row->needs && !x86_has_feature(&c->config, (enum x86_feature)row->needs)) ||
-            (!strcmp(row->group, "vector") && !wide && (high || pair || row->name[3] == '8' || row->name[3] == '9')))
+        if ((row->needs && !x86_has_feature(&c->config, (enum x86_feature)row->needs)) || (!wide && !row->other && row->index))
             continue;
         r[n++] = (struct cpu_reg){ .name = row->name, .group = row->group, .bits = row->bits, .number = REG_ROWS + k,
                                    .fields = row->fields, .doc = row->doc };
@@ -275,12 +274,9 @@ static const char *privilege_name(const struct cpu *cpu)
     return c->smm ? "SMM" : !x86_protected(c) ? "real" : x86_v86(c) ? "v86" : ring[c->cpl & 3];
 }
 
-#pragma weak x86_disasm_with /* until disasm.c is there */
 unsigned x86_disasm(const struct cpu *cpu, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len)
 {
     const struct x86 *c = (const struct x86 *)cpu;
-    if (!x86_disasm_with)
-        return 0;
     return x86_disasm_with(c->engine->decoder, c->code_bits, x86_real_or_v86(c), pc, bytes, n, out, out_len);
 }
 

@@ -70,12 +70,17 @@ static inline void lz_set_cf(struct x86 *c, bool cf) /* the others stay */
 #else
 #define FL_B "rm"
 #endif
+/* The host's 32-bit instructions clear the upper half too; the compiler is told. */
+#define FL_KNOWN(bits, r)                                                                          \
+    if ((bits) == 32 && (r) >> 32)                                                                 \
+    __builtin_unreachable()
 #define FL_2(what, bits, insn, m)                                                                  \
     static inline u64 fl_##what##bits(u64 a, u64 b, u16 *f)                                        \
     {                                                                                              \
         u16 flags;                                                                                 \
         __asm__(insn " %" m "2, %" m "0\n\tlahf\n\tseto %%al" : "+r"(a), "=a"(flags) : FL_B(b) : "cc"); \
         *f = flags;                                                                                \
+        FL_KNOWN(bits, a);                                                                         \
         return a;                                                                                  \
     }
 #define FL_COMPARE(what, bits, insn, m)                                                            \
@@ -92,6 +97,7 @@ static inline void lz_set_cf(struct x86 *c, bool cf) /* the others stay */
         __asm__("btl $8, %k1\n\t" insn " %" m "2, %" m "0\n\tlahf\n\tseto %%al"                    \
                 : "+r"(a), "+a"(flags) : "r"(b) : "cc");                                           \
         *f = flags;                                                                                \
+        FL_KNOWN(bits, a);                                                                         \
         return a;                                                                                  \
     }
 #define FL_1C(what, bits, insn, m) /* leaves the carry as it is */                                 \
@@ -100,6 +106,7 @@ static inline void lz_set_cf(struct x86 *c, bool cf) /* the others stay */
         u16 flags = *f;                                                                            \
         __asm__("btl $8, %k1\n\t" insn " %" m "0\n\tlahf\n\tseto %%al" : "+r"(a), "+a"(flags) : : "cc"); \
         *f = flags;                                                                                \
+        FL_KNOWN(bits, a);                                                                         \
         return a;                                                                                  \
     }
 #define FL_LOGIC(bits, suffix, m)                                                                  \

@@ -46,6 +46,8 @@ bool x86_op_hlt(struct x86 *c, const struct x86_insn *i)
     if (!privileged(c))
         return false;
     c->activity = X86_HALTED;
+    if (!(c->rflags & X86_IF))
+        clock_kick(c->cpu.clock); /* the machine looks whether any CPU can go on */
     x86_look_again(c);
     return true;
 }

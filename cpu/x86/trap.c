@@ -315,6 +315,7 @@ static void shut_down(struct x86 *c)
     c->next_rip = c->rip;
     if (c->board.shutdown)
         c->board.shutdown(c->board.shutdown_opaque, c);
+    clock_kick(c->cpu.clock); /* the machine looks whether any CPU can go on */
     x86_look_again(c);
 }
 

@@ -156,6 +156,9 @@ static const struct firmware {
     { "fw_jump.bin", "fw_jump.bin", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin", "opensbi" },
     { "fw_dynamic.elf", "fw_dynamic.elf", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.elf", "opensbi" },
     { "fw_jump.elf", "fw_jump.elf", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf", "opensbi" },
+    { "seabios", "bios-256k.bin", "/usr/share/seabios/bios-256k.bin", "seabios" },
+    { "bios-256k.bin", "bios-256k.bin", "/usr/share/seabios/bios-256k.bin", "seabios" },
+    { "bios.bin", "bios.bin", "/usr/share/seabios/bios.bin", "seabios" },
     { "u-boot", "u-boot.bin", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "u-boot-qemu" },
     { "u-boot.bin", "u-boot.bin", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "u-boot-qemu" },
 };

@@ -8,6 +8,7 @@
 #include "iodev/char/ns16550a.h"
 
 #define UART_CLOCK 3686400
+#define PC_CLOCK 1843200
 #define FIFO_DEPTH 16
 
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
@@ -58,6 +59,13 @@ static unsigned trigger_level(const struct uart *u)
     return fifos(u) ? level[u->fcr >> 6] : 1;
 }
 
+/* On a PC the crystal is half as fast, and OUT2 lets the interrupt through to the bus (IBM PC/AT Technical Reference,
+ * "Serial/Parallel Adapter"). */
+static bool on_pc(const struct device *d)
+{
+    return d->cls == &isa_serial_class;
+}
+
 static unsigned depth(const struct uart *u)
 {
     return fifos(u) ? FIFO_DEPTH : 1;
@@ -95,7 +103,7 @@ static u8 identify(const struct uart *u)
 static void update_irq(struct device *d)
 {
     struct uart *u = uart(d);
-    bool level = identify(u) != IIR_NONE;
+    bool level = identify(u) != IIR_NONE && (!on_pc(d) || (u->mcr & MCR_OUT2));
     if (level != u->irq) {
         u->irq = level;
         device_irq(d, 0, level);
@@ -115,7 +123,7 @@ static u64 timeout_ticks(const struct device *d)
 {
     const struct uart *u = uart(d);
     u64 halves = 2 * (1 + 5 + (u->lcr & 3) + !!(u->lcr & 8)) + (!(u->lcr & 4) ? 2 : (u->lcr & 3) ? 4 : 3);
-    u128 ticks = (u128)d->env->clock->hz * halves * 4 * 16 * divisor(u) / (2 * UART_CLOCK);
+    u128 ticks = (u128)d->env->clock->hz * halves * 4 * 16 * divisor(u) / (2 * (on_pc(d) ? PC_CLOCK : UART_CLOCK));
     return ticks < 1 ? 1 : ticks >> 62 ? (u64)1 << 62 : (u64)ticks;
 }
 
@@ -449,7 +457,7 @@ static void reset(struct device *d)
 {
     struct uart *u = uart(d);
     struct uart keep = *u;
-    *u = (struct uart){ .dll = keep.dll, .mcr = keep.mcr, .msr = keep.msr };
+    *u = (struct uart){ .dll = keep.dll, .mcr = on_pc(d) ? 0 : keep.mcr, .msr = keep.msr };
     timer_cancel(d->env->clock, &((struct uart_link *)d->link)->timeout);
     device_irq(d, 0, false);
 }
@@ -468,6 +476,21 @@ static const struct reg_bank bank = { "uart", 8, 1, 8, true, regs, wide_read, wi
 static const struct prop_desc props[] = {
     { "chardev", PROP_CHARDEV, NULL, "where its bytes go and come from" },
     { NULL, PROP_U64, NULL, NULL },
+};
+
+static const struct reg_bank port_bank = { "uart", 8, 1, 1, true, regs, NULL, NULL, true };
+
+const struct device_class isa_serial_class = {
+    .name = "isa-serial",
+    .doc = "serial port of a PC: NS16550A, 1.8432 MHz clock",
+    .state_size = sizeof(struct uart),
+    .state = state,
+    .link_size = sizeof(struct uart_link),
+    .props = props,
+    .banks = { &port_bank },
+    .build = build,
+    .reset = reset,
+    .loaded = loaded,
 };
 
 const struct device_class ns16550a_class = {

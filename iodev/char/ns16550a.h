@@ -4,6 +4,6 @@
 #include "iodev/device.h"
 
 /* out[0]: the interrupt. Input channel: the device's path. Property: chardev. */
-extern const struct device_class ns16550a_class;
+extern const struct device_class ns16550a_class, isa_serial_class;
 
 #endif

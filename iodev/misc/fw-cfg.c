@@ -238,6 +238,44 @@ static const struct reg_desc regs[] = {
     { .name = NULL },
 };
 
+/* --- as I/O ports ("Selector (Control) Register", "Guest-side DMA Interface": x86) ---------------------------- */
+
+enum { PORT_SELECTOR = 0, PORT_DATA = 1, PORT_DMA = 4 };
+
+static enum mem_result read_ports(struct device *d, u64 offset, unsigned size, u64 *value, bool peek)
+{
+    if (offset == PORT_DATA && size == 1)
+        return read_bytes(d, REG_DATA, 1, value, peek);
+    if (offset >= PORT_DMA && offset + size <= PORT_DMA + 8)
+        return read_bytes(d, offset - PORT_DMA + REG_DMA, size, value, peek);
+    return MEM_FAULT;
+}
+
+static enum mem_result write_ports(struct device *d, u64 offset, unsigned size, u64 value)
+{
+    if (offset == PORT_SELECTOR && size == 2) { /* little-endian here */
+        select_key(d, (u16)value);
+        return MEM_OK;
+    }
+    return offset >= PORT_DMA ? write_bytes(d, offset - PORT_DMA + REG_DMA, size, value) : MEM_FAULT;
+}
+
+static u64 port_data_get(const struct device *d, u32 index)
+{
+    return data_get(d, 0) & 0xff;
+}
+
+static const struct reg_desc port_regs[] = {
+    { .name = "selector", .offset = PORT_SELECTOR, .width = 2, .access = REG_WO, .slot = REG_NO_SLOT,
+      .get = selector_get, .doc = "chooses an item, from its start", .section = "Selector (Control) Register" },
+    { .name = "data", .offset = PORT_DATA, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = port_data_get,
+      .doc = "the next byte of the selected item", .section = "Data Register" },
+    { .name = "dma", .offset = PORT_DMA, .width = 8, .access = REG_WO, .slot = REG_NO_SLOT, .get = dma_get,
+      .doc = "address of a control structure (big-endian); writing the low half starts it",
+      .section = "Guest-side DMA Interface" },
+    { .name = NULL },
+};
+
 static bool build(struct device *d, struct err *e)
 {
     struct fw_cfg_link *l = link_of(d);
@@ -253,6 +291,19 @@ static void reset(struct device *d)
 }
 
 static const struct reg_bank bank = { "fw-cfg", 0x18, 1, 8, true, regs, read_bytes, write_bytes, false };
+
+static const struct reg_bank port_bank = { "fw-cfg", 12, 1, 8, true, port_regs, read_ports, write_ports, true };
+
+const struct device_class fw_cfg_ports_class = {
+    .name = "fw-cfg-ports",
+    .doc = "firmware configuration of PCs: what the machine tells its firmware",
+    .state_size = sizeof(struct fw_cfg),
+    .state = state,
+    .link_size = sizeof(struct fw_cfg_link),
+    .banks = { &port_bank },
+    .build = build,
+    .reset = reset,
+};
 
 const struct device_class fw_cfg_class = {
     .name = "fw-cfg",

@@ -3,7 +3,7 @@
 
 #include "iodev/device.h"
 
-extern const struct device_class fw_cfg_class;
+extern const struct device_class fw_cfg_class, fw_cfg_ports_class;
 
 /* Well-known items (numbers of the specification). */
 enum {

@@ -130,7 +130,7 @@ static inline void rig_real(struct rig *r, u16 seg, u16 ip)
 
 /* Flat 32-bit protected mode, or 64-bit mode with `wide`, at CPL 0; a GDT at 0x800, an IDT at 0x0 with 256 gates whose
  * handlers are `handler`, or none. Paging: an identity map of 8 MiB in 4 KiB pages with tables at 0x10000 (wide), or none. */
-enum { RIG_PML4 = 0x10000, RIG_PDPT = 0x11000, RIG_PD = 0x12000, RIG_PT = 0x13000 /* 4 of them */ };
+enum { RIG_PML4 = 0x10000, RIG_PDPT = 0x11000, RIG_PD = 0x12000, RIG_PT = 0x13000 /* 4 of them */, RIG_PD2 = 0x18000 };
 static inline void rig_flat(struct rig *r, bool wide, u64 rip)
 {
     struct x86 *c = r->c;
@@ -147,7 +147,8 @@ static inline void rig_flat(struct rig *r, bool wide, u64 rip)
             rig_poke64(r, RIG_PD + 8 * k, (RIG_PT + (k << 12)) | 7);
         for (u64 k = 0; k < RIG_RAM >> 12; k++)
             rig_poke64(r, RIG_PT + 8 * k, k << 12 | 7);
-        rig_poke64(r, RIG_PDPT + 8 * 3, RIG_DEVICE >> 30 << 30 | 0x87); /* a page of 1 GiB: the device */
+        rig_poke64(r, RIG_PDPT + 8 * (RIG_DEVICE >> 30), RIG_PD2 | 7);
+        rig_poke64(r, RIG_PD2 + 8 * (RIG_DEVICE >> 21 & 511), RIG_DEVICE | 0x87); /* a page of 2 MiB: the device */
         c->cr3 = RIG_PML4;
         c->cr4 |= CR4_PAE | CR4_OSFXSR;
         c->efer |= EFER_LME | EFER_LMA;

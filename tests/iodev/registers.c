@@ -88,12 +88,16 @@ static void tables(void)
         check(c->name && c->doc && *c->doc, c, NULL, "the class has no documentation");
         for (const struct device_class *const *q = machine_device_classes; q != p; q++)
             check(strcmp(c->name, (*q)->name), c, NULL, "two classes have one name");
-        for (unsigned n = 0; n < DEVICE_MAX_BANKS && c->banks[n]; n++) {
-            const struct reg_bank *b = c->banks[n];
+        for (unsigned n = 0; n < DEVICE_BANKS; n++) {
+            static const struct reg_bank configuration = { .size = 0x100, .min_access = 1, .max_access = 4 };
+            const struct reg_bank *b = n < DEVICE_MAX_BANKS ? c->banks[n] : &configuration;
+            if (!b)
+                continue;
             check(b->min_access && b->min_access <= b->max_access && b->max_access <= 8, c, NULL, "odd access sizes");
-            for (const struct reg_desc *r = b->regs; r && r->name; r++) {
+            const struct reg_desc *first = device_rows(c, n);
+            for (const struct reg_desc *r = first; r && r->name; r++) {
                 check_row(c, b, r);
-                for (const struct reg_desc *s = b->regs; s != r; s++) {
+                for (const struct reg_desc *s = first; s != r; s++) {
                     check(strcmp(r->name, s->name), c, r, "two registers have one name");
                     check(may_share(r, s) || !overlap(r, s), c, r, "overlaps an earlier register");
                 }

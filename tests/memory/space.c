@@ -318,6 +318,204 @@ static void flash_modes(void)
     arena_free(w.a);
 }
 
+/* A part of a RAM, and what is no part of it. */
+static void ram_parts(void)
+{
+    struct world w;
+    build(&w);
+    struct err e = { "" };
+    struct ram *big = ram_new(w.a, "big", 8 * PAGE_SIZE, false, &e);
+    CU_ASSERT_TRUE(space_add_ram_part(w.s, 0x20000, big, 2 * PAGE_SIZE, 3 * PAGE_SIZE, &e));
+    u64 v = 0;
+    CU_ASSERT_EQUAL(space_write(w.s, 0x20010, 4, 0x11223344), MEM_OK);
+    CU_ASSERT_EQUAL(load_le(big->host + 2 * PAGE_SIZE + 0x10, 4), 0x11223344);
+    CU_ASSERT_EQUAL(big->gen[2], 1);
+    CU_ASSERT_EQUAL(space_read(w.s, 0x22ffc, 4, &v), MEM_OK);
+    CU_ASSERT_EQUAL(space_read(w.s, 0x23000, 1, &v), MEM_FAULT);
+    CU_ASSERT_FALSE(space_add_ram_part(w.s, 0x30000, big, 7 * PAGE_SIZE, 2 * PAGE_SIZE, &e));
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "'big'"));
+    CU_ASSERT_FALSE(space_add_ram_part(w.s, 0x30000, big, UINT64_MAX - PAGE_MASK, 2 * PAGE_SIZE, &e));
+    CU_ASSERT_FALSE(space_add_ram_part(w.s, 0x30000, big, 0x10, PAGE_SIZE, &e));
+    CU_ASSERT_FALSE(space_add_ram_part(w.s, 0x22000, big, 0, PAGE_SIZE, &e)); /* overlaps itself */
+    arena_free(w.a);
+}
+
+/* A window over RAM: what it hides, what it gives back, and the offsets of what is seen in pieces. */
+static void over_ram(void)
+{
+    struct arena *a = arena_new();
+    struct space *s = space_new(a, "bus");
+    struct err e = { "" };
+    struct dev dev = { .reads = 0 }, other = { .reads = 0 };
+    struct ram *ram = ram_new(a, "ram", 16 * PAGE_SIZE, false, &e);
+    struct ear ear = { .l = { on_drop, on_code, &ear, NULL } };
+    u64 v;
+    u8 b[16];
+    CU_ASSERT_TRUE(space_add_ram(s, 0, ram, &e));
+    ram_listen(ram, &ear.l);
+    struct window *w = space_window_new(s, "over", 0x100, 1, &ops, &dev, NULL, 0);
+    CU_ASSERT_EQUAL(s->n, 1);
+    CU_ASSERT_EQUAL(ear.drops, 0); /* nothing is seen of it yet */
+    ram_mark_code(ram, 0x3000, 0x40);
+    ram_mark_code(ram, 0x8000, 0x40);
+    ear.drops = 0;
+    space_window_place(w, 0x3000, true);
+    CU_ASSERT_EQUAL(s->n, 3);
+    CU_ASSERT_EQUAL(ear.drops, 1);
+    CU_ASSERT_EQUAL(ear.code, 1); /* page 3, not page 8 */
+    CU_ASSERT_EQUAL(ram->flags[3] & RAM_CODE, 0);
+    CU_ASSERT_EQUAL(ram->flags[8] & RAM_CODE, RAM_CODE);
+    CU_ASSERT_EQUAL(space_write(s, 0x3004, 4, 7), MEM_OK);
+    CU_ASSERT_EQUAL(dev.bytes[4], 7);
+    CU_ASSERT_EQUAL(ram->host[0x3004], 0);
+    CU_ASSERT_EQUAL(space_write(s, 0x30fe, 4, 7), MEM_FAULT); /* across its border */
+    CU_ASSERT_EQUAL(space_write(s, 0x3100, 4, 0x55), MEM_OK); /* the RAM behind it */
+    CU_ASSERT_EQUAL(ram->host[0x3100], 0x55);
+    CU_ASSERT_FALSE(space_dma_read(s, 0x2ff8, b, 16));
+
+    /* One of higher rank in the middle of it: offsets are of the window, not of the piece. */
+    struct window *top = space_window_new(s, "top", 0x10, 2, &ops, &other, NULL, 0);
+    space_window_place(top, 0x3080, true);
+    CU_ASSERT_EQUAL(s->n, 5);
+    CU_ASSERT_EQUAL(space_write(s, 0x3080, 1, 9), MEM_OK);
+    CU_ASSERT_EQUAL(other.bytes[0], 9);
+    CU_ASSERT_EQUAL(space_write(s, 0x3090, 1, 10), MEM_OK);
+    CU_ASSERT_EQUAL(dev.bytes[0x90], 10);
+    CU_ASSERT_EQUAL(space_read(s, 0x3090, 1, &v), MEM_OK);
+    CU_ASSERT_EQUAL(v, 10);
+    dev.bytes[0x93] = 0x77;
+    CU_ASSERT_EQUAL(space_peek(s, 0x3093, b, 1), 1);
+    CU_ASSERT_EQUAL(b[0], 0x77);
+    CU_ASSERT_EQUAL(space_window_region(w)->size, 0x100);
+
+    /* Moved, the RAM is there again. */
+    ear.drops = 0;
+    space_window_place(w, 0x5000, true);
+    CU_ASSERT_EQUAL(ear.drops, 1);
+    CU_ASSERT_EQUAL(space_read(s, 0x3000, 1, &v), MEM_OK);
+    CU_ASSERT_EQUAL(v, 0);
+    CU_ASSERT_EQUAL(space_read(s, 0x5004, 1, &v), MEM_OK);
+    CU_ASSERT_EQUAL(v, 7);
+    space_window_place(w, 0x5000, true); /* no change */
+    CU_ASSERT_EQUAL(ear.drops, 1);
+    space_window_place(w, 0x5000, false);
+    space_window_place(top, 0, false);
+    CU_ASSERT_EQUAL(s->n, 1);
+    CU_ASSERT_FALSE(space_window_on(w));
+    CU_ASSERT_TRUE(space_dma_read(s, 0x2ff8, b, 16));
+
+    /* Round the end of the address space is nowhere; up to its end is a place. */
+    space_window_place(w, UINT64_MAX - 0x7f, true);
+    CU_ASSERT_FALSE(space_window_on(w));
+    CU_ASSERT_EQUAL(space_read(s, UINT64_MAX, 1, &v), MEM_FAULT);
+    space_window_place(w, UINT64_MAX - 0xff, true);
+    dev.bytes[0xff] = 0x42;
+    CU_ASSERT_EQUAL(space_read(s, UINT64_MAX, 1, &v), MEM_OK);
+    CU_ASSERT_EQUAL(v, 0x42);
+
+    /* A rank below 0 is seen only where nothing else is. */
+    struct window *low = space_window_new(s, "low", 0x2000, -1, &ops, &other, NULL, 0);
+    space_window_place(low, 0xf000, true);
+    CU_ASSERT_EQUAL(space_write(s, 0xf000, 1, 1), MEM_OK);
+    CU_ASSERT_EQUAL(ram->host[0xf000], 1);
+    CU_ASSERT_PTR_NOT_NULL(space_find(s, 0x10000));
+    CU_ASSERT_EQUAL(space_find(s, 0x10000)->offset, 0x1000);
+    arena_free(a);
+}
+
+static enum mem_result to_ram_write(void *opaque, u64 offset, unsigned size, u64 value)
+{
+    struct ram *r = opaque;
+    store_le(r->host + 0x4000 + offset, size, value);
+    ram_written(r, 0x4000 + offset, size);
+    return MEM_OK;
+}
+
+static enum mem_result no_read(void *opaque, u64 offset, unsigned size, u64 *value) { return MEM_FAULT; }
+
+/* The four states of a shadowed page: loads and stores go to the ROM, or to the RAM behind it. */
+static void shadow(void)
+{
+    static const struct io_ops stores_to_ram = { no_read, to_ram_write, NULL };
+    struct arena *a = arena_new();
+    struct space *s = space_new(a, "bus");
+    struct err e = { "" };
+    struct ram *ram = ram_new(a, "ram", 16 * PAGE_SIZE, false, &e), *rom = ram_new(a, "rom", 4 * PAGE_SIZE, true, &e);
+    CU_ASSERT_TRUE(space_add_ram_part(s, 0xc000, rom, 0, 4 * PAGE_SIZE, &e));
+    CU_ASSERT_TRUE(space_add_ram_part(s, 0, ram, 0, 12 * PAGE_SIZE, &e));
+    struct window *r = space_window_new(s, "shadow", PAGE_SIZE, 1, NULL, NULL, ram, 0x4000);
+    struct window *fill = space_window_new(s, "fill", PAGE_SIZE, 2, &stores_to_ram, ram, rom, 0x1000);
+    space_window_direct(fill, true, false);
+    rom->host[0x1008] = 0x60;
+    ram->host[0x4008] = 0x70;
+    u64 v;
+    struct { bool read, write; } states[] = { { 0, 0 }, { 0, 1 }, { 1, 0 }, { 1, 1 }, { 0, 1 }, { 1, 1 }, { 0, 0 } };
+    for (unsigned i = 0; i < ARRAY_LEN(states); i++) {
+        bool rd = states[i].read, wr = states[i].write;
+        space_window_place(fill, 0xd000, wr && !rd);
+        space_window_direct(r, rd, wr);
+        space_window_place(r, 0xd000, rd);
+        u8 had = ram->host[0x4008];
+        CU_ASSERT_EQUAL(space_write(s, 0xd008, 1, 0x20 + i), wr ? MEM_OK : MEM_FAULT);
+        CU_ASSERT_EQUAL(ram->host[0x4008], wr ? 0x20 + i : had);
+        CU_ASSERT_EQUAL(rom->host[0x1008], 0x60);
+        CU_ASSERT_EQUAL(space_read(s, 0xd008, 1, &v), MEM_OK);
+        CU_ASSERT_EQUAL(v, rd ? ram->host[0x4008] : 0x60);
+        CU_ASSERT_EQUAL(space_read(s, 0xe008, 1, &v), MEM_OK); /* its neighbour */
+        CU_ASSERT_EQUAL(v, 0);
+    }
+    arena_free(a);
+}
+
+/* Windows come, go and move at random; a page-wise search by rank says what must be seen. */
+static void moving_windows(void)
+{
+    enum { WINDOWS = 60, SLOTS = 512 };
+    struct arena *a = arena_new();
+    struct space *s = space_new(a, "many");
+    struct window *w[WINDOWS];
+    struct { u64 base, size; int rank; bool on; } want[WINDOWS];
+    u64 rng = 7;
+    unsigned wrong = 0, pieces = 0;
+    struct dev devs[WINDOWS];
+    struct err e;
+    struct ram *ram = ram_new(a, "ram", 64 * 0x1000, false, &e);
+    CU_ASSERT_TRUE(space_add_ram(s, 0x40000, ram, &e));
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        want[i].size = 1 + rng_next(&rng) % 40;
+        want[i].rank = (int)(rng_next(&rng) % 5) - 2;
+        want[i].on = false;
+        w[i] = space_window_new(s, "w", want[i].size << 12, want[i].rank, &ops, &devs[i], NULL, 0);
+    }
+    for (unsigned n = 0; n < 3000; n++) {
+        unsigned i = (unsigned)(rng_next(&rng) % WINDOWS);
+        want[i].on = rng_next(&rng) % 4;
+        want[i].base = rng_next(&rng) % SLOTS;
+        space_window_place(w[i], want[i].base << 12, want[i].on);
+        for (unsigned k = 0; k < 8; k++) {
+            u64 slot = rng_next(&rng) % (SLOTS + 50);
+            int best = slot >= 0x40 && slot < 0x80 ? WINDOWS : -1, rank = best < 0 ? -100 : 0;
+            for (int j = 0; j < WINDOWS; j++)
+                if (want[j].on && slot - want[j].base < want[j].size && want[j].rank > rank) {
+                    best = j;
+                    rank = want[j].rank;
+                }
+            const struct region *r = space_find(s, (slot << 12) + 5);
+            wrong += best < 0 ? r != NULL : best == WINDOWS ? !r || r->ram != ram : !r || r->opaque != &devs[best];
+            if (r && !r->ram)
+                wrong += r->offset + (slot << 12) - r->base != (slot - want[best].base) << 12;
+            else if (r)
+                wrong += r->ram_offset + (slot << 12) - r->base != (slot - 0x40) << 12;
+            pieces += r && r->offset;
+        }
+        for (u32 k = 1; k < s->n; k++)
+            wrong += s->regions[k - 1]->base + s->regions[k - 1]->size > s->regions[k]->base;
+    }
+    CU_ASSERT(pieces > 1000);
+    CU_ASSERT_EQUAL(wrong, 0);
+    arena_free(a);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -328,6 +526,10 @@ int main(void)
         { "dma", dma },
         { "peek and poke", peek_and_poke },
         { "flash: array and command mode", flash_modes },
+        { "parts of a RAM", ram_parts },
+        { "windows over RAM", over_ram },
+        { "shadow RAM", shadow },
+        { "windows that move at random", moving_windows },
         CU_TEST_INFO_NULL,
     };
     return unit_main("space", tests);

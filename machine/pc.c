@@ -1,0 +1,201 @@
+/* The PC: isapc (no PCI: what an AT was) and pc (i440FX and PIIX3), at the addresses and interrupts that all PCs share. */
+#include <string.h>
+
+#include "cpu/x86/x86.h"
+#include "iodev/bus/i440fx.h"
+#include "iodev/bus/piix3.h"
+#include "iodev/char/ns16550a.h"
+#include "iodev/char/parallel.h"
+#include "iodev/intc/gsi.h"
+#include "iodev/intc/i8259.h"
+#include "iodev/intc/ioapic.h"
+#include "iodev/intc/lapic.h"
+#include "iodev/misc/fw-cfg.h"
+#include "iodev/misc/i8237.h"
+#include "iodev/misc/isa-debug-exit.h"
+#include "iodev/misc/piix4-pm.h"
+#include "iodev/misc/port92.h"
+#include "iodev/misc/post-code.h"
+#include "iodev/misc/pvpanic.h"
+#include "iodev/timer/i8254.h"
+#include "iodev/timer/mc146818.h"
+#include "machine/board.h"
+#include "machine/build.h"
+#include "machine/isa.h"
+#include "machine/pc.h"
+
+/* --- parts ------------------------------------------------------------------------------------------------------------- */
+
+#define IRQ(n, source) { 0, 0, "irq", GSI_LINE(n, source), 0 }
+#define AT_PARTS(intr_to)                                                                                                     \
+    { .name = "pic0", .cls = &i8259_class, .base = { 0x20, 0x4d0 }, .props = "elcr-mask=0xf8",                       \
+      .wires = { { 0, 0, intr_to, X86_LINE_INTR, 0 } } },                                                            \
+    { .name = "pic1", .cls = &i8259_class, .base = { 0xa0, 0x4d1 }, .props = "slave=on,elcr-mask=0xde",              \
+      .wires = { { 0, 0, "pic0", 2, 0 } } },                                                                         \
+    { .name = "pit", .cls = &i8254_class, .base = { 0x40, 0x61 }, .wires = { IRQ(0, 0) } },                          \
+    { .name = "rtc", .cls = &mc146818_class, .base = { 0x70, 0x72 }, .wires = { IRQ(8, 0) } },                       \
+    { .name = "dma0", .cls = &i8237_class, .base = { BOARD_BASE_0, 0x81 } },                                         \
+    { .name = "dma1", .cls = &i8237_wide_class, .base = { 0xc0, 0x88 } },                                            \
+    { .name = "serial0", .cls = &isa_serial_class, .base = { 0x3f8 }, .wires = { IRQ(4, 0) } },                      \
+    { .name = "serial1", .cls = &isa_serial_class, .base = { 0x2f8 }, .wires = { IRQ(3, 0) } },                      \
+    { .name = "serial2", .cls = &isa_serial_class, .base = { 0x3e8 }, .wires = { IRQ(4, 1) } },                      \
+    { .name = "serial3", .cls = &isa_serial_class, .base = { 0x2e8 }, .wires = { IRQ(3, 1) } },                      \
+    { .name = "parallel0", .cls = &isa_parallel_class, .base = { 0x378 }, .wires = { IRQ(7, 0) } },                  \
+    { .name = "port92", .cls = &port92_class, .base = { 0x92 } },                                                    \
+    { .name = "post", .cls = &post_code_class, .base = { 0x80 } },                                                   \
+    { .name = "fw-cfg", .cls = &fw_cfg_ports_class, .base = { 0x510 } }
+
+static const struct board_part isapc_parts[] = {
+    AT_PARTS("cpus"),
+    { .name = "irq", .cls = &gsi_class,
+      .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 } } },
+    { 0 },
+};
+
+/* The 8259's INT goes through the boot CPU's local APIC (LINT0); Function 1.3's power management interrupts at 9. */
+static const struct board_part pc_parts[] = {
+    { .name = "pci", .cls = &i440fx_class, .base = { 0xcf8 } },
+    { .name = "isa", .cls = &piix3_isa_class, .pci = PCI_AT(1, 0), .wires = { { 0, 0, "irq", GSI_LINE(0, 2), 16 } } },
+    { .name = "pm", .cls = &piix4_pm_class, .base = { 0, 0, PIIX4_PM_SMI_PORT }, .pci = PCI_AT(1, 3),
+      .wires = { { PIIX4_PM_OUT_SCI, 0, "irq", GSI_LINE(9, 3), 0 } } },
+    AT_PARTS("lapic0"),
+    { .name = "irq", .cls = &gsi_class,
+      .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_IOAPIC, 0, "ioapic", 0, 24 } } },
+    { .name = "lapic", .cls = &lapic_class, .per_cpu = true },
+    { .name = "ioapic", .cls = &ioapic_class, .base = { PC_IOAPIC } },
+    { 0 },
+};
+
+/* --- hooks --------------------------------------------------------------------------------------------------------------------- */
+
+static void set_a20(struct machine *m)
+{
+    bool open = true || port92_a20(machine_device(m, "/port92"));
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_A20, open);
+}
+
+static void a20_changed(void *opaque, bool level)
+{
+    set_a20(opaque);
+}
+
+static void reset_pulse(void *opaque)
+{
+    machine_request(opaque, MACHINE_RESET, 0, NULL);
+}
+
+static void debug_exit(void *opaque, u32 status)
+{
+    machine_request(opaque, MACHINE_POWEROFF, (int)(status & 0xff), NULL);
+}
+
+static void panicked(void *opaque, unsigned event)
+{
+    if (event & PVPANIC_PANICKED)
+        machine_request(opaque, MACHINE_PANIC, 0, "the guest says that it panicked (pvpanic)");
+}
+
+static bool connect_at(struct machine *m, struct err *e)
+{
+    struct device *d;
+    i8259_set_slave(machine_device(m, "/pic0"), machine_device(m, "/pic1"));
+    i8237_set_cascade(machine_device(m, "/dma0"), machine_device(m, "/dma1"));
+    port92_set_hooks(machine_device(m, "/port92"), a20_changed, reset_pulse, m);
+    mc146818_set_base(machine_device(m, "/rtc"), m->config->rtc_base);
+    for (d = m->devices; d; d = d->next) {
+        if (d->cls == &isa_debug_exit_class)
+            isa_debug_exit_set_hook(d, debug_exit, m);
+        if (d->cls == &pvpanic_class)
+            pvpanic_set_hook(d, panicked, m);
+    }
+    return pc_tell_firmware(m, e);
+}
+
+static void chip_reset(void *opaque, bool hard)
+{
+    machine_request(opaque, MACHINE_RESET, 0, NULL);
+}
+
+static void power_off(void *opaque)
+{
+    machine_request(opaque, MACHINE_POWEROFF, 0, NULL);
+}
+
+static void smi(void *opaque, u32 line, bool level)
+{
+    struct machine *m = opaque;
+    for (unsigned i = 0; level && i < m->n_cpus; i++)
+        m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_SMI, true);
+}
+
+static bool pc_map_ram(struct machine *m, struct ram *ram, struct err *e)
+{
+    return true; /* the host bridge does it */
+}
+
+static bool pc_connect(struct machine *m, struct err *e)
+{
+    struct device *bridge = machine_device(m, "/pci"), *pm = machine_device(m, "/pm"), *isa = machine_device(m, "/isa");
+    struct ram *rom = pc_firmware_rom(m, e);
+    if (!rom || !i440fx_set_memory(bridge, m->rams, rom, e) || !piix3_connect(isa, bridge, e) || !pc_connect_apics(m, e))
+        return false;
+    i440fx_set_hook(bridge, chip_reset, m);
+    piix3_set_hook(isa, chip_reset, m);
+    piix4_pm_set_memory(pm, m->rams->size);
+    piix4_pm_set_hook(pm, power_off, m);
+    pm->out[PIIX4_PM_OUT_SMI] = (struct wire){ smi, m, 0 };
+    return connect_at(m, e) && pc_add_acpi(m, e);
+}
+
+static bool isapc_connect(struct machine *m, struct err *e)
+{
+    return isapc_firmware(m, e) && connect_at(m, e);
+}
+
+static bool boot(struct machine *m, struct err *e)
+{
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        m->cpus[i]->ops->reset(m->cpus[i], 0);
+    set_a20(m);
+    return true;
+}
+
+/* --- boards ---------------------------------------------------------------------------------------------------------------------- */
+
+extern const struct board board_isapc;
+const struct board board_isapc = {
+    .name = "isapc",
+    .doc = "PC with an ISA bus only: an AT",
+    .isa = &isa_x86,
+    .bios = { "seabios", "seabios" },
+    .cpu = "486",
+    .max_cpus = 1,
+    .master_hz = 1000000000,
+    .default_ram = 16 << 20,
+    .max_ram = (u64)64 << 20,
+    .ports = true,
+    .map_ram = isapc_map_ram,
+    .parts = isapc_parts,
+    .cpu_wiring = pc_cpu_wiring,
+    .connect = isapc_connect,
+    .boot = boot,
+};
+
+extern const struct board board_pc;
+const struct board board_pc = {
+    .name = "pc",
+    .doc = "PC with i440FX, PIIX3 and PIIX4 power management",
+    .isa = &isa_x86,
+    .bios = { "seabios", "seabios" },
+    .max_cpus = 8,
+    .master_hz = 1000000000,
+    .default_ram = 128 << 20,
+    .max_ram = (u64)64 << 30,
+    .ports = true,
+    .map_ram = pc_map_ram,
+    .parts = pc_parts,
+    .cpu_wiring = pc_cpu_wiring,
+    .connect = pc_connect,
+    .boot = boot,
+};
