@@ -178,6 +178,7 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
         memcpy(before, pattern, DATA_BYTES);
         memcpy(before + prepared->patch_at, prepared->patch, PATCH_BYTES);
         user_shot_changes(prepared, before, data);
+        memset((u8 *)(uintptr_t)CODE_AT, 0xf4, CODE_BYTES);
         prepared->done = true;
         shot++;
     }
