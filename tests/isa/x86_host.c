@@ -2,7 +2,7 @@
  * vector and x87 registers, memory and exceptions must agree.
  *
  *   x86_host [-n N] [-s SEED] [-m BITS] [-r TEXT] [-g GROUP] [-S] [-v N] [-p] [-i] [-l]
- * -n  cases for each row (200); X86_MILLIONS=M: M million cases, spread over the rows
+ * -n  cases for each row and mode (40); X86_MILLIONS=M: M million cases, spread over the rows
  * -m  64, 32 or 16: only this mode (32 and 16: compatibility mode with segments of an LDT)
  * -r  only rows whose id or meaning contains TEXT (may be given several times); -g int sys x87 sse avx: only this group
  * -S  flags that the manual leaves undefined count as well (also X86_STRICT=1)
@@ -63,7 +63,7 @@ static struct {
     const char *rows[16];
     unsigned n_rows;
     int group;
-} option = { .cases = 200, .shown = 2, .seed = 1, .group = -1 };
+} option = { .cases = 40, .shown = 2, .seed = 1, .group = -1 };
 
 /* --- making cases --- */
 
