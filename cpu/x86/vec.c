@@ -29,14 +29,6 @@ bool vec_store(struct x86 *c, const struct x86_insn *i, unsigned n, const void *
     return aligned(c, i, offset, n) && x86_store_bytes(c, x86_segno(i), offset, in, n);
 }
 
-bool vec_masked_fault(struct x86 *c, unsigned seg, u64 offset, unsigned n)
-{
-    const u64 first = c->fast[seg].base + offset;
-    if (c->fault.vector == EXC_PF)
-        c->fault.cr2 = (c->fault.cr2 ^ first) & ~PAGE_MASK ? first + n - 1 : first;
-    return false;
-}
-
 bool vec_rm(struct x86 *c, const struct x86_insn *i, unsigned n, vec *out)
 {
     if (!(i->flags & X86_I_MEM)) {

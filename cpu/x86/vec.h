@@ -45,9 +45,6 @@ bool vec_blend(struct x86 *c, const struct x86_insn *i, vec_fn3 *f);            
 bool vec_rm(struct x86 *c, const struct x86_insn *i, unsigned n, vec *out);
 bool vec_load(struct x86 *c, const struct x86_insn *i, unsigned n, void *out);
 bool vec_store(struct x86 *c, const struct x86_insn *i, unsigned n, const void *in);
-/* After an element of a masked store of n bytes at an offset has raised c->fault: CR2 becomes what processors say, the first byte
- * of the operand or, when only its second page is at fault, the last. False. */
-bool vec_masked_fault(struct x86 *c, unsigned seg, u64 offset, unsigned n);
 /* The first source, and the destination. */
 static inline const vec *vec_first(const struct x86 *c, const struct x86_insn *i)
 {

@@ -114,10 +114,10 @@ static bool masked(const vec *mask, unsigned k, unsigned size) { return mask->b[
 static bool mask_load(struct x86 *c, const struct x86_insn *i, unsigned size)
 {
     const unsigned n = vec_width(i), seg = x86_segno(i);
-    const u64 at = x86_ea(c, i), mask = size_mask(x86_asize(i));
+    const u64 at = x86_ea(c, i);
     vec r = { { 0 } };
     for (unsigned k = 0; k < n / size; k++)
-        if (masked(&c->v[i->vreg], k, size) && !x86_load_bytes(c, seg, (at + k * size) & mask, r.b + k * size, size))
+        if (masked(&c->v[i->vreg], k, size) && !x86_load_bytes(c, seg, at + k * size, r.b + k * size, size))
             return false;
     vec_put(c, i, i->reg, &r, n);
     return true;
@@ -126,13 +126,13 @@ static bool mask_load(struct x86 *c, const struct x86_insn *i, unsigned size)
 static bool mask_store(struct x86 *c, const struct x86_insn *i, unsigned size)
 {
     const unsigned n = vec_width(i), seg = x86_segno(i);
-    const u64 at = x86_ea(c, i), mask = size_mask(x86_asize(i));
+    const u64 at = x86_ea(c, i);
     for (unsigned k = 0; k < n / size; k++)
-        if (masked(&c->v[i->vreg], k, size) && !x86_store_check(c, seg, (at + k * size) & mask, size))
-            return vec_masked_fault(c, seg, at, n);
+        if (masked(&c->v[i->vreg], k, size) && !x86_store_check(c, seg, at + k * size, size))
+            return false;
     for (unsigned k = 0; k < n / size; k++)
         if (masked(&c->v[i->vreg], k, size) &&
-            !x86_store_bytes(c, seg, (at + k * size) & mask, c->v[i->reg].b + k * size, size))
+            !x86_store_bytes(c, seg, at + k * size, c->v[i->reg].b + k * size, size))
             return false;
     return true;
 }

@@ -222,10 +222,12 @@ OP(emms)
 static bool store_bytes_where(struct x86 *c, const struct x86_insn *i, const vec *v, const vec *mask, unsigned n)
 {
     unsigned seg = x86_segno(i), asize = x86_asize(i);
-    u64 at = c->r[X86_DI];
+    u64 at = c->r[X86_DI] & size_mask(asize);
+    if (c->code_bits != 64 && !x86_seg_check(c, seg, at, n, CPU_WRITE)) /* limits count for all of it */
+        return false;
     for (unsigned k = 0; k < n; k++)
         if ((mask->b[k] & 0x80) && !x86_store_check(c, seg, (at + k) & size_mask(asize), 1))
-            return vec_masked_fault(c, seg, at & size_mask(asize), n);
+            return false;
     for (unsigned k = 0; k < n; k++)
         if (mask->b[k] & 0x80)
             x86_store(c, seg, (at + k) & size_mask(asize), 1, v->b[k]);

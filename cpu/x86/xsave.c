@@ -129,6 +129,8 @@ static bool fast_fx(const struct x86 *c) /* FFXSR (APM 2, 11.4.4) */
 static bool probe(struct x86 *c, const struct x86_insn *i, u64 offset, bool write)
 {
     u64 v;
+    if (c->code_bits != 64 && offset >> 32)
+        return true;
     return write ? x86_store_check(c, x86_segno(i), offset, 1) : x86_load(c, x86_segno(i), offset, 1, &v);
 }
 
