@@ -111,13 +111,19 @@ VTEST(vtestpd, q, 64)
 
 static bool masked(const vec *mask, unsigned k, unsigned size) { return mask->b[k * size + size - 1] >> 7; }
 
+/* Of element k: below 4 GiB outside 64-bit mode, but not within 64 KiB. */
+static u64 element_at(const struct x86 *c, u64 at, unsigned k, unsigned size)
+{
+    return c->code_bits == 64 ? at + k * size : (u32)(at + k * size);
+}
+
 static bool mask_load(struct x86 *c, const struct x86_insn *i, unsigned size)
 {
     const unsigned n = vec_width(i), seg = x86_segno(i);
     const u64 at = x86_ea(c, i);
     vec r = { { 0 } };
     for (unsigned k = 0; k < n / size; k++)
-        if (masked(&c->v[i->vreg], k, size) && !x86_load_bytes(c, seg, at + k * size, r.b + k * size, size))
+        if (masked(&c->v[i->vreg], k, size) && !x86_load_bytes(c, seg, element_at(c, at, k, size), r.b + k * size, size))
             return false;
     vec_put(c, i, i->reg, &r, n);
     return true;
@@ -128,11 +134,11 @@ static bool mask_store(struct x86 *c, const struct x86_insn *i, unsigned size)
     const unsigned n = vec_width(i), seg = x86_segno(i);
     const u64 at = x86_ea(c, i);
     for (unsigned k = 0; k < n / size; k++)
-        if (masked(&c->v[i->vreg], k, size) && !x86_store_check(c, seg, at + k * size, size))
+        if (masked(&c->v[i->vreg], k, size) && !x86_store_check(c, seg, element_at(c, at, k, size), size))
             return false;
     for (unsigned k = 0; k < n / size; k++)
         if (masked(&c->v[i->vreg], k, size) &&
-            !x86_store_bytes(c, seg, at + k * size, c->v[i->reg].b + k * size, size))
+            !x86_store_bytes(c, seg, element_at(c, at, k, size), c->v[i->reg].b + k * size, size))
             return false;
     return true;
 }
