@@ -126,11 +126,11 @@ static bool fast_fx(const struct x86 *c) /* FFXSR (APM 2, 11.4.4) */
 }
 
 /* Processors look at the last byte of an area first: what a page fault tells in CR2. */
-static bool probe(struct x86 *c, const struct x86_insn *i, u64 offset, bool write)
+static bool probe(struct x86 *c, const struct x86_insn *i, u64 at, unsigned last, bool write)
 {
-    u64 v;
-    if (c->code_bits != 64 && offset >> 32)
-        return true;
+    u64 v, offset = at + last;
+    if (c->code_bits != 64 && offset >> 32) /* it ends beyond the segment */
+        offset = at;
     return write ? x86_store_check(c, x86_segno(i), offset, 1) : x86_load(c, x86_segno(i), offset, 1, &v);
 }
 
@@ -138,7 +138,7 @@ bool x86_op_fxsave(struct x86 *c, const struct x86_insn *i)
 {
     u64 at;
     u8 m[XMM_END] = { 0 };
-    if (!fx_usable(c) || !area(c, i, 16, &at) || !probe(c, i, at + X86_XSAVE_LEGACY - 1, true))
+    if (!fx_usable(c) || !area(c, i, 16, &at) || !probe(c, i, at, X86_XSAVE_LEGACY - 1, true))
         return false;
     put_x87(c, m, i->flags & X86_I_W);
     put_mxcsr(c, m);
@@ -150,7 +150,7 @@ bool x86_op_fxrstor(struct x86 *c, const struct x86_insn *i)
 {
     u64 at;
     u8 m[X86_XSAVE_LEGACY];
-    if (!fx_usable(c) || !area(c, i, 16, &at) || !probe(c, i, at + X86_XSAVE_LEGACY - 1, false) ||
+    if (!fx_usable(c) || !area(c, i, 16, &at) || !probe(c, i, at, X86_XSAVE_LEGACY - 1, false) ||
         !x86_load_bytes(c, x86_segno(i), at, m, sizeof m) || !mxcsr_ok(c, m))
         return false;
     get_x87(c, m, i->flags & X86_I_W);
@@ -275,7 +275,7 @@ static bool save(struct x86 *c, const struct x86_insn *i, enum save how)
     if (compact && c->mxcsr != MXCSR_INIT) /* it goes with the SSE state (SDM 1, 13.10) */
         used |= PART_SSE;
     u64 saved = how == SAVE ? asked : asked & used;
-    if (!probe(c, i, at + area_size(asked, compact ? asked : 0) - 1, true))
+    if (!probe(c, i, at, area_size(asked, compact ? asked : 0) - 1, true))
         return false;
     if (!compact && !x86_load(c, seg, at + HEADER, 8, &old))
         return false;
@@ -328,7 +328,7 @@ static bool restore(struct x86 *c, const struct x86_insn *i, bool supervisor)
     u8 m[X86_XSAVE_LEGACY + X86_XSAVE_HEADER], ext[ARRAY_LEN(extended)][256];
     unsigned seg = x86_segno(i);
     u64 at;
-    if (!x_usable(c) || !area(c, i, 64, &at) || !probe(c, i, at + HEADER + 8, false) ||
+    if (!x_usable(c) || !area(c, i, 64, &at) || !probe(c, i, at, HEADER + 8, false) ||
         !x86_load_bytes(c, seg, at, m, sizeof m) || !header_ok(c, m + HEADER, supervisor))
         return false;
     u64 asked = requested(c, supervisor), state = load_le(m + HEADER, 8), comp = load_le(m + HEADER + 8, 8);
