@@ -307,7 +307,7 @@ static unsigned form_of(const struct x86_insn *i, u8 key)
 static x86_handler *fast_handler(const struct x86_insn *i, u8 key)
 {
     x86_handler *const *by_form = x86_fast[i->op];
-    return by_form && (i->sizes & 15) < 4 && !(i->flags & X86_I_RIP) ? by_form[form_of(i, key)] : NULL;
+    return by_form && !(i->flags & X86_I_RIP) ? by_form[form_of(i, key)] : NULL;
 }
 
 static x86_handler *op_handler(const struct x86_insn *i, u8 kind)

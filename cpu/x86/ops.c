@@ -58,8 +58,10 @@ x86_op *const x86_ops[X86_OP_COUNT] = {
 #endif
 #include "cpu/x86/insn_x87.def"
 #undef INSN
+/* Handlers of vector instructions leave to the ops what is rare. */
+#define ROW_BOTH(id, mnemonic, encoding, operands, meaning, ...) [X86_OP_##id] = x86_op_##meaning,
 #if OPS_SSE
-#define INSN DONE
+#define INSN ROW_BOTH
 #else
 #define INSN MISSING
 #endif

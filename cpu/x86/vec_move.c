@@ -23,6 +23,9 @@ OP(movu_store)
     return true;
 }
 
+OP(mova_load) { return x86_op_movu_load(c, i); }
+OP(mova_store) { return x86_op_movu_store(c, i); }
+
 /* Halves */
 static void f_movlps(vec *r, const vec *a, const vec *b, unsigned n, unsigned imm)
 {
