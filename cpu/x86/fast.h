@@ -9,13 +9,16 @@
 #define SEMR(name, ...) SEM(name, )
 #define SEM1(name, ...) SEM(name, )
 #define SEMS(name, ...) SEM(name, )
+#define SEMX(name, ...) SEM(name, )
 #include "cpu/x86/sem_int.def"
 #include "cpu/x86/sem_mov.def"
 #include "cpu/x86/sem_jump.def"
+#include "cpu/x86/sem_vec.def"
 #undef SEM
 #undef SEMV
 #undef SEMR
 #undef SEM1
 #undef SEMS
+#undef SEMX
 
 #endif

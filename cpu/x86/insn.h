@@ -28,7 +28,8 @@
  *            "Mw/Rv": of two sizes; likewise "Mb/Rd". "Udq/Mq" where memory is smaller.
  *            AL AX DX CL eAX rAX 1 ES..GS; ST STi (rm); vm32x vm32y vm64x vm64y: VSIB memory, index a vector register
  *            Immediates are zero-extended (Ib Iw) or sign-extended (Ibs Iz); Iv is full.
- * meaning    what executes it: a SEM() text of sem_*.def when flags has X_FAST, else the op x86_op_<meaning>
+ * meaning    what executes it: a SEM() text of sem_*.def when flags has X_FAST, else the op x86_op_<meaning>; vector
+ *            instructions have both
  * cpu        X86_F_*: the feature (or generation) that has it
  * section    of the manual; doc: one line */
 #ifndef CPU_X86_INSN_H

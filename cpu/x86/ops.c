@@ -6,8 +6,8 @@
 #define OPS_INT 1
 #define OPS_SYS 1
 #define OPS_X87 0
-#define OPS_SSE 0
-#define OPS_AVX 0
+#define OPS_SSE 1
+#define OPS_AVX 1
 
 #define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;
 #if OPS_INT
@@ -58,8 +58,10 @@ x86_op *const x86_ops[X86_OP_COUNT] = {
 #endif
 #include "cpu/x86/insn_x87.def"
 #undef INSN
+/* Handlers of vector instructions leave to the ops what is rare. */
+#define ROW_BOTH(id, mnemonic, encoding, operands, meaning, ...) [X86_OP_##id] = x86_op_##meaning,
 #if OPS_SSE
-#define INSN DONE
+#define INSN ROW_BOTH
 #else
 #define INSN MISSING
 #endif
