@@ -4,7 +4,7 @@
 enum f80_class f80_classify(struct f80 a)
 {
     if (f80_exp(a) == 0)
-        return !a.m ? F80_ZERO : a.m >> 63 ? F80_DENORMAL : F80_DENORMAL;
+        return a.m ? F80_DENORMAL : F80_ZERO;
     if (!(a.m >> 63))
         return F80_UNSUPPORTED;
     if (f80_exp(a) != F80_EXP_MAX)
@@ -211,14 +211,14 @@ struct f80 f80_div(struct f80_env *e, struct f80 a, struct f80 b)
             return result;
         if ((f80_is_zero(a) && f80_is_zero(b)) || (f80_is_inf(a) && f80_is_inf(b)))
             return f80_invalid(e);
+        if (f80_is_zero(b) && !f80_is_inf(a)) { /* no word of a denormal dividend then */
+            e->flags |= F80_ZE;
+            return f80_inf(sign);
+        }
         if (f80_denormal(e, f80_is_denormal(a) || f80_is_denormal(b)))
             return a;
         if (f80_is_inf(a))
             return f80_inf(sign);
-        if (f80_is_zero(b)) {
-            e->flags |= F80_ZE;
-            return f80_inf(sign);
-        }
         if (f80_is_inf(b) || f80_is_zero(a))
             return f80_zero(sign);
     }
@@ -357,7 +357,7 @@ struct f80 f80_rem(struct f80_env *e, struct f80 a, struct f80 b, bool nearest)
     if (f80_is_inf(a) || f80_is_zero(b))
         return f80_invalid(e);
     if (f80_denormal(e, f80_is_denormal(a) || f80_is_denormal(b)))
-        return a;
+        return F80_INDEFINITE;
     if (f80_is_zero(a))
         return a;
     if (f80_is_inf(b)) {

@@ -24,7 +24,7 @@ static struct f80 operate(unsigned op, struct f80_env *e, struct f80 a, struct f
  * the operation. */
 static unsigned denormal_too(const struct x86 *c, unsigned flags)
 {
-    if (flags & F80_IE)
+    if (flags & (F80_IE | F80_ZE))
         return flags;
     return c->fpu.cw & F80_DE ? flags | F80_DE : F80_DE;
 }
@@ -140,7 +140,10 @@ bool x86_op_x87_fcomi(struct x86 *c, const struct x86_insn *i)
         e.flags = X87_UNDERFLOW;
     else
         r = f80_compare(&e, x87_get(c, 0), x87_get(c, i->rm), operation(i) == 5);
+    u16 c1 = c->fpu.sw & F80_C1; /* stays but after a stack fault, as hardware does */
     bool go_on = x87_raise(c, e.flags);
+    if (!(e.flags & X87_SF))
+        c->fpu.sw |= c1;
     x86_set_arith(c, r == F80_UNORDERED ? X86_ZF | X86_PF | X86_CF : r == F80_LESS ? X86_CF : r == F80_EQUAL ? X86_ZF : 0);
     if (go_on && i->imm & 0x400)
         x87_pop(c);
@@ -270,7 +273,8 @@ bool x86_op_x87_fprem(struct x86 *c, const struct x86_insn *i)
         e.flags = X87_UNDERFLOW;
     else
         r = f80_rem(&e, x87_get(c, 0), x87_get(c, 1), (i->imm & 0xff) == 0xf5);
-    c->fpu.sw &= (u16)~X87_CC;
+    /* C0 and C3 stay when there is no quotient: invalid operands, NaNs. */
+    c->fpu.sw &= (u16)~(F80_C2 | (f80_is_nan(r) ? 0 : F80_C0 | F80_C3));
     if (x87_raise(c, e.flags))
         x87_set(c, 0, r);
     return true;

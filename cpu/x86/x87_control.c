@@ -103,7 +103,8 @@ enum { ENV_FIELDS = 7 };
 
 static unsigned field_size(const struct x86 *c, const struct x86_insn *i)
 {
-    bool wide = x86_64bit(c) ? !(i->flags & X86_I_66) : (c->code_bits == 32) != !!(i->flags & X86_I_66);
+    bool p66 = (i->flags & X86_I_66) && !(i->flags & X86_I_W);
+    bool wide = (c->code_bits == 16) == p66;
     return wide ? 4 : 2;
 }
 
@@ -246,6 +247,7 @@ bool x86_op_x87_ffree(struct x86 *c, const struct x86_insn *i)
     if (!x87_begin(c, i))
         return false;
     c->fpu.valid &= (u8)~(1u << x87_phys(c, i->rm));
+    c->fpu.sw &= (u16)~F80_C1; /* hardware; the manual says undefined */
     return true;
 }
 
@@ -255,6 +257,7 @@ bool x86_op_x87_ffreep(struct x86 *c, const struct x86_insn *i)
         return false;
     c->fpu.valid &= (u8)~(1u << x87_phys(c, i->rm));
     x87_pop(c);
+    c->fpu.sw &= (u16)~F80_C1;
     return true;
 }
 

@@ -3,15 +3,15 @@
 #include "cpu/x86/ops.h"
 #include "cpu/x86/x87.h"
 
-/* The push at the end of a load. */
+/* The push at the end of a load. A denormal number is loaded even when its exception is not masked, as hardware does. */
 static bool push(struct x86 *c, struct f80 v, unsigned flags)
 {
     if (x87_full(c)) {
-        if (x87_raise(c, X87_OVERFLOW))
-            x87_push(c, F80_INDEFINITE);
-    } else if (x87_raise(c, flags)) {
-        x87_push(c, v);
+        flags = X87_OVERFLOW;
+        v = F80_INDEFINITE;
     }
+    if (x87_raise(c, flags) || !(flags & F80_IE))
+        x87_push(c, v);
     return true;
 }
 
@@ -80,9 +80,11 @@ bool x86_op_x87_fld_st(struct x86 *c, const struct x86_insn *i)
 {
     if (!x87_begin(c, i))
         return false;
-    if (!x87_full(c) && x87_empty(c, i->rm))
-        return push(c, F80_INDEFINITE, X87_UNDERFLOW);
-    return push(c, x87_get(c, i->rm), 0);
+    if (!x87_empty(c, i->rm))
+        return push(c, x87_get(c, i->rm), 0);
+    if (x87_raise(c, X87_UNDERFLOW)) /* comes before an overflow */
+        x87_push(c, F80_INDEFINITE);
+    return true;
 }
 
 /* The constants to 64 bits, cut off, and whether what follows is more than a half (it is never nothing). */
@@ -218,6 +220,18 @@ static bool move(struct x86 *c, const struct x86_insn *i, bool pop)
 bool x86_op_x87_fst_st(struct x86 *c, const struct x86_insn *i) { return move(c, i, false); }
 bool x86_op_x87_fstp_st(struct x86 *c, const struct x86_insn *i) { return move(c, i, true); }
 
+/* D9 D8: raises nothing; an empty ST0 leaves STi as it is. */
+bool x86_op_x87_fstp1(struct x86 *c, const struct x86_insn *i)
+{
+    if (!x87_begin(c, i))
+        return false;
+    c->fpu.sw &= (u16)~F80_C1;
+    if (!x87_empty(c, 0))
+        x87_set(c, i->rm, x87_get(c, 0));
+    x87_pop(c);
+    return true;
+}
+
 bool x86_op_x87_fxch(struct x86 *c, const struct x86_insn *i)
 {
     if (!x87_begin(c, i))
@@ -242,7 +256,6 @@ bool x86_op_x87_fcmov(struct x86 *c, const struct x86_insn *i)
     }
     static const u32 flags[4] = { X86_CF, X86_ZF, X86_CF | X86_ZF, X86_PF };
     bool is = x86_flags(c) & flags[i->imm >> 3 & 3], wanted = !(i->imm & 0x100); /* DA, DB: the opposite */
-    c->fpu.sw &= (u16)~F80_C1;
     if (is == wanted)
         x87_set(c, 0, x87_get(c, i->rm));
     return true;
