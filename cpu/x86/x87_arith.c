@@ -280,14 +280,14 @@ bool x86_op_x87_fprem(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
-/* Replaces ST0 and pushes another: two results of one operand. */
+/* Replaces ST0 and pushes another: two results of one operand. With C2 set nothing happens but that. */
 static bool two(struct x86 *c, struct f80 first, struct f80 pushed, unsigned flags)
 {
     if (x87_empty(c, 0) || x87_full(c)) {
         flags = x87_empty(c, 0) ? X87_UNDERFLOW : X87_OVERFLOW;
         first = pushed = F80_INDEFINITE;
     }
-    if (x87_raise(c, flags)) {
+    if (x87_raise(c, flags) && !(flags & F80_C2)) {
         x87_set(c, 0, first);
         x87_push(c, pushed);
     }
@@ -302,3 +302,52 @@ bool x86_op_x87_fxtract(struct x86 *c, const struct x86_insn *i)
     struct f80 significand, exponent = f80_extract(&e, x87_get(c, 0), &significand);
     return two(c, exponent, significand, e.flags);
 }
+
+/* --- transcendental --- */
+
+bool x86_op_x87_f2xm1(struct x86 *c, const struct x86_insn *i) { return unary(c, i, f80_2xm1, false); }
+
+/* FSIN, FCOS: C2 tells of an argument that was too large, and is left. */
+bool x86_op_x87_fsin(struct x86 *c, const struct x86_insn *i) { return unary(c, i, f80_sin, true); }
+bool x86_op_x87_fcos(struct x86 *c, const struct x86_insn *i) { return unary(c, i, f80_cos, true); }
+
+bool x86_op_x87_fsincos(struct x86 *c, const struct x86_insn *i)
+{
+    if (!x87_begin(c, i))
+        return false;
+    struct f80_env e = x87_env(c);
+    struct f80 cos, sin = f80_sincos(&e, x87_get(c, 0), &cos);
+    c->fpu.sw &= (u16)~F80_C2;
+    return two(c, sin, cos, e.flags);
+}
+
+bool x86_op_x87_fptan(struct x86 *c, const struct x86_insn *i)
+{
+    if (!x87_begin(c, i))
+        return false;
+    struct f80_env e = x87_env(c);
+    struct f80 tan = f80_tan(&e, x87_get(c, 0));
+    c->fpu.sw &= (u16)~F80_C2;
+    return two(c, tan, f80_is_nan(tan) ? tan : f80_make(false, F80_BIAS, F80_INT_BIT), e.flags);
+}
+
+/* ST1 = f(ST0, ST1), then pop. */
+static bool binary_pop(struct x86 *c, const struct x86_insn *i, struct f80 (*f)(struct f80_env *, struct f80, struct f80), bool swap)
+{
+    if (!x87_begin(c, i))
+        return false;
+    struct f80_env e = x87_env(c);
+    struct f80 r = F80_INDEFINITE, a = x87_get(c, 0), b = x87_get(c, 1);
+    if (x87_empty(c, 0) || x87_empty(c, 1))
+        e.flags = X87_UNDERFLOW;
+    else
+        r = swap ? f(&e, b, a) : f(&e, a, b);
+    if (x87_raise(c, e.flags)) {
+        x87_set(c, 1, r);
+        x87_pop(c);
+    }
+    return true;
+}
+bool x86_op_x87_fyl2x(struct x86 *c, const struct x86_insn *i) { return binary_pop(c, i, f80_yl2x, false); }
+bool x86_op_x87_fyl2xp1(struct x86 *c, const struct x86_insn *i) { return binary_pop(c, i, f80_yl2xp1, false); }
+bool x86_op_x87_fpatan(struct x86 *c, const struct x86_insn *i) { return binary_pop(c, i, f80_atan, true); }
