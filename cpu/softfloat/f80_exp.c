@@ -52,8 +52,9 @@ struct f80 f80_2xm1(struct f80_env *e, struct f80 a)
     if (f80_is_zero(a) || f80_denormal(e, f80_is_denormal(a)))
         return a;
     if (f80_exp(a) >= F80_BIAS) { /* beyond 1 the manual promises nothing, and hardware does nothing */
-        if (f80_exp(a) == F80_BIAS && a.m == F80_INT_BIT)
-            return f80_sign(a) ? f80_make(true, F80_BIAS - 1, F80_INT_BIT) : a;
+        e->flags |= F80_PE;
+        if (f80_exp(a) == F80_BIAS && a.m == F80_INT_BIT && f80_sign(a))
+            return f80_make(true, F80_BIAS - 1, F80_INT_BIT);
         return a;
     }
     return wide_round(e, exp_minus_1(wide_mul(wide_of(a), ln2)), false);
@@ -140,8 +141,10 @@ struct f80 f80_yl2xp1(struct f80_env *e, struct f80 x, struct f80 y)
         l = log2_by_atanh(w, wide_add(w, two));
     } else {
         w = wide_add(w, one);
-        if (!w.sig || w.sign) /* beyond what the manual promises */
-            return f80_invalid(e);
+        if (!w.sig || w.sign) { /* beyond what the manual promises: hardware returns x */
+            e->flags |= F80_PE;
+            return x;
+        }
         l = log2_of(w, &exact);
     }
     return wide_round(e, wide_mul(l, wide_of(y)), exact);

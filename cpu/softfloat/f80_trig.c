@@ -75,6 +75,9 @@ static bool special(struct f80_env *e, struct f80 a, struct f80 *result)
     return f80_denormal(e, f80_is_denormal(a));
 }
 
+/* Sine and tangent of numbers next to the smallest: themselves. So do rounding towards zero and down, too, in hardware. */
+static bool tiny(struct f80 a) { return f80_exp(a) < 64; }
+
 struct f80 f80_sin(struct f80_env *e, struct f80 a)
 {
     struct f80 result;
@@ -82,7 +85,7 @@ struct f80 f80_sin(struct f80_env *e, struct f80 a)
     if (special(e, a, &result) || f80_is_zero(a))
         return result;
     both(a, &s, &c);
-    return wide_round(e, s, false);
+    return tiny(a) ? wide_round(e, wide_of(a), true) : wide_round(e, s, false);
 }
 
 struct f80 f80_cos(struct f80_env *e, struct f80 a)
@@ -91,22 +94,19 @@ struct f80 f80_cos(struct f80_env *e, struct f80 a)
     struct wide s, c;
     if (special(e, a, &result))
         return result;
+    if (f80_is_zero(a))
+        return f80_make(false, F80_BIAS, F80_INT_BIT);
     both(a, &s, &c);
-    return wide_round(e, c, f80_is_zero(a));
+    return wide_round(e, c, false);
 }
 
 struct f80 f80_sincos(struct f80_env *e, struct f80 a, struct f80 *cos)
 {
-    struct f80 result;
-    struct wide s, c;
-    if (special(e, a, &result)) {
-        *cos = result;
-        return result;
-    }
-    both(a, &s, &c);
-    struct f80 sin = wide_round(e, s, f80_is_zero(a));
-    e->flags &= (u16)~F80_C1; /* of the last one computed */
-    *cos = wide_round(e, c, f80_is_zero(a));
+    struct f80 sin = f80_sin(e, a);
+    struct f80_env second = *e;
+    second.flags &= F80_DE; /* C1 is that of the last one computed */
+    *cos = f80_cos(&second, a);
+    e->flags = (u16)((e->flags & ~F80_C1) | second.flags);
     return sin;
 }
 
@@ -118,7 +118,7 @@ struct f80 f80_tan(struct f80_env *e, struct f80 a)
         return result;
     unsigned q = reduce(a, &r);
     if (r.exp < -50 && !(q & 1)) /* r (1 + r^2/3): a quotient might come out below r */
-        return wide_round(e, r, false);
+        return wide_round(e, r, tiny(a));
     struct wide s = sine(r), c = cosine(r), t = q & 1 ? wide_div(c, s) : wide_div(s, c);
     t.sign ^= q & 1;
     return wide_round(e, t, false);
@@ -184,6 +184,7 @@ struct f80 f80_atan(struct f80_env *e, struct f80 y, struct f80 x)
     struct f80 result;
     bool sign = f80_sign(y), left = f80_sign(x);
     struct wide angle;
+    bool exact = false;
     if (f80_special2(e, x, y, &result))
         return result;
     if (f80_denormal(e, f80_is_denormal(x) || f80_is_denormal(y)))
@@ -202,13 +203,17 @@ struct f80 f80_atan(struct f80_env *e, struct f80 y, struct f80 x)
         wx.sign = wy.sign = false;
         if (wy.exp < wx.exp || (wy.exp == wx.exp && wy.sig <= wx.sig)) {
             angle = arctangent(wy, wx);
-            if (left)
+            if (left) {
                 angle = wide_add(pi, wide_negate(angle));
+            } else if (angle.exp < 64 - F80_BIAS) { /* as in tiny(): itself */
+                angle = wide_div(wy, wx);
+                exact = !(u64)angle.sig;
+            }
         } else {
             angle = arctangent(wx, wy);
             angle = wide_add(half_pi, left ? angle : wide_negate(angle));
         }
     }
     angle.sign = sign;
-    return wide_round(e, angle, false);
+    return wide_round(e, angle, exact);
 }

@@ -78,12 +78,15 @@ static inline u128 wide_fraction(struct wide a)
     return n > 127 ? 0 : a.sig >> n;
 }
 
-/* Rounded to 64 bits, whatever the precision of the control word is. Not exact: something was lost before. */
+/* Rounded to 64 bits, whatever the precision of the control word is. exact: the number is the very result; it is told to be
+ * inexact all the same, as hardware does in all transcendental instructions but for zeroes and the cosine of zero. */
 static inline struct f80 wide_round(struct f80_env *e, struct wide a, bool exact)
 {
-    if (!a.sig)
-        return f80_zero(a.sign);
-    return f80_round_to(e, a.sign, a.exp + F80_BIAS, a.sig | !exact, 64);
+    struct f80 r = f80_round_to(e, a.sign, a.exp + F80_BIAS, a.sig | !exact, 64);
+    e->flags |= F80_PE;
+    if (f80_is_denormal(r))
+        e->flags |= F80_UE;
+    return r;
 }
 
 #endif
