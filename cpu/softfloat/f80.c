@@ -108,7 +108,7 @@ struct f80 f80_round_to(struct f80_env *e, bool sign, int exp, u128 sig, unsigne
                 if (!(e->masks & F80_OE)) {
                     e->flags |= F80_OE;
                     exp -= ADJUST;
-                    if (exp >= F80_EXP_MAX - 1) {
+                    if (exp >= F80_EXP_MAX) {
                         e->flags |= F80_PE | F80_C1;
                         return f80_inf(sign);
                     }
@@ -281,6 +281,14 @@ struct f80 f80_sqrt(struct f80_env *e, struct f80 a)
 
 /* --- powers of two --- */
 
+/* The same number; pseudo-denormals get the exponent that they mean. */
+static struct f80 itself(struct f80 a)
+{
+    if (!f80_exp(a) && a.m >> 63)
+        a.se |= 1;
+    return a;
+}
+
 struct f80 f80_scale(struct f80_env *e, struct f80 a, struct f80 b)
 {
     struct f80 result;
@@ -296,8 +304,8 @@ struct f80 f80_scale(struct f80_env *e, struct f80 a, struct f80 b)
             return f80_zero(sign);
         return f80_inf(sign);
     }
-    if (f80_denormal(e, f80_is_denormal(a) || f80_is_denormal(b)) || f80_is_inf(a) || f80_is_zero(a))
-        return a;
+    if (f80_denormal(e, f80_is_denormal(a) || f80_is_denormal(b)) || f80_is_inf(a) || f80_is_zero(a) || f80_is_zero(b))
+        return itself(a);
     struct f80_num x = f80_unpack(a);
     int n = 0, power = f80_exp(b) - F80_BIAS;
     if (power > 16)
@@ -360,10 +368,8 @@ struct f80 f80_rem(struct f80_env *e, struct f80 a, struct f80 b, bool nearest)
         return F80_INDEFINITE;
     if (f80_is_zero(a))
         return a;
-    if (f80_is_inf(b)) {
-        struct f80_num n = f80_unpack(a);
-        return f80_round_to(e, n.sign, n.exp, (u128)n.sig << 64, 64);
-    }
+    if (f80_is_inf(b))
+        return itself(a);
     struct f80_num x = f80_unpack(a), y = f80_unpack(b);
     int apart = x.exp - y.exp;
     u64 q = 0, r = x.sig;

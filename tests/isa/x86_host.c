@@ -322,11 +322,10 @@ static bool in_pieces(const struct user_shot *s)
  * and then it may have been rounded otherwise (C1). */
 static bool transcendental(const struct user_shot *s)
 {
-    static const char *const meanings[] = { "fsin", "fcos", "fptan", "fpatan", "f2xm1", "fyl2x" };
-    for (size_t k = 0; k < ARRAY_LEN(meanings); k++)
-        if (group[s->op] == GROUP_X87 && strstr(x86_rows[s->op].meaning, meanings[k]))
-            return true;
-    return false;
+    const u8 *b = s->bytes, *end = b + sizeof s->bytes - 2;
+    while (b < end && (strchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", *b) || (*b & 0xf0) == 0x40))
+        b++;
+    return b[0] == 0xd9 && b[1] >= 0xf0 && strchr("\xf0\xf1\xf2\xf3\xf9\xfb\xfe\xff", b[1]);
 }
 
 static bool next_to(const struct x86_f80 *a, const struct x86_f80 *b)
