@@ -271,6 +271,17 @@ static void add_links(struct builder *b, unsigned next, bool branch)
     b->ended = true;
 }
 
+/* Behind an indirect jump with a fast handler: the ways it goes, none yet. */
+static void add_ways(struct builder *b, unsigned next)
+{
+    const struct x86_ways none = { .gen = ~(u64)0 };
+    struct x86_insn *first = &b->slot[b->slots];
+    for (unsigned k = 0; k < X86_WAYS_SLOTS; k++)
+        add(b, NULL, NULL, next);
+    memcpy(first, &none, sizeof none);
+    b->ended = true;
+}
+
 static bool stop_possible(const struct x86 *c, unsigned offset)
 {
     const struct cpu_stops *s = c->cpu.stops;
@@ -330,14 +341,16 @@ static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned
         }
     }
     x86_handler *fn = fast_handler(&d, b->key);
-    if (fn)
+    if (fn && !(d.flags & X86_I_VEX))
         d.vreg = (u8)(1u << x86_scale(&d));
     bool branch = fn && (kind & X86_KIND_BRANCH);
     if (branch)
         d.imm += offset + d.length;
     add(b, &d, fn ? fn : op_handler(&d, kind), offset);
     b->n++;
-    if (kind & X86_KIND_END)
+    if (fn && (kind & X86_KIND_END) && !branch)
+        add_ways(b, offset + d.length);
+    else if (kind & X86_KIND_END)
         add_links(b, offset + d.length, branch);
 }
 
@@ -380,7 +393,7 @@ static bool add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
     while (!b->ended) {
         struct x86_insn d;
         int length = 0;
-        if (b->n < max && b->slots + 6 < X86_SLOTS_MAX && offset < PAGE_SIZE)
+        if (b->n < max && b->slots + 4 + X86_WAYS_SLOTS < X86_SLOTS_MAX && offset < PAGE_SIZE)
             length = decode(b->c, b->key, host + offset, PAGE_SIZE - offset, &d);
         if (length > 0) {
             add_insn(b, &d, offset);

@@ -123,11 +123,10 @@ static u8 prefixes(struct scan *s, unsigned generation)
     }
 }
 
-/* VEX (SDM 2, 2.3.5): false when prefixes before it make it no instruction. */
+/* VEX (SDM 2, 2.3.5): false when prefixes before it make it no instruction, but its length still counts. */
 static bool vex(struct scan *s, u8 first)
 {
-    if (s->lock || s->p66 || s->rep || s->rex)
-        return false;
+    bool ok = !s->lock && !s->p66 && !s->rep && !s->rex;
     s->vex = true;
     u8 b = (u8)take(s, 1), map = 1;
     s->rex = (u8)(0x40 | (~b >> 5 & 4)); /* R */
@@ -144,9 +143,11 @@ static bool vex(struct scan *s, u8 first)
         s->rex &= 0x48;
         s->vvvv &= 7;
     }
-    s->map = (u8)(map + 3);
     s->opcode = (u8)take(s, 1);
-    return map >= 1 && map <= 3;
+    if (map < 1 || map > 3)
+        map = 1, ok = false;
+    s->map = (u8)(map + 3);
+    return ok;
 }
 
 static bool prefix_fits(const struct scan *s, u8 want)
@@ -389,19 +390,20 @@ int x86_decode(const struct x86_decoder *d, unsigned bits, bool legacy, const u8
     } else {
         s.opcode = b;
     }
-    unsigned at = s.map * 256u + s.opcode;
-    if (ok && !s.problem && d->start[at] < d->start[at + 1]) {
-        if (d->form[d->list[d->start[at]]].has_modrm)
+    unsigned at = s.map * 256u + s.opcode, n_rows = d->start[at + 1] - d->start[at];
+    const u16 *row = d->list + d->start[at];
+    if (!s.problem && n_rows) {
+        unsigned k = 0;
+        if (d->form[*row].has_modrm)
             s.modrm = (u8)take(&s, 1);
-        for (unsigned k = d->start[at]; !s.problem && k < d->start[at + 1]; k++)
-            if (fits(&s, &d->form[d->list[k]], x86_rows[d->list[k]].flags)) {
-                out->op = d->list[k];
-                if (operands(&s, d, out) && !s.problem)
-                    result = (int)s.at;
-                else
-                    out->op = X86_OP_COUNT;
-                break;
-            }
+        while (k < n_rows && !s.problem && !fits(&s, &d->form[row[k]], x86_rows[row[k]].flags))
+            k++;
+        /* When none fits, the bytes are fetched all the same: a fault there comes before #UD (SDM 3, table 6-2). */
+        out->op = row[k < n_rows ? k : 0];
+        if (!s.problem && operands(&s, d, out) && !s.problem && ok && k < n_rows)
+            result = (int)s.at;
+        else
+            out->op = X86_OP_COUNT;
     }
     out->length = (u8)s.at;
     if (s.problem)

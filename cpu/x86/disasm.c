@@ -185,7 +185,7 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
     unsigned asize = x86_asize(i);
     bool disp = has_displacement(d, modrm[0], modrm[1]), sib = asize != 2 && (modrm[0] & 7) == 4;
     bool vsib = o->kind == K_VSIB;
-    pointer(d, o->mem_size ? o->mem_size : o->size);
+    pointer(d, vsib ? (i->flags & X86_I_W ? Z_Q : Z_D) : o->mem_size ? o->mem_size : o->size);
     bool index = i->index != X86_NONE;
     used_rex(d, REX_B);
     if (sib)
@@ -285,7 +285,8 @@ static void operand(struct dis *d, const struct x86_operand *o, const u8 *modrm,
             memory(d, o, modrm);
             break;
         }
-        used_rex(d, REX_B);
+        if (o->kind != K_Q && o->kind != K_N)
+            used_rex(d, REX_B);
         reg(d, o, d->i.rm);
         break;
     case K_Z:
@@ -293,7 +294,7 @@ static void operand(struct dis *d, const struct x86_operand *o, const u8 *modrm,
         reg(d, o, d->i.rm);
         break;
     case K_G: case K_V: case K_P: case K_CR: case K_DR: case K_S:
-        if (o->kind != K_S)
+        if (o->kind != K_S && o->kind != K_P)
             used_rex(d, REX_R);
         reg(d, o, d->i.reg);
         break;
@@ -396,6 +397,26 @@ static void mnemonic(struct dis *d)
         if (bytes != mode)
             put(&d->t, bytes == 2 ? "w" : bytes == 4 ? "d" : "q");
     }
+}
+
+/* CMPPS and PCLMULQDQ have a name for each immediate that means something; the immediate is then not written. */
+static bool named_by_immediate(struct dis *d)
+{
+    static const char *const predicate[] = {
+        "eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord", "eq_uq", "nge", "ngt", "false", "neq_oq", "ge", "gt", "true",
+        "eq_os", "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s", "eq_us", "nge_uq", "ngt_uq", "false_os",
+        "neq_os", "ge_oq", "gt_oq", "true_us",
+    };
+    const char *m = d->row->meaning, *v = d->i.flags & X86_I_VEX ? "v" : "";
+    const u64 imm = d->i.imm;
+    if (!strcmp(m, "pclmulqdq") && !(imm & ~(u64)0x11))
+        put(&d->t, "%spclmul%sq%sqdq", v, imm & 1 ? "h" : "l", imm & 16 ? "h" : "l");
+    else if (!strncmp(m, "cmp", 3) && strlen(m) == 5 && strchr("ps", m[3]) && strchr("sd", m[4]) && imm < (*v ? 32 : 8) &&
+             d->f->imm[0] == IMM_B)
+        put(&d->t, "%scmp%s%s", v, predicate[imm], m + 3);
+    else
+        return false;
+    return true;
 }
 
 static const char *prefix_name(const struct dis *d, u8 b, char rex[16])
@@ -507,8 +528,10 @@ unsigned x86_disasm_with(const struct x86_decoder *decoder, unsigned bits, bool 
     const u8 modrm[2] = { opcode_at + 1 < n ? bytes[opcode_at + 1] : 0, opcode_at + 2 < n ? bytes[opcode_at + 2] : 0 };
     d.t = (struct text){ operands, operands + sizeof operands };
     operands[0] = 0;
-    mnemonic(&d);
-    for (unsigned k = 0; k < d.f->n_operands; k++) {
+    bool named = named_by_immediate(&d);
+    if (!named)
+        mnemonic(&d);
+    for (unsigned k = 0; k < d.f->n_operands - (unsigned)named; k++) {
         put(&d.t, k ? "," : " ");
         operand(&d, &d.f->operand[k], modrm, &n_imm);
     }

@@ -4,6 +4,25 @@
 #include "cpu/x86/fast.h"
 #include "cpu/x86/regs.h"
 
+X86_COLD const struct x86_insn *x86_new_way(const struct x86_insn *i, struct x86_ctx *ctx, u64 pc)
+{
+    struct x86_ways *w = (struct x86_ways *)(uintptr_t)(i + 1);
+    if (!x86_known(ctx, pc))
+        return NULL;
+    const struct x86_insn *start = x86_jump_at(ctx, pc)->start;
+    if (w->gen != ctx->gen) {
+        memset(w, 0, sizeof *w);
+        for (unsigned k = 0; k < X86_WAYS; k++)
+            w->way[k].pc = pc; /* the first answers */
+        w->gen = ctx->gen;
+    }
+    if (w->n < X86_WAYS) {
+        w->way[w->n].pc = pc;
+        w->way[w->n++].start = start;
+    }
+    return start;
+}
+
 /* Slot i is done and goes on at rip, which was checked. */
 static i64 done_at(X86_ARGS, u64 rip)
 {
@@ -78,6 +97,13 @@ X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
 #define JUMP_TO(t) JUMP_TO_AS(FORM, t)
 #define RETURN(n) RETURN_AS(FORM, n)
 
+#define WAY(target, slow_way)                                                                   \
+    const struct x86_insn *start = x86_way(i, ctx, target);                                     \
+    if (UNLIKELY(!start)) {                                                                     \
+        start = x86_new_way(i, ctx, target);                                                    \
+        if (!start)                                                                             \
+            return slow_way;                                                                    \
+    }
 #define IS_FLAT(form) ((form) == FORM_R || (form) == FORM_M)
 #define CALL_AS(form, l)                                                                        \
     if (!IS_FLAT(form) || UNLIKELY(budget < x86_block_n(i[1].fn)))                              \
@@ -91,8 +117,9 @@ X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
     c->r[X86_SP] = sp;                                                                          \
     X86_BRANCH_TAKEN
 #define CALL_TO_AS(form, target, l)                                                             \
-    if (!IS_FLAT(form) || UNLIKELY(!x86_known(ctx, target)))                                    \
+    if (!IS_FLAT(form))                                                                         \
         return call_slow(X86_PASS, target, WBYTES);                                             \
+    WAY(target, call_slow(X86_PASS, target, WBYTES));                                           \
     const u64 sp = (c->r[X86_SP] - WBYTES) & ctx->ea_mask;                                      \
     const struct x86_tlb *const sp_tlb = x86_tlb_at(ctx, sp);                                   \
     if (UNLIKELY(sp_tlb->wtag != x86_tlb_tag(sp, WBYTES)))                                      \
@@ -100,11 +127,12 @@ X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
     const WT link = (WT)(l);                                                                    \
     memcpy((void *)(uintptr_t)(sp + sp_tlb->addend), &link, WBYTES);                            \
     c->r[X86_SP] = sp;                                                                          \
-    X86_ENTER(target)
+    X86_ENTER_AT(start, target)
 #define JUMP_TO_AS(form, target)                                                                \
-    if (!IS_FLAT(form) || UNLIKELY(!x86_known(ctx, target)))                                    \
+    if (!IS_FLAT(form))                                                                         \
         return jump_slow(X86_PASS, target);                                                     \
-    X86_ENTER(target)
+    WAY(target, jump_slow(X86_PASS, target));                                                   \
+    X86_ENTER_AT(start, target)
 #define RETURN_AS(form, n)                                                                      \
     if (!IS_FLAT(form))                                                                         \
         return ret_slow(X86_PASS, WBYTES);                                                      \
@@ -114,10 +142,9 @@ X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
         return ret_slow(X86_PASS, WBYTES);                                                      \
     WT target;                                                                                  \
     memcpy(&target, (void *)(uintptr_t)(sp + t->addend), WBYTES);                               \
-    if (UNLIKELY(!x86_known(ctx, target)))                                                      \
-        return ret_slow(X86_PASS, WBYTES);                                                      \
+    WAY(target, ret_slow(X86_PASS, WBYTES));                                                    \
     c->r[X86_SP] = (sp + WBYTES + (n)) & ctx->ea_mask;                                          \
-    X86_ENTER(target)
+    X86_ENTER_AT(start, target)
 
 #define TEXTS "cpu/x86/sem_jump.def"
 #include "cpu/x86/readings.h"

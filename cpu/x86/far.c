@@ -89,12 +89,12 @@ static bool to_task(struct x86 *c, u16 selector, const struct x86_desc *d, bool 
     u32 error = sel_error(selector);
     if (d->seg.dpl < c->cpl || d->seg.dpl < (selector & 3))
         return x86_fault_code(c, EXC_GP, error, "DPL of the TSS or task gate is below CPL or RPL");
-    bool committed;
-    if (d->seg.type != SYS_TASK_GATE)
-        return x86_switch_task(c, selector, call ? X86_TASK_CALL : X86_TASK_JMP, false, 0, &committed);
-    if (!d->seg.present)
-        return x86_fault_code(c, EXC_NP, error, "the task gate is not present (P=0)");
-    return x86_switch_task(c, (u16)(d->raw >> 16), call ? X86_TASK_CALL : X86_TASK_JMP, false, 0, &committed);
+    if (d->seg.type == SYS_TASK_GATE) {
+        if (!d->seg.present)
+            return x86_fault_code(c, EXC_NP, error, "the task gate is not present (P=0)");
+        selector = (u16)(d->raw >> 16);
+    }
+    return x86_to_task(c, selector, call ? X86_TASK_CALL : X86_TASK_JMP);
 }
 
 static bool finish(struct x86 *c, struct x86_desc *code, u64 offset, unsigned cpl)

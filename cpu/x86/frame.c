@@ -85,9 +85,10 @@ bool x86_push_frame(struct x86 *c, struct x86_stack *s, unsigned size, const u64
         u64 last = linear[k] + size - 1;
         if (s->width != 8)
             last = (u32)last;
-        if (last >> PAGE_SHIFT != page && !writable(c, last, s->system))
+        bool crosses = (last ^ linear[k]) >> PAGE_SHIFT;
+        if ((crosses || last >> PAGE_SHIFT != page) && !writable(c, linear[k], s->system))
             return false;
-        if ((last ^ linear[k]) >> PAGE_SHIFT && !writable(c, linear[k], s->system))
+        if (crosses && last >> PAGE_SHIFT != page && !writable(c, last & ~PAGE_MASK, s->system))
             return false;
         page = linear[k] >> PAGE_SHIFT;
     }

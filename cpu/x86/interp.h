@@ -6,6 +6,8 @@
  *         FORM_MS  rm is memory in a segment, or with another address size than the mode's own
  *         FORM_XR, FORM_XM  the text becomes what FORM_R and FORM_RS, FORM_M and FORM_MS give up for, before they have changed
  *                  anything: its accesses go through functions and may do anything
+ *         FORM_PR, FORM_PM as FORM_R and FORM_M, the first half of a fused pair (pairs.c): false means that the handlers of both
+ *                  instructions have to do it
  * Texts:
  *   SEM    by operand size, memory or register
  *   SEMV   the same, but no bytes
@@ -22,6 +24,9 @@
 #define FORM_MS 3
 #define FORM_XR 4
 #define FORM_XM 5
+#define FORM_PR 6
+#define FORM_PM 7
+#define MEMORY_FORM (FORM == FORM_M || FORM == FORM_MS || FORM == FORM_XM || FORM == FORM_PM)
 
 #undef XH_NAME
 #undef XH_SLOW
@@ -74,12 +79,27 @@
 #define XH_SLOW(name) XH_CAT(name, W, xm)
 #elif FORM == FORM_XR
 #define XH_NAME(name) XH_CAT(name, W, xr)
-#else
+#elif FORM == FORM_XM
 #define XH_NAME(name) XH_CAT(name, W, xm)
+#elif FORM == FORM_PR
+#define XH_NAME(name) XH_CAT(name, W, pr)
+#else
+#define XH_NAME(name) XH_CAT(name, W, pm)
 #endif
 
 /* --- a text as a function --- */
-#if FORM == FORM_XR || FORM == FORM_XM
+#if FORM == FORM_PR || FORM == FORM_PM
+#define XH_FN(name, ...)                                                 \
+    __attribute__((always_inline)) static inline bool XH_NAME(name)(X86_ARGS) \
+    {                                                                    \
+        __VA_ARGS__;                                                     \
+        return true;                                                     \
+    }
+#define XH_FAST(name, ...) XH_FN(name, __VA_ARGS__)
+#define FALLBACK(holds)                                                  \
+    if (UNLIKELY(!(holds)))                                              \
+    return false
+#elif FORM == FORM_XR || FORM == FORM_XM
 #define XH_FN(name, ...)                                                 \
     X86_COLD static i64 XH_NAME(name)(X86_ARGS)                          \
     {                                                                    \
@@ -108,9 +128,9 @@
     X86_TAIL slow(X86_PASS)
 #endif
 
-#if FORM == FORM_R
+#if FORM == FORM_R || FORM == FORM_PR
 #define SEM(name, ...) XH_FN(name, __VA_ARGS__)
-#elif FORM == FORM_M || FORM == FORM_MS || FORM == FORM_XM
+#elif MEMORY_FORM
 #define SEM(name, ...) XH_FAST(name, __VA_ARGS__)
 #else
 #define SEM(name, ...)
@@ -134,7 +154,7 @@
 #endif
 
 /* --- the operand rm --- */
-#if FORM == FORM_R || FORM == FORM_RS || FORM == FORM_XR
+#if !MEMORY_FORM
 #define RM(v) const V v = GET(W, i->rm)
 #define RM8(v) const V v = GET(8, i->rm)
 #define RM16(v) const V v = GET(16, i->rm)
@@ -171,7 +191,7 @@
         X86_TAIL x86_raise(X86_PASS)
 #define OFFSET(v) const V v = x86_offset(c, i)
 #else
-#if FORM == FORM_M
+#if FORM == FORM_M || FORM == FORM_PM
 #define ACCESS(v, delta, n, tag_, may)                                               \
     const u64 v##_la = ((delta) + x86_flat_address(c, i, ctx)) & ctx->ea_mask;       \
     const struct x86_tlb *const v##_tlb = x86_tlb_at(ctx, v##_la);                   \

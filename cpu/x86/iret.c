@@ -163,10 +163,7 @@ static bool iret_task(struct x86 *c)
     if (x86_long(c))
         return x86_gp0(c, "IRET with NT set in long mode");
     u64 link;
-    bool committed;
-    if (!x86_load_linear(c, (u32)c->seg[X86_TR].base, 2, true, &link))
-        return false;
-    return x86_switch_task(c, (u16)link, X86_TASK_IRET, false, 0, &committed);
+    return x86_load_linear(c, (u32)c->seg[X86_TR].base, 2, true, &link) && x86_to_task(c, (u16)link, X86_TASK_IRET);
 }
 
 bool x86_op_iret(struct x86 *c, const struct x86_insn *i)

@@ -6,8 +6,8 @@
 #define OPS_INT 1
 #define OPS_SYS 1
 #define OPS_X87 1
-#define OPS_SSE 0
-#define OPS_AVX 0
+#define OPS_SSE 1
+#define OPS_AVX 1
 
 #define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;
 #if OPS_INT

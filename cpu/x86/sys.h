@@ -85,6 +85,9 @@ enum { X86_TASK_JMP, X86_TASK_CALL, X86_TASK_IRET, X86_TASK_INT };
 /* c->next_rip is what the old task goes on with. committed: the fault is one of the new task. */
 bool x86_switch_task(struct x86 *c, u16 selector, int source, bool has_error, u32 error, bool *committed);
 
+/* For instructions: what goes wrong in the new task is delivered there. */
+bool x86_to_task(struct x86 *c, u16 selector, int source);
+
 /* --- flags --- */
 /* POPF and IRET: the bits of `mask` are written. */
 void x86_write_flags(struct x86 *c, u64 value, u64 mask);

@@ -260,3 +260,14 @@ bool x86_switch_task(struct x86 *c, u16 selector, int source, bool has_error, u3
     x86_use_stack(c, &s);
     return true;
 }
+
+bool x86_to_task(struct x86 *c, u16 selector, int source)
+{
+    bool committed;
+    if (x86_switch_task(c, selector, source, false, 0, &committed))
+        return true;
+    if (!committed)
+        return false;
+    x86_deliver_fault(c); /* of the new task: this instruction is done */
+    return true;
+}

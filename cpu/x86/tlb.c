@@ -197,7 +197,7 @@ void x86_tlb_init(struct x86_engine *e)
     e->tables = cpu_tables_new(e->arena, &user);
     for (unsigned k = 0; k < X86_CTX_COUNT; k++) {
         e->ctx[k].n_used = X86_USED_MAX + 1;
-        e->ctx[k].gen = X86_KEYS;
+        e->ctx[k].gen = ((u64)k << 48) + X86_KEYS; /* no two contexts ever have the same */
         e->ctx[k].ea_mask = 0xffffffff;
         flush_data(&e->ctx[k]);
     }

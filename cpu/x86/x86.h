@@ -306,8 +306,6 @@ bool x86_read_descriptor(struct x86 *c, u16 selector, u64 out[2]); /* out[1]: up
 bool x86_far_jump(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_call(struct x86 *c, u16 selector, u64 offset, unsigned osize);
 bool x86_far_return(struct x86 *c, unsigned osize, u16 release);
-bool x86_task_switch(struct x86 *c, u16 selector, const u64 descriptor[2], int source /* JMP, CALL, IRET, interrupt */,
-                     bool has_error, u32 error);
 /* After any change of CR0, CR4, EFER, RFLAGS.VM, CPL or a segment register: recompute what is derived (code_bits, stack_size,
  * fast[]) and tell the engine that its context may have changed. */
 void x86_mode_changed(struct x86 *c);

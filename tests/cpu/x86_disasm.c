@@ -53,6 +53,13 @@ static const struct quirk {
     { 0, "(bad)", "fxch7", "reserved, executed like others by every x87 since the 387" },
     { 0, "", "fwait", "FWAIT before another x87 instruction is shown as one with it; prefixes are not always mentioned" },
     { 0, "gs f", "gs ds f", "DS before GS is not mentioned with x87 instructions" },
+    { 0, "/(bad)", "gather", "equal registers are #UD when it is executed" },
+    { 0, "movq2dq", "movq2dq", "the MMX register is shown as another one" },
+    { 0, "movdq2q", "movdq2q", "as above" },
+    { 0, "vmovs", "vmovs", "VEX.L means nothing to scalars" },
+    { 0, "data16 v", "(bad)", "66 before VEX is #UD" },
+    { 0, "pclmul", "pclmulqdq", "immediates 2 and 3 get the names of 0x10 and 0x11" },
+    { 0, "pcmpestr", "pcmpestr", "the width of the lengths is shown as a suffix" },
     { 0, NULL, NULL, NULL },
 };
 
