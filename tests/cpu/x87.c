@@ -18,6 +18,9 @@ static struct x86 *fresh(u16 cw, u16 sw)
 {
     struct user_shot *s = xcalloc(1, sizeof *s);
     s->bytes[0] = 0x90;
+    s->bits = 64;
+    s->in.seg[X86_CS] = USER_CS64;
+    s->in.seg[X86_SS] = USER_DS;
     s->in.rip = CODE_AT;
     s->in.rflags = 0x202;
     s->in.r[X86_SP] = DATA_AT + 0x1000;

@@ -545,7 +545,7 @@ static void compare(const struct user_shot *want, const struct user_shot *got, s
     for (unsigned k = 0; trapped && k < trapped->n_changes && k < got->n_changes; k++)
         if ((trapped->change[k].value ^ got->change[k].value) == (u64)1 << (8 + 8 * ((w->r[X86_SP] + user_segment_base(w->seg[X86_SS])) & 7)))
             trapped->change[k].value = got->change[k].value;
-    bool ignore = want->vector == EXC_PF && in_pieces(want), memory = !ignore && want->n_changes != got->n_changes;
+    bool ignore = want->vector != EXC_DB && in_pieces(want), memory = !ignore && want->n_changes != got->n_changes;
     for (unsigned k = 0; k < want->n_changes && !memory && !ignore; k++)
         memory = want->change[k].at != got->change[k].at || want->change[k].value != got->change[k].value;
     if (memory) {

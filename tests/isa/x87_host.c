@@ -245,6 +245,9 @@ int main(int argc, char **argv)
     const struct x86_decoder *d = guest_decoder(guest);
     struct user_shot *nop = xcalloc(1, sizeof *nop);
     nop->bytes[0] = 0x90;
+    nop->bits = 64;
+    nop->in.seg[X86_CS] = USER_CS64;
+    nop->in.seg[X86_SS] = USER_DS;
     nop->in.rip = CODE_AT;
     nop->in.fpu.cw = X87_INIT_CW;
     nop->in.rflags = 0x202;
