@@ -3,6 +3,7 @@
 
 #include "cpu/x86/x86.h"
 #include "iodev/bus/i440fx.h"
+#include "iodev/intc/gsi.h"
 #include "iodev/intc/i8259.h"
 #include "iodev/intc/ioapic.h"
 #include "iodev/intc/lapic.h"
@@ -47,12 +48,23 @@ static struct device *lapic_of(struct machine *m, unsigned i)
     return machine_device(m, name);
 }
 
+/* FERR# of the first CPU is IRQ 13 (SDM 1, 8.7.2). Port F0 does nothing: the line falls when the exceptions are cleared. */
+static void ferr(void *opaque, bool level)
+{
+    struct wire irq13 = device_irq_input(machine_device(opaque, "/irq"), GSI_IN(0, 13));
+    wire_set(&irq13, level);
+}
+
 bool pc_cpu_wiring(struct machine *m, unsigned i, void *wiring, struct err *e)
 {
     struct x86_board *w = wiring;
     struct device *lapic = lapic_of(m, i), *bridge = machine_device(m, "/pci");
     w->inta = acknowledge;
     w->inta_opaque = m;
+    if (i == 0) {
+        w->ferr = ferr;
+        w->ferr_opaque = m;
+    }
     w->shutdown = shut_down;
     w->shutdown_opaque = m;
     w->seed = m->config->seed + i;

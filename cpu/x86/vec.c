@@ -1,11 +1,10 @@
 /* Operands of vector instructions. */
 #include "cpu/x86/vec.h"
+#include "cpu/x86/x87.h"
 
 bool mmx_ready(struct x86 *c)
 {
-    if (UNLIKELY(c->fpu.sw & 0x80) && (c->cr0 & CR0_NE))
-        return x86_fault(c, EXC_MF, "an x87 exception is pending");
-    return true;
+    return x87_wait(c);
 }
 
 /* Legacy forms want 16 bytes aligned (rows say which do not); VEX forms only where the row says so. */

@@ -3,6 +3,7 @@
  * A state component is in use when it differs from its initial values (XINUSE; SDM 1, 13.6: what a processor tracks may
  * say "in use" more often). */
 #include "cpu/x86/vec.h"
+#include "cpu/x86/x87.h"
 
 enum { PART_X87 = 1, PART_SSE = 2, PART_AVX = 4, PART_PKRU = 1 << 9 };
 enum { MXCSR_AT = 24, ST_AT = 32, XMM_AT = 160, XMM_END = 416, HEADER = X86_XSAVE_LEGACY, COMPACT = 576 };
@@ -39,9 +40,8 @@ static void get_x87(struct x86 *c, const u8 *m, bool wide)
 {
     struct x86_fpu *f = &c->fpu;
     f->cw = (u16)((load_le(m, 2) & 0x1f7f) | 0x40);
-    f->sw = (u16)(load_le(m + 2, 2) & 0x7f7f);
-    if (f->sw & ~f->cw & 0x3f)
-        f->sw |= 0x8080; /* ES and B are what the flags and masks say */
+    f->sw = (u16)((load_le(m + 2, 2) & ~(u64)X87_ES) | (f->sw & X87_ES));
+    x87_summary(c); /* ES and B are what the flags and masks say */
     f->valid = m[4];
     f->fop = (u16)(load_le(m + 6, 2) & 0x7ff);
     f->fip = load_le(m + 8, wide ? 8 : 4);
@@ -56,7 +56,8 @@ static void get_x87(struct x86 *c, const u8 *m, bool wide)
 
 static void init_x87(struct x86 *c)
 {
-    c->fpu = (struct x86_fpu){ .cw = 0x37f };
+    x87_init(c);
+    memset(c->fpu.st, 0, sizeof c->fpu.st);
 }
 
 static void put_mxcsr(const struct x86 *c, u8 *m)
