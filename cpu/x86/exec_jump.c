@@ -38,14 +38,18 @@ X86_COLD static i64 jump_slow(X86_ARGS, u64 rip)
     return done_at(X86_PASS, rip);
 }
 
-/* A call: the target is checked before the stack (SDM 2A, CALL, near relative and near absolute). */
+/* A call. In 64-bit mode processors store the return address before they see that the target is not canonical, though the stack
+ * pointer stays (measured); else the target is checked first (SDM 2A, CALL). */
 X86_COLD static i64 call_slow(X86_ARGS, u64 rip, unsigned size)
 {
+    const bool early = c->code_bits != 64;
     x86_at(X86_PASS);
-    if (!x86_near_ok(c, rip))
+    if (early && !x86_near_ok(c, rip))
         return x86_raise(X86_PASS);
     const u64 sp = (c->r[X86_SP] - size) & size_mask(c->stack_size);
     if (!x86_slow_store(X86_PASS, X86_SS, sp, size, c->next_rip & size_mask(size)))
+        return x86_raise(X86_PASS);
+    if (!early && !x86_near_ok(c, rip))
         return x86_raise(X86_PASS);
     x86_set_sp(c, sp);
     return done_at(X86_PASS, rip);
