@@ -2,7 +2,10 @@
  * is there, and all registers and all memory must be equal afterwards. */
 #include <stdio.h>
 
+#include "base/rng.h"
 #include "tests/cpu/x86_kvm.h"
+
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* rows name what matters */
 
 #define OK -1
 
@@ -773,12 +776,92 @@ static void ports(void)
     ALL(rows);
 }
 
+/* --- anything at all ------------------------------------------------------------------------------------------------------------ */
+
+/* What must hold after any instruction in any state. */
+static bool sane(const struct x86 *c)
+{
+    unsigned cpl = c->cpl;
+    if (c->r[X86_NONE] || c->activity > X86_SHUTDOWN || cpl > 3)
+        return false;
+    if (!x86_protected(c))
+        return cpl == 0;
+    if (x86_v86(c))
+        return cpl == 3 && !x86_long(c);
+    if (c->seg[X86_SS].valid && c->seg[X86_SS].dpl != cpl)
+        return false;
+    return x86_long(c) ? (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) : !c->seg[X86_CS].l || c->code_bits != 64;
+}
+
+/* Random bytes in descriptors, gates, TSS and page tables, random registers, an instruction of the kinds above: it ends
+ * somewhere, in a state that can be. */
+static void fuzz(void)
+{
+    static const u8 ops[][3] = {
+        { 1, 0x8e }, { 2, 0x0f, 0x00 }, { 2, 0x0f, 0x01 }, { 2, 0x0f, 0x02 }, { 2, 0x0f, 0x03 }, { 2, 0x0f, 0x20 }, { 2, 0x0f, 0x22 },
+        { 2, 0x0f, 0x23 }, { 2, 0x0f, 0x30 }, { 2, 0x0f, 0x32 }, { 2, 0x0f, 0x34 }, { 2, 0x0f, 0x35 }, { 2, 0x0f, 0x05 },
+        { 2, 0x0f, 0x07 }, { 1, 0xcd }, { 1, 0xcf }, { 1, 0xcb }, { 1, 0xca }, { 1, 0x9a }, { 1, 0xea }, { 1, 0xff }, { 1, 0xcc },
+        { 1, 0x9d }, { 1, 0xfb }, { 1, 0x6d }, { 1, 0x6f }, { 1, 0xe5 }, { 1, 0x1f }, { 1, 0x17 }, { 2, 0x0f, 0xb2 }, { 2, 0x0f, 0xaa },
+        { 2, 0x0f, 0x0b }, { 1, 0xa3 }, { 1, 0xc5 }, { 2, 0x0f, 0xc7 }, { 2, 0x0f, 0xae },
+    };
+    struct world w;
+    u64 rng = 42;
+    unsigned bad = 0;
+    w_new(&w, "max");
+    for (unsigned n = 0; n < 20000 && bad < 5; n++) {
+        struct x86 *c = w.c;
+        u64 r = rng_next(&rng);
+        w_mode(&w, (enum w_mode)(r % W_MODES));
+        for (unsigned k = 0; k < 16; k++) {
+            u64 v = rng_next(&rng);
+            if (k != X86_SP || v % 8 == 0)
+                c->r[k] = v % 3 == 0 ? v >> 40 & 0xff : v % 3 == 1 ? v >> 20 & 0xfffff : v;
+        }
+        static const u32 tables[] = { W_GDT, W_IDT, W_TSS, W_PT, W_PT + 0x2000, W_PT + 0x3000, W_STACK0 - 0x200, W_STACK3, W_TSS2 };
+        for (unsigned k = rng_next(&rng) % 24; k > 0; k--) {
+            u64 v = rng_next(&rng), at = tables[v % ARRAY_LEN(tables)] + (v >> 8) % 0x100;
+            if (v >> 63)
+                w_put(&w, at, 1, w_get(&w, at, 1) ^ (u64)1 << (v >> 20 & 7));
+            else
+                w_put(&w, at & ~(u64)3, 4, v >> 24 & (v >> 60 & 1 ? 0xff : 0xffff));
+        }
+        u8 code[16];
+        u64 a = rng_next(&rng), b = rng_next(&rng);
+        memcpy(code, &a, 8);
+        memcpy(code + 8, &b, 8);
+        const u8 *op = ops[(r >> 8) % ARRAY_LEN(ops)];
+        unsigned at = 0;
+        if (r >> 20 & 1)
+            code[at++] = 0x66;
+        if ((r >> 21 & 1) && c->code_bits == 64)
+            code[at++] = 0x48;
+        memcpy(code + at, op + 1, op[0]);
+        if (op[1] == 0x9a || op[1] == 0xea)
+            store_le(code + at + 5, 2, (r >> 24) % (S_LAST + 8));
+        w_code(&w, code, 14);
+        if (r >> 22 & 1)
+            c->rflags |= r >> 40 & (X86_TF | X86_NT | X86_IOPL | X86_AC | X86_IF);
+        w_run(&w);
+        struct buf out = { 0 };
+        x86_tell_story(c, &out);
+        if (!sane(c) || !out.len) {
+            bad++;
+            printf("\n    %u: mode %u, code %02x %02x %02x %02x: cpl %u cs %04x ss %04x cr0 %llx", n, (unsigned)(r % W_MODES), code[0],
+                   code[1], code[2], code[3], c->cpl, c->seg[X86_CS].selector, c->seg[X86_SS].selector, (unsigned long long)c->cr0);
+        }
+        buf_free(&out);
+    }
+    CU_ASSERT(bad == 0);
+    w_free(&w);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = { { "segment registers", segments },     { "far transfers", far_transfers },
                             { "interrupts", interrupts },           { "returns", returns },
                             { "flags", flags },                     { "registers", registers },
                             { "paging", paging },                   { "ports", ports },
+                            { "anything at all", fuzz },
                             CU_TEST_INFO_NULL };
     judged = kvm_open(&judge, &phys_bits);
     if (judged)
