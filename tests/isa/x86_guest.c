@@ -39,7 +39,7 @@ static void build(struct guest *g)
     map(g, SYS_AT, PHYS_SYS, SYS_BYTES, 0x6000, 0x63);
     const u64 gdt[] = { 0, 0x00cf9b000000ffff, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff,
                         0x00affb000000ffff, 0, /* 0x40: the TSS */ 0x67 | (u64)((SYS_AT + TSS) & 0xffffff) << 16 |
-                        (u64)0x8b << 40 | (u64)((SYS_AT + TSS) >> 24) << 56, 0 };
+                        (u64)0x8b << 40 | (u64)((SYS_AT + TSS) >> 24) << 56, 0, 0, 0, 0, 0, 0, 0x0040f50000000000 /* Linux: number of the CPU */ };
     for (size_t k = 0; k < ARRAY_LEN(gdt); k++)
         entry(g, PHYS_SYS + GDT + 8 * k, gdt[k]);
     for (unsigned k = 0; k < L_ENTRIES; k++)
@@ -114,7 +114,7 @@ static void load(struct guest *g, const struct user_state *in)
     c->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE | CR4_UMIP;
     c->xcr0 = 7;
     c->a20 = true;
-    c->gdtr = (struct x86_table){ SYS_AT + GDT, 0x4f };
+    c->gdtr = (struct x86_table){ SYS_AT + GDT, 0x7f };
     c->idtr = (struct x86_table){ SYS_AT + IDT, 0xfff };
     for (unsigned k = 0; k < 6; k++)
         c->seg[k] = segment(g, in->seg[k]);
@@ -190,5 +190,8 @@ void guest_run(struct guest *g, struct user_shot *s)
     o->mxcsr = c->mxcsr;
     memcpy(o->v, c->v, sizeof o->v);
     user_shot_changes(s, g->before, data);
+    static const u8 hlt[15] = { 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4 };
+    if (at < CODE_BYTES)
+        space_poke(g->s, PHYS_CODE + at, hlt, CODE_BYTES - at < 15 ? CODE_BYTES - at : 15);
     s->done = true;
 }

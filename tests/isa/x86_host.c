@@ -2,7 +2,7 @@
  * vector and x87 registers, memory and exceptions must agree.
  *
  *   x86_host [-n N] [-s SEED] [-m BITS] [-r TEXT] [-g GROUP] [-S] [-v N] [-p] [-i] [-l]
- * -n  cases for each row (200); X86_MILLIONS=M: M million cases, spread over the rows
+ * -n  cases for each row and mode (40); X86_MILLIONS=M: M million cases, spread over the rows
  * -m  64, 32 or 16: only this mode (32 and 16: compatibility mode with segments of an LDT)
  * -r  only rows whose id or meaning contains TEXT (may be given several times); -g int sys x87 sse avx: only this group
  * -S  flags that the manual leaves undefined count as well (also X86_STRICT=1)
@@ -63,7 +63,7 @@ static struct {
     const char *rows[16];
     unsigned n_rows;
     int group;
-} option = { .cases = 200, .shown = 2, .seed = 1, .group = -1 };
+} option = { .cases = 40, .shown = 2, .seed = 1, .group = -1 };
 
 /* --- making cases --- */
 
@@ -259,6 +259,13 @@ static bool wanted(unsigned op, unsigned bits)
     return any;
 }
 
+/* An interrupt shadow follows: the host's trap comes one instruction, a NOP, later. */
+static bool loads_ss(unsigned op, unsigned length)
+{
+    const char *m = x86_rows[op].meaning;
+    return length < 15 && (has(m, "mov_sreg_rm") || !strcmp(x86_rows[op].id, "pop_ss"));
+}
+
 static bool make(struct x86_gen *g, const struct x86_decoder *d, unsigned op, unsigned bits, struct user_shot *s)
 {
     const struct x86_row *row = &x86_rows[op];
@@ -272,7 +279,7 @@ static bool make(struct x86_gen *g, const struct x86_decoder *d, unsigned op, un
     s->bits = (u8)bits;
     some_segments(g, s);
     in->rip = CODE_AT + 0x100 + x86_random_below(g, 0xc00);
-    if (e.length > 1 && !x86_random_below(g, 100))
+    if (e.length > 1 && !x86_random_below(g, 100) && !loads_ss(op, 0))
         in->rip = CODE_AT + CODE_BYTES - x86_random_below(g, e.length) - 1;
     in->rip -= user_segment_base(in->seg[X86_CS]);
     for (unsigned k = 0; k < 16; k++)
@@ -390,6 +397,8 @@ static bool make(struct x86_gen *g, const struct x86_decoder *d, unsigned op, un
     }
     memset(s->bytes, 0xf4, sizeof s->bytes);
     memcpy(s->bytes, e.bytes, e.length);
+    if (loads_ss(op, e.length))
+        s->bytes[e.length] = 0x90; /* the trap comes behind the next instruction */
     return true;
 }
 
@@ -419,7 +428,7 @@ static u64 flags_that_count(const struct user_shot *s)
         u32 undefined, flag;
     } flags[] = { { X_UNDEF_AF, X86_AF }, { X_UNDEF_CF, X86_CF }, { X_UNDEF_OF, X86_OF },
                   { X_UNDEF_PF, X86_PF }, { X_UNDEF_SF, X86_SF }, { X_UNDEF_ZF, X86_ZF } };
-    u64 mask = X86_ARITH | X86_DF | X86_AC | X86_NT | X86_ID | X86_IF | X86_IOPL;
+    u64 mask = X86_ARITH | X86_DF | X86_AC | X86_IF | X86_IOPL; /* NT and ID: sigreturn does not load them */
     /* REPNE CMPS and SCAS that are not finished: the flags are as before the instruction (SDM 2, REP); we show those of the
      * iteration, which nobody can use, either. */
     if (s->op < X86_OP_COUNT && (x86_rows[s->op].flags & X_REP) && s->out.rip == s->in.rip &&
@@ -447,12 +456,13 @@ static void compare(const struct user_shot *want, const struct user_shot *got, s
     for (unsigned k = 0; k < 16; k++)
         if (w->r[k] != o->r[k])
             differ(d, " %s %llx not %llx (was %llx)", names[k], LL(o->r[k]), LL(w->r[k]), LL(want->in.r[k]));
-    if (w->rip != o->rip)
+    bool late = want->vector == EXC_DB && loads_ss(want->op, 0) && w->rip == o->rip + 1 && w->seg[X86_SS] == o->seg[X86_SS];
+    if (w->rip != o->rip && !late)
         differ(d, " rip %llx not %llx", LL(o->rip), LL(w->rip));
     if ((w->rflags ^ o->rflags) & flags_that_count(want))
-        differ(d, " rflags %llx not %llx (was %llx)", LL(o->rflags & 0xfff), LL(w->rflags & 0xeff), LL(want->in.rflags));
-    for (unsigned k = 0; k < 6; k++)
-        if (w->seg[k] != o->seg[k])
+        differ(d, " rflags %llx not %llx (was %llx)", LL(o->rflags), LL(w->rflags & ~(u64)X86_TF), LL(want->in.rflags));
+    for (unsigned k = 0; k < 6; k++) /* the host's way to its handler makes all null selectors 0 */
+        if (w->seg[k] != o->seg[k] && (w->seg[k] || o->seg[k] > 3))
             differ(d, " %.2s %x not %x (was %x)", "escsssdsfsgs" + 2 * k, o->seg[k], w->seg[k], want->in.seg[k]);
     if (w->fs_base != o->fs_base || w->gs_base != o->gs_base)
         differ(d, " fs or gs base");
@@ -472,6 +482,12 @@ static void compare(const struct user_shot *want, const struct user_shot *got, s
         if (w->fpu.st[k].m != o->fpu.st[k].m || w->fpu.st[k].se != o->fpu.st[k].se)
             differ(d, "\n    fpr%u %04x_%016llx not %04x_%016llx (was %04x_%016llx)", k, o->fpu.st[k].se, LL(o->fpu.st[k].m),
                    w->fpu.st[k].se, LL(w->fpu.st[k].m), want->in.fpu.st[k].se, LL(want->in.fpu.st[k].m));
+    struct user_shot *trapped = NULL;
+    if (!strcmp(x86_rows[want->op].meaning, "pushf")) /* of the host, with TF */
+        trapped = (struct user_shot *)want;
+    for (unsigned k = 0; trapped && k < trapped->n_changes && k < got->n_changes; k++)
+        if ((trapped->change[k].value ^ got->change[k].value) == (u64)1 << (8 + 8 * ((w->r[X86_SP] + user_segment_base(w->seg[X86_SS])) & 7)))
+            trapped->change[k].value = got->change[k].value;
     bool memory = want->n_changes != got->n_changes;
     for (unsigned k = 0; k < want->n_changes && !memory; k++)
         memory = want->change[k].at != got->change[k].at || want->change[k].value != got->change[k].value;
@@ -537,7 +553,7 @@ int main(int argc, char **argv)
     struct user_shot *shots = user_shots_new(BATCH);
     struct user_shot *own = xcalloc(1, sizeof *own);
     unsigned rows = 0, bad_rows = 0;
-    u64 total = 0, bad = 0, faults = 0, died = 0;
+    u64 total = 0, bad = 0, faults = 0, died = 0, unknown = 0;
     for (unsigned op = 0; op < 3 * X86_OP_COUNT; op++)
         rows += wanted(op / 3, 64u >> op % 3);
     if (millions && rows)
@@ -575,6 +591,11 @@ int main(int argc, char **argv)
                     continue;
                 }
                 faults += shots[j].vector != EXC_DB;
+                struct x86_insn i;
+                if (shots[j].vector != EXC_UD && x86_decode(d, bits, false, shots[j].bytes, 15, &i) == X86_DECODE_UD) {
+                    unknown++; /* an instruction we do not have; tests/cpu/x86_disasm knows that we have all others */
+                    continue;
+                }
                 memcpy(own, first ? &first[j] : &shots[j], sizeof *own);
                 if (!first)
                     guest_run(guest, own);
@@ -591,8 +612,8 @@ int main(int argc, char **argv)
         if (row_bad)
             printf("%s, %u-bit: %u of %u differ\n", x86_rows[op].id, bits, row_bad, option.cases);
     }
-    printf("%llu cases of %u rows (%llu raised exceptions, %llu ended the process): %llu differ, in %u rows\n", LL(total), rows,
-           LL(faults), LL(died), LL(bad), bad_rows);
+    printf("%llu cases of %u rows (%llu raised exceptions, %llu ended the process, %llu unknown to us): %llu differ, in %u rows\n",
+           LL(total), rows, LL(faults), LL(died), LL(unknown), LL(bad), bad_rows);
     guest_free(guest);
     free(own);
     return bad != 0;

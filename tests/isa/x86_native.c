@@ -65,7 +65,7 @@ u64 user_segment_base(u16 selector)
 #ifdef __x86_64__
 #include <asm/ldt.h>
 #include <cpuid.h>
-#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -178,6 +178,7 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
         memcpy(before, pattern, DATA_BYTES);
         memcpy(before + prepared->patch_at, prepared->patch, PATCH_BYTES);
         user_shot_changes(prepared, before, data);
+        memset((u8 *)(uintptr_t)CODE_AT, 0xf4, CODE_BYTES);
         prepared->done = true;
         shot++;
     }
@@ -243,6 +244,10 @@ static _Noreturn void child(void)
     if (code == MAP_FAILED || data == MAP_FAILED)
         _exit(2);
     memset(code, 0xf4, CODE_BYTES);
+    cpu_set_t first; /* LSL of Linux's last segment tells the CPU's number */
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_setaffinity(0, sizeof first, &first);
     for (unsigned k = 0; k < L_ENTRIES; k++) {
         const struct user_segment *u = &user_ldt[k];
         struct user_desc d = { .entry_number = k, .base_addr = u->base, .limit = u->limit, .seg_32bit = u->big,
