@@ -149,7 +149,8 @@ static void item(struct gen *g, unsigned depth)
     case 13: op(g, w, 0x0f40 | pick(g, 16), reg(g), false, false); break;
     case 14: op(g, 1, 0x0f90 | pick(g, 16), 0, false, false); break;
     case 15:
-        op(g, size, (unsigned[]){ 0x86, 0x0fc0, 0x0fb0 }[pick(g, 3)] | wide, reg(g), false, false);
+        at = pick(g, 3); /* XCHG locks: across cache lines Linux punishes it with sleep (split_lock_detect) */
+        op(g, size, (unsigned[]){ 0x86, 0x0fc0, 0x0fb0 }[at] | wide, reg(g), false, !at);
         break;
     case 16: /* PUSH, then POP elsewhere */
         at = reg(g);
