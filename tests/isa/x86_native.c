@@ -35,13 +35,42 @@ void user_shot_changes(struct user_shot *s, const u8 before[DATA_BYTES], const u
     }
 }
 
+const struct user_segment user_ldt[L_ENTRIES] = {
+    [L_DATA32] = { 0, 0xfffff, 0, true, true, false, false },
+    [L_CODE32] = { CODE_AT, 0xfff, 2, true, false, false, false },
+    [L_CODE16] = { CODE_AT, 0xfff, 2, false, false, false, false },
+    [L_DATA16] = { DATA_AT, 0x1fff, 0, false, false, false, false },
+    [L_SMALL] = { DATA_AT + 0x100, 0x1234, 0, true, false, false, false },
+    [L_DOWN] = { DATA_AT, 0xfff, 1, true, false, false, false },
+    [L_READ_ONLY] = { DATA_AT, 0x1fff, 0, true, false, true, false },
+    [L_ABSENT] = { DATA_AT, 0x1fff, 0, true, false, false, true },
+    [L_EXEC_ONLY] = { CODE_AT, 0xfff, 2, true, false, true, false },
+    [L_CODE_SHORT] = { CODE_AT, 0x7ff, 2, true, false, false, false },
+    [L_DOWN16] = { DATA_AT - 0x8000, 0x8fff, 1, false, false, false, false },
+};
+
+u64 user_descriptor(const struct user_segment *s)
+{
+    u64 type = 0x11 | (u64)!s->read_only << 1 | (u64)s->contents << 2; /* S, accessed */
+    u64 access = type | 3 << 5 | (u64)!s->absent << 7;
+    return (s->limit & 0xffff) | (u64)(s->base & 0xffffff) << 16 | access << 40 | (u64)(s->limit >> 16 & 15) << 48 |
+           (u64)s->big << 54 | (u64)s->pages << 55 | (u64)(s->base >> 24) << 56;
+}
+
+u64 user_segment_base(u16 selector)
+{
+    return (selector & 4) && selector >> 3 < L_ENTRIES ? user_ldt[selector >> 3].base : 0;
+}
+
 #ifdef __x86_64__
+#include <asm/ldt.h>
 #include <cpuid.h>
-#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -51,7 +80,11 @@ static struct user_shot *shot, *shot_end, *prepared;
 #define FOR_ASSEMBLY __attribute__((used)) static volatile u64
 FOR_ASSEMBLY own_fs __asm__("x86_native_own_fs");
 FOR_ASSEMBLY next_fs __asm__("x86_native_next_fs");
+FOR_ASSEMBLY shot_fs __asm__("x86_native_shot_fs");
 FOR_ASSEMBLY next_gs __asm__("x86_native_next_gs");
+/* ES, DS, FS, GS: the kernel leaves them as they are. */
+FOR_ASSEMBLY next_seg[4] __asm__("x86_native_next_seg"), seg[4] __asm__("x86_native_seg");
+FOR_ASSEMBLY next_bases __asm__("x86_native_next_bases"); /* in 64-bit mode, FS and GS have bases of their own */
 static u8 pattern[DATA_BYTES];
 
 struct user_shot *user_shots_new(size_t n)
@@ -128,8 +161,15 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
             o->r[k] = (u64)g[gregs[k]];
         o->rip = (u64)g[REG_RIP];
         o->rflags = (u64)g[REG_EFL];
+        u64 csgsfs = (u64)g[REG_CSGSFS];
         __asm__ volatile("rdgsbase %0" : "=r"(o->gs_base));
-        o->fs_base = next_fs;
+        o->fs_base = shot_fs;
+        o->seg[X86_CS] = (u16)csgsfs;
+        o->seg[X86_SS] = (u16)(csgsfs >> 48);
+        o->seg[X86_ES] = (u16)seg[0];
+        o->seg[X86_DS] = (u16)seg[1];
+        o->seg[X86_FS] = (u16)seg[2];
+        o->seg[X86_GS] = (u16)seg[3];
         save_fpu(x, o);
         prepared->vector = (u8)g[REG_TRAPNO];
         prepared->error = (u32)g[REG_ERR];
@@ -138,6 +178,7 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
         memcpy(before, pattern, DATA_BYTES);
         memcpy(before + prepared->patch_at, prepared->patch, PATCH_BYTES);
         user_shot_changes(prepared, before, data);
+        memset((u8 *)(uintptr_t)CODE_AT, 0xf4, CODE_BYTES);
         prepared->done = true;
         shot++;
     }
@@ -147,13 +188,20 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
     const struct user_state *in = &shot->in;
     memcpy(data, pattern, DATA_BYTES);
     memcpy(data + shot->patch_at, shot->patch, PATCH_BYTES);
-    u64 at = in->rip - CODE_AT;
+    u64 at = in->rip + user_segment_base(in->seg[X86_CS]) - CODE_AT;
     if (at < CODE_BYTES)
-        memcpy((u8 *)(uintptr_t)in->rip, shot->bytes, CODE_BYTES - at < 15 ? CODE_BYTES - at : 15);
+        memcpy((u8 *)(uintptr_t)(CODE_AT + at), shot->bytes, CODE_BYTES - at < 15 ? CODE_BYTES - at : 15);
     for (unsigned k = 0; k < 16; k++)
         g[gregs[k]] = (greg_t)in->r[k];
     g[REG_RIP] = (greg_t)in->rip;
     g[REG_EFL] = (greg_t)(in->rflags | X86_TF);
+    g[REG_CSGSFS] = (greg_t)((u64)in->seg[X86_CS] | (u64)in->seg[X86_SS] << 48);
+    uc->uc_flags |= 4; /* UC_STRICT_RESTORE_SS */
+    next_seg[0] = in->seg[X86_ES];
+    next_seg[1] = in->seg[X86_DS];
+    next_seg[2] = in->seg[X86_FS];
+    next_seg[3] = in->seg[X86_GS];
+    next_bases = shot->bits == 64;
     load_fpu(x, in);
     next_fs = in->fs_base;
     next_gs = in->gs_base;
@@ -162,16 +210,28 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
 /* The entry of the handler: FS is still the shot's. */
 __attribute__((naked)) static void signal_entry(void)
 {
-    __asm__("mov x86_native_own_fs(%rip), %rax\n\t"
+    __asm__("mov %es, x86_native_seg(%rip)\n\t"
+            "mov %ds, x86_native_seg+8(%rip)\n\t"
+            "mov %fs, x86_native_seg+16(%rip)\n\t"
+            "mov %gs, x86_native_seg+24(%rip)\n\t"
+            "rdfsbase %rax\n\t"
+            "mov %rax, x86_native_shot_fs(%rip)\n\t"
+            "mov x86_native_own_fs(%rip), %rax\n\t"
             "wrfsbase %rax\n\t"
             "push %rbp\n\t"
             "call x86_native_on_signal\n\t"
             "pop %rbp\n\t"
+            "mov x86_native_next_seg(%rip), %es\n\t"
+            "mov x86_native_next_seg+8(%rip), %ds\n\t"
+            "mov x86_native_next_seg+16(%rip), %fs\n\t"
+            "mov x86_native_next_seg+24(%rip), %gs\n\t"
+            "cmpl $0, x86_native_next_bases(%rip)\n\t"
+            "je 1f\n\t"
             "mov x86_native_next_gs(%rip), %rax\n\t"
             "wrgsbase %rax\n\t"
             "mov x86_native_next_fs(%rip), %rax\n\t"
             "wrfsbase %rax\n\t"
-            "ret\n\t");
+            "1: ret\n\t");
 }
 
 static _Noreturn void child(void)
@@ -184,6 +244,18 @@ static _Noreturn void child(void)
     if (code == MAP_FAILED || data == MAP_FAILED)
         _exit(2);
     memset(code, 0xf4, CODE_BYTES);
+    cpu_set_t first; /* LSL of Linux's last segment tells the CPU's number */
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_setaffinity(0, sizeof first, &first);
+    for (unsigned k = 0; k < L_ENTRIES; k++) {
+        const struct user_segment *u = &user_ldt[k];
+        struct user_desc d = { .entry_number = k, .base_addr = u->base, .limit = u->limit, .seg_32bit = u->big,
+                               .contents = u->contents, .read_exec_only = u->read_only, .limit_in_pages = u->pages,
+                               .seg_not_present = u->absent };
+        if (syscall(SYS_modify_ldt, 0x11, &d, sizeof d))
+            _exit(4);
+    }
     stack_t stack = { .ss_size = 1 << 18 };
     stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
@@ -233,7 +305,9 @@ bool native_run(struct user_shot *shots, size_t n, const char **why)
             return false;
         }
         if (WIFEXITED(status) && WEXITSTATUS(status)) {
-            *why = WEXITSTATUS(status) == 2 ? "cannot map the pages of the test" : "the child process got no signal";
+            *why = WEXITSTATUS(status) == 2   ? "cannot map the pages of the test"
+                   : WEXITSTATUS(status) == 4 ? "the kernel has no modify_ldt()"
+                                              : "the child process got no signal";
             return false;
         }
         while (shot < shot_end && shot->done)

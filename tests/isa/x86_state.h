@@ -11,8 +11,23 @@ enum {
     PATCH_BYTES = 256, MAX_CHANGES = 512,
 };
 
+/* Segments of the LDT, which both sides have: index in the LDT by name. The GDT has Linux's selectors. */
+enum { L_DATA32, L_CODE32, L_CODE16, L_DATA16, L_SMALL, L_DOWN, L_READ_ONLY, L_ABSENT, L_EXEC_ONLY, L_CODE_SHORT, L_DOWN16,
+       L_ENTRIES };
+#define LDT_SELECTOR(n) ((n) << 3 | 7)
+enum { USER_CS32 = 0x23, USER_DS = 0x2b, USER_CS64 = 0x33 };
+struct user_segment {
+    u32 base, limit; /* limit as in the descriptor */
+    u8 contents;     /* type bits 3 and 2: data, expand-down data, code, conforming code */
+    bool big, pages, read_only /* data; code: not readable */, absent;
+};
+extern const struct user_segment user_ldt[L_ENTRIES];
+u64 user_descriptor(const struct user_segment *s); /* as Linux makes it */
+u64 user_segment_base(u16 selector);
+
 struct user_state {
     u64 r[16], rip, rflags, fs_base, gs_base;
+    u16 seg[6];
     struct x86_fpu fpu; /* fcs, fds: not looked at */
     u32 mxcsr;
     union x86_vec v[16];
@@ -21,6 +36,7 @@ struct user_state {
 struct user_shot {
     struct user_state in, out;
     u8 bytes[16];
+    u8 bits; /* 16, 32, 64: what CS says */
     u8 patch[PATCH_BYTES]; /* over the pattern of the data, at */
     u16 patch_at;
     u16 op;
