@@ -1,5 +1,6 @@
 /* What exists: every board and every device class, by name. */
 #include "iodev/bus/virtio-mmio.h"
+#include "iodev/block/ide.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
 #include "iodev/char/virtio-console.h"
@@ -64,5 +65,7 @@ const struct device_class *const machine_device_classes[] = {
     &port92_class,
     &post_code_class,
     &gsi_class,
+    &ide_hd_class,
+    &ide_cd_class,
     NULL,
 };

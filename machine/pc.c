@@ -26,7 +26,7 @@
 
 /* --- parts ------------------------------------------------------------------------------------------------------------- */
 
-#define IRQ(n, source) { 0, 0, "irq", GSI_LINE(n, source), 0 }
+#define IRQ(n, source) { 0, 0, "irq", GSI_IN(source, n), 0 }
 #define AT_PARTS(intr_to)                                                                                                     \
     { .name = "pic0", .cls = &i8259_class, .base = { 0x20, 0x4d0 }, .props = "elcr-mask=0xf8",                       \
       .wires = { { 0, 0, intr_to, X86_LINE_INTR, 0 } } },                                                            \
@@ -55,12 +55,12 @@ static const struct board_part isapc_parts[] = {
 /* The 8259's INT goes through the boot CPU's local APIC (LINT0); Function 1.3's power management interrupts at 9. */
 static const struct board_part pc_parts[] = {
     { .name = "pci", .cls = &i440fx_class, .base = { 0xcf8 } },
-    { .name = "isa", .cls = &piix3_isa_class, .pci = PCI_AT(1, 0), .wires = { { 0, 0, "irq", GSI_LINE(0, 2), 16 } } },
+    { .name = "isa", .cls = &piix3_isa_class, .pci = PCI_AT(1, 0), .wires = { { 0, 0, "irq", GSI_IN(2, 0), 16 } } },
     { .name = "pm", .cls = &piix4_pm_class, .base = { 0, 0, PIIX4_PM_SMI_PORT }, .pci = PCI_AT(1, 3),
-      .wires = { { PIIX4_PM_OUT_SCI, 0, "irq", GSI_LINE(9, 3), 0 } } },
+      .wires = { { PIIX4_PM_OUT_SCI, 0, "irq", GSI_IN(3, 9), 0 } } },
     AT_PARTS("lapic0"),
     { .name = "irq", .cls = &gsi_class,
-      .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_IOAPIC, 0, "ioapic", 0, 24 } } },
+      .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_OUT_IOAPIC, 0, "ioapic", 0, 24 } } },
     { .name = "lapic", .cls = &lapic_class, .per_cpu = true },
     { .name = "ioapic", .cls = &ioapic_class, .base = { PC_IOAPIC } },
     { 0 },

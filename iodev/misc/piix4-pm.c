@@ -499,8 +499,8 @@ static const struct reg_desc smbus_regs[] = {
 };
 
 static const struct reg_bank pm_bank = {
-    .name = "pm", .size = PM_SIZE, .min_access = 1, .max_access = 4, .regs = pm_regs, .read = pm_read, .write = pm_write,
-    .ports = true,
+    .name = "pm", .size = PM_SIZE, .min_access = 1, .max_access = 4, .regs = pm_regs, .read = pm_read,
+    .write = pm_write, .ports = true,
 };
 static const struct reg_bank smbus_bank = {
     .name = "smbus", .size = SMBUS_SIZE, .min_access = 1, .max_access = 1, .regs = smbus_regs, .ports = true,

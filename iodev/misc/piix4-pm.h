@@ -8,8 +8,8 @@
  *                 +--------------------------+
  * Banks: 0 power management ports (where PMBA says), 1 SMBus ports (SMBBA), 2 ports 0xb2 and 0xb3.
  *
- * ACPI is switched on and off by what the firmware's SMI handler does on metal: here a write of 0xf1 or 0xf0 to port
- * 0xb2 does it at once, as in QEMU, whose tables SeaBIOS passes on. Events make SCIs only, no SMIs, while ACPI is off. */
+ * On metal the firmware's SMI handler switches ACPI on and off. Here a write of 0xf1 or 0xf0 to port 0xb2 does it at
+ * once, as in QEMU: SeaBIOS' handler leaves it to the chip. While ACPI is off events make nothing, no SMIs either. */
 #ifndef IODEV_MISC_PIIX4_PM_H
 #define IODEV_MISC_PIIX4_PM_H
 

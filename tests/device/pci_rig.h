@@ -118,9 +118,15 @@ static inline void pci_rig_store(struct space *s, u64 at, unsigned size, u64 v)
 }
 
 static inline u64 pci_in(struct pci_rig *p, u64 port, unsigned size) { return pci_rig_load(p->env.io, port, size); }
-static inline void pci_out(struct pci_rig *p, u64 port, unsigned size, u64 v) { pci_rig_store(p->env.io, port, size, v); }
+static inline void pci_out(struct pci_rig *p, u64 port, unsigned size, u64 v)
+{
+    pci_rig_store(p->env.io, port, size, v);
+}
 static inline u64 pci_load(struct pci_rig *p, u64 at, unsigned size) { return pci_rig_load(p->env.mem, at, size); }
-static inline void pci_store(struct pci_rig *p, u64 at, unsigned size, u64 v) { pci_rig_store(p->env.mem, at, size, v); }
+static inline void pci_store(struct pci_rig *p, u64 at, unsigned size, u64 v)
+{
+    pci_rig_store(p->env.mem, at, size, v);
+}
 
 /* Through the ports. */
 static inline u32 cfg_read(struct pci_rig *p, unsigned devfn, unsigned offset, unsigned size)
