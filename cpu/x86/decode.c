@@ -350,6 +350,8 @@ static bool operands(struct scan *s, const struct x86_decoder *d, struct x86_ins
         size = log2_size(s, f->operand[f->main].size, f->operand[f->main].kind, osize);
     i->sizes = (u8)(size | (asize == 2 ? 1 : asize == 4 ? 2 : 3) << 4);
     i->vreg = s->vvvv;
+    if (flags & X_X87)
+        i->imm = (s->opcode & 7u) << 8 | s->modrm;
     i->flags |= (s->lock ? X86_I_LOCK : 0) | (s->rep == 0xf3 ? X86_I_REP : s->rep ? X86_I_REPNE : 0) |
                 (s->vex ? X86_I_VEX : s->rex ? X86_I_REX : 0) | (s->l ? X86_I_L : 0) | (s->p66 ? X86_I_66 : 0) |
                 (w_bit(s) && (s->bits == 64 || !f->has_y) ? X86_I_W : 0);

@@ -346,6 +346,12 @@ static bool elision(const struct dis *d)
     return !strcmp(m, "xchg_rm_reg") || (d->row->flags & X_LOCK && d->i.flags & X86_I_LOCK && strcmp(m, "cmpxchg16b"));
 }
 
+/* The x87's environment by operand size: a letter shows 66. */
+static bool is_environment(const struct dis *d)
+{
+    return d->row->flags & X_X87 && d->f->n_operands && d->f->operand[0].kind == K_M && d->f->operand[0].size == Z_NONE;
+}
+
 /* Instructions without an operand that shows its size: a letter does, when it is not the mode's. */
 static bool wants_suffix(const struct dis *d)
 {
@@ -375,6 +381,11 @@ static void mnemonic(struct dis *d)
     if (d->bits == 64 && (!strcmp(m, "sysret") || !strcmp(m, "sysexit"))) {
         used_rex(d, REX_W);
         put(&d->t, d->i.flags & X86_I_W ? "q" : "d");
+    }
+    if (is_environment(d)) {
+        d->used_66 = true;
+        if (d->i.flags & X86_I_66)
+            put(&d->t, d->bits == 16 ? "d" : "w");
     }
     if (d->bits != 64 && d->f->n_operands && d->f->operand[0].size == Z_S)
         put(&d->t, operand_bytes(d, Z_V) == 2 ? "w" : "d");

@@ -14,8 +14,8 @@
  * (64-bit mode, or 32-bit code with 4 GiB segments and a 32-bit stack). Without `flat` each access goes through fast[]
  * and its limits, no links are set, and each block's end is compared with the limit of CS on entry.
  *
- * What the engine sees to before an op or a handler runs, from the flags of the row: X_CPL0, X_VEC, X_AVX, X_X87 (EM, TS,
- * pending exceptions unless X_NOWAIT), X_MMX. X_I64, X_O64, X_PE, LOCK and the CPU's features are the decoder's. After it:
+ * What the engine sees to before an op or a handler runs, from the flags of the row: X_CPL0, X_VEC, X_AVX, X_X87 (EM, TS),
+ * X_MMX. Pending exceptions are the ops' (x87_wait() of x87.h). X_I64, X_O64, X_PE, LOCK and the CPU's features are the decoder's. After it:
  * single-step traps, the end of interrupt shadows, RF. */
 #ifndef CPU_X86_ENGINE_H
 #define CPU_X86_ENGINE_H

@@ -88,7 +88,8 @@ struct x86_insn {
     i32 disp;
     u16 op;
     u16 flags; /* X86_I_* */
-    u64 imm;   /* extended as the operand code says; moffs: the offset; far pointer: offset | selector << 32; ENTER: size | level << 16; is4: the byte */
+    u64 imm;   /* extended as the operand code says; moffs: the offset; far pointer: offset | selector << 32; ENTER: size | level << 16; is4: the byte;
+                * x87: the opcode as FOP has it */
 };
 _Static_assert(sizeof(struct x86_insn) == 32, "a slot is 32 bytes");
 enum {

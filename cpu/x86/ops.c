@@ -5,7 +5,7 @@
 
 #define OPS_INT 1
 #define OPS_SYS 1
-#define OPS_X87 0
+#define OPS_X87 1
 #define OPS_SSE 0
 #define OPS_AVX 0
 

@@ -43,6 +43,16 @@ static const struct quirk {
     { 0, ",db", "(bad)", "as above" },
     { 64, "s movabs", "s movabs", "a segment prefix without meaning is not always mentioned" },
     { 64, "xchg", "pause", "REX.B makes no XCHG of F3 90, as hardware shows" },
+    { 0, "(bad)", "fcom2", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fcomp3", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fcomp5", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fstp1", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fstp8", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fstp9", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fxch4", "reserved, executed like others by every x87 since the 387" },
+    { 0, "(bad)", "fxch7", "reserved, executed like others by every x87 since the 387" },
+    { 0, "", "fwait", "FWAIT before another x87 instruction is shown as one with it; prefixes are not always mentioned" },
+    { 0, "gs f", "gs ds f", "DS before GS is not mentioned with x87 instructions" },
     { 0, NULL, NULL, NULL },
 };
 
