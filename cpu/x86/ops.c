@@ -6,7 +6,7 @@
 #define OPS_INT 1
 #define OPS_SYS 1
 #define OPS_X87 1
-#define OPS_SSE 0
+#define OPS_SSE 1
 #define OPS_AVX 0
 
 #define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;
