@@ -70,7 +70,7 @@ static const struct board_part pc_parts[] = {
       .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_OUT_IOAPIC, 0, "ioapic", 0, 24 } } },
     { .name = "hpet", .cls = &hpet_class, .base = { PC_HPET },
       .wires = { { 0, 0, "irq", GSI_IN(4, 0), HPET_LINES }, { HPET_OUT_LEGACY, 0, "irq", GSI_LEGACY, 0 } } },
-    { .name = "lapic", .cls = &lapic_class, .per_cpu = true },
+    { .name = "lapic", .cls = &lapic_class, .per_cpu = true, .props = "hz=100000000" /* CPUID 15H: x86_config.bus_khz */ },
     { .name = "ioapic", .cls = &ioapic_class, .base = { PC_IOAPIC } },
     { 0 },
 };

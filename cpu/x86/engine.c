@@ -161,7 +161,8 @@ i64 x86_goto(struct x86 *c, i64 budget, struct x86_ctx *ctx, u64 rip)
 }
 
 /* Slot i ends its block and goes to offset rip; its link did not lead there, or the budget did not last. */
-static i64 follow(X86_ARGS, bool taken, u64 pc, u64 rip)
+/* Inlined: a function of more parameters than its caller's would not be a sibling call, and the stack would grow. */
+static inline __attribute__((always_inline)) i64 follow(X86_ARGS, bool taken, u64 pc, u64 rip)
 {
     struct x86_engine *e = c->engine;
     struct x86_insn *links = (struct x86_insn *)(uintptr_t)(i + 1);

@@ -38,16 +38,21 @@ X86_COLD static i64 jump_slow(X86_ARGS, u64 rip)
     return done_at(X86_PASS, rip);
 }
 
-/* A call: the target is checked before the stack (SDM 2A, CALL, near relative and near absolute). */
+/* A call. Processors store the return address before they see that the target is beyond the limit or not canonical, though
+ * the stack pointer stays (measured; SDM 2A, CALL has it the other way round). */
+static bool push_link(X86_ARGS, u64 rip, unsigned size)
+{
+    const u64 sp = (c->r[X86_SP] - size) & size_mask(c->stack_size);
+    x86_at(X86_PASS);
+    if (!x86_slow_store(X86_PASS, X86_SS, sp, size, c->next_rip & size_mask(size)) || !x86_near_ok(c, rip))
+        return false;
+    x86_set_sp(c, sp);
+    return true;
+}
 X86_COLD static i64 call_slow(X86_ARGS, u64 rip, unsigned size)
 {
-    x86_at(X86_PASS);
-    if (!x86_near_ok(c, rip))
+    if (!push_link(X86_PASS, rip, size))
         return x86_raise(X86_PASS);
-    const u64 sp = (c->r[X86_SP] - size) & size_mask(c->stack_size);
-    if (!x86_slow_store(X86_PASS, X86_SS, sp, size, c->next_rip & size_mask(size)))
-        return x86_raise(X86_PASS);
-    x86_set_sp(c, sp);
     return done_at(X86_PASS, rip);
 }
 
@@ -58,19 +63,13 @@ static inline u64 call_target(const struct x86 *c, const struct x86_insn *i, u64
     return (c->code_bits == 64 ? rip : (u32)rip) & size_mask(size);
 }
 
-/* The same with a block that is linked, or that can be: the stack first, which must not be seen to change when the jump
- * faults. */
+/* The same with a block that is linked, or that can be. */
 X86_COLD static i64 call_rel_slow(X86_ARGS, unsigned size)
 {
     struct x86_engine *e = c->engine;
     u64 rip = call_target(c, i, vpage, size);
-    x86_at(X86_PASS);
-    if (!x86_near_ok(c, rip))
+    if (!push_link(X86_PASS, rip, size))
         return x86_raise(X86_PASS);
-    const u64 sp = (c->r[X86_SP] - size) & size_mask(c->stack_size);
-    if (!x86_slow_store(X86_PASS, X86_SS, sp, size, c->next_rip & size_mask(size)))
-        return x86_raise(X86_PASS);
-    x86_set_sp(c, sp);
     if (e->leave || e->watch_hit || c->cpu.clock->attention)
         return done_at(X86_PASS, rip);
     budget -= x86_block_n(i[1].fn);
@@ -90,6 +89,25 @@ X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
     x86_set_sp(c, sp + size + (u16)i->imm);
     return done_at(X86_PASS, rip);
 }
+
+/* LOOP: the counter stays when the target is beyond the limit. */
+X86_COLD static i64 loop_raise(X86_ARGS, unsigned size)
+{
+    x86_at(X86_PASS);
+    x86_near_ok(c, call_target(c, i, vpage, size));
+    return x86_raise(X86_PASS);
+}
+
+/* rCX by address size. */
+#define COUNTER (c->r[X86_CX] & size_mask(x86_asize(i)))
+#define COUNT_DOWN(n) (((n) - 1) & size_mask(x86_asize(i)))
+#define IS_ZERO(n) ((V)!(n))
+#define NOT_ZERO(n) ((V)!!(n))
+#define LOOP(taken, n)                                                                          \
+    if (!IS_FLAT(FORM) && (taken) && UNLIKELY(call_target(c, i, vpage, WBYTES) > c->seg[X86_CS].limit)) \
+        return loop_raise(X86_PASS, WBYTES);                                                    \
+    x86_set(c, X86_CX, x86_asize(i), n);                                                        \
+    BRANCH(taken)
 
 /* Words of sem_jump.def. Each exists for the fast and the slow forms of interp.h. */
 #define CALL(l) CALL_AS(FORM, l)

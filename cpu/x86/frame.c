@@ -82,6 +82,8 @@ bool x86_push_frame(struct x86 *c, struct x86_stack *s, unsigned size, const u64
                 return x86_fault_code(c, EXC_SS, s->error, "the stack has no room within the limit of SS");
             linear[k] = (u32)(s->ss.base + sp);
         }
+        if (!s->system && c->cpl == 3 && (c->rflags & X86_AC) && (c->cr0 & CR0_AM) && (linear[k] & (size - 1)))
+            return x86_fault_code(c, EXC_AC, 0, "the stack is not aligned and alignment is checked (CR0.AM, AC)");
         u64 last = linear[k] + size - 1;
         if (s->width != 8)
             last = (u32)last;

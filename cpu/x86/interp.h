@@ -382,7 +382,12 @@ typedef u64 V;
 #define WREG(v) SET(W, i->reg, v)
 #define GR(n) GET(W, n)
 #define WGR(n, v) SET(W, n, v)
-#define COUNT_CL GET(8, X86_CX)
+/* Counts in CL. The 8086 does not mask them: larger ones are replaced by such as do the same. */
+#define COUNT_CL (W <= 16 ? x86_count_cl(c, 31, 31) : GET(8, X86_CX))
+#define COUNT_CL_ROTATE (W <= 16 ? x86_count_cl(c, 16, 15) : GET(8, X86_CX))
+#define COUNT_CL_CARRY (W <= 16 ? x86_count_cl(c, 0, W + 1) : GET(8, X86_CX))
+/* What PUSH SP pushes before the 286 is the new value. */
+#define PUSHED(v) (W == 16 && FORM != FORM_M && FORM != FORM_MS && FORM != FORM_XM ? x86_pushed(c, i, v) : (v))
 
 #define SIGNED(v) SX(W, v) /* of W bits */
 #define ZX8(v) ZX(8, v)
@@ -475,6 +480,18 @@ typedef u64 V;
         X86_BRANCH_NOT_TAKEN;                                            \
     }
 #define JUMP X86_BRANCH_TAKEN
+
+static inline u64 x86_count_cl(const struct x86 *c, unsigned fixed, unsigned mask)
+{
+    u64 n = (u8)c->r[X86_CX];
+    if (LIKELY(n < 32 || x86_has_feature(&c->config, X86_F_186)))
+        return n;
+    return fixed ? fixed | (n & mask) : n % mask;
+}
+static inline u64 x86_pushed(const struct x86 *c, const struct x86_insn *i, u64 v)
+{
+    return UNLIKELY(i->rm == X86_SP) && !x86_has_feature(&c->config, X86_F_286) ? v - 2 : v;
+}
 
 /* offset + delta, cut to the address size as the offset is */
 static inline u64 x86_offset_at(const struct x86 *c, const struct x86_insn *i, u64 delta)

@@ -27,7 +27,7 @@ void x86_write_flags(struct x86 *c, u64 value, u64 mask)
     u64 changed = old ^ c->rflags;
     if (changed & (X86_AC | X86_VM))
         x86_mode_changed(c);
-    else if (changed & (X86_IF | X86_TF))
+    else if ((changed & X86_TF) || (changed & c->rflags & X86_IF)) /* with IF cleared there is nothing to look for */
         x86_look_again(c);
 }
 

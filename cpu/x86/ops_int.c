@@ -106,7 +106,7 @@ bool x86_op_bound(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
-/* --- the stack. Registers change when all accesses are done. --- */
+/* --- the stack --- */
 
 bool x86_op_pusha(struct x86 *c, const struct x86_insn *i)
 {
@@ -118,17 +118,19 @@ bool x86_op_pusha(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
+/* Registers as they come, the stack pointer last: a fault in between leaves what was popped (measured), and all is done
+ * again. */
 bool x86_op_popa(struct x86 *c, const struct x86_insn *i)
 {
     const unsigned size = x86_osize(i);
-    u64 v[8];
-    for (unsigned k = 0; k < 8; k++)
-        if (!x86_load(c, X86_SS, (c->r[X86_SP] + size * k) & size_mask(c->stack_size), size, &v[7 - k]))
+    u64 v;
+    for (unsigned k = 0; k < 8; k++) {
+        if (!x86_load(c, X86_SS, (c->r[X86_SP] + size * k) & size_mask(c->stack_size), size, &v))
             return false;
+        if (7 - k != X86_SP)
+            x86_set(c, 7 - k, size, v);
+    }
     x86_set_sp(c, c->r[X86_SP] + 8 * size);
-    for (unsigned k = 0; k < 8; k++)
-        if (k != X86_SP)
-            x86_set(c, k, size, v[k]);
     return true;
 }
 
@@ -159,35 +161,6 @@ bool x86_op_enter(struct x86 *c, const struct x86_insn *i)
     x86_set(c, X86_BP, size, frame);
     x86_set_sp(c, sp);
     return true;
-}
-
-/* --- loops --- */
-
-static bool jump_if(struct x86 *c, const struct x86_insn *i, bool taken)
-{
-    if (!taken)
-        return true;
-    const u64 to = (c->next_rip + i->imm) & (x86_64bit(c) ? ~(u64)0 : mask_of(i));
-    if (!x86_near_ok(c, to))
-        return false;
-    c->next_rip = to;
-    return true;
-}
-static bool loop(struct x86 *c, const struct x86_insn *i, bool condition)
-{
-    const unsigned size = x86_asize(i);
-    const u64 count = (c->r[X86_CX] - 1) & size_mask(size);
-    if (!jump_if(c, i, count && condition))
-        return false;
-    x86_set(c, X86_CX, size, count);
-    return true;
-}
-bool x86_op_loop(struct x86 *c, const struct x86_insn *i) { return loop(c, i, true); }
-bool x86_op_loope(struct x86 *c, const struct x86_insn *i) { return loop(c, i, lz_zf(c)); }
-bool x86_op_loopne(struct x86 *c, const struct x86_insn *i) { return loop(c, i, !lz_zf(c)); }
-bool x86_op_jcxz(struct x86 *c, const struct x86_insn *i)
-{
-    return jump_if(c, i, !(c->r[X86_CX] & size_mask(x86_asize(i))));
 }
 
 /* --- CRC32 (polynomial 0x11EDC6F41, bits reflected) --- */
@@ -378,7 +351,7 @@ static bool add_carry(struct x86 *c, const struct x86_insn *i, u16 flag)
 bool x86_op_adcx(struct x86 *c, const struct x86_insn *i) { return add_carry(c, i, FL_CF); }
 bool x86_op_adox(struct x86 *c, const struct x86_insn *i) { return add_carry(c, i, FL_OF); }
 
-/* --- decimal (SDM 1, 7.3.2): AL, or AX. OF, undefined, is 0. --- */
+/* --- decimal (SDM 1, 7.3.2): AL, or AX. OF, undefined, is 0; the flags of AAD are those of its addition. --- */
 
 static bool adjust_packed(struct x86 *c, bool subtract)
 {
@@ -420,9 +393,7 @@ bool x86_op_aam(struct x86 *c, const struct x86_insn *i)
 bool x86_op_aad(struct x86 *c, const struct x86_insn *i)
 {
     const u64 ax = c->r[X86_AX];
-    const u8 r = (u8)((ax & 0xff) + (ax >> 8 & 0xff) * (u8)i->imm);
-    x86_set16(c, X86_AX, r);
-    c->arith = fl_result(r, 8, false, false);
+    x86_set16(c, X86_AX, (u8)fl_add8((u8)ax, (ax >> 8 & 0xff) * (u8)i->imm, &c->arith));
     return true;
 }
 

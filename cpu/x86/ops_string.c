@@ -14,8 +14,8 @@ struct string_op {
     bool rep;
 };
 
-/* False: a REP of 0, nothing to do. */
-static bool start(const struct x86 *c, const struct x86_insn *i, struct string_op *s)
+/* False: a REP of 0, nothing to do; but ECX is written as ever. */
+static bool start(struct x86 *c, const struct x86_insn *i, struct string_op *s)
 {
     s->size = x86_osize(i);
     s->asize = x86_asize(i);
@@ -24,6 +24,8 @@ static bool start(const struct x86 *c, const struct x86_insn *i, struct string_o
     s->step = c->rflags & X86_DF ? (u64)0 - s->size : s->size;
     s->rep = i->flags & (X86_I_REP | X86_I_REPNE);
     s->count = s->rep ? c->r[X86_CX] & s->mask : 1;
+    if (!s->count)
+        x86_set(c, X86_CX, s->asize, 0);
     return s->count;
 }
 static u64 si(const struct x86 *c, const struct string_op *s) { return c->r[X86_SI] & s->mask; }
@@ -146,7 +148,7 @@ bool x86_op_cmps(struct x86 *c, const struct x86_insn *i)
     u8 *pa, *pb;
     if (!start(c, i, &s))
         return true;
-    if (!x86_load(c, s.seg, si(c, &s), s.size, &a) || !x86_load(c, X86_ES, di(c, &s), s.size, &b))
+    if (!x86_load(c, X86_ES, di(c, &s), s.size, &b) || !x86_load(c, s.seg, si(c, &s), s.size, &a)) /* in this order */
         return false;
     step(c, &s, X86_SI, 1);
     step(c, &s, X86_DI, 1);

@@ -184,8 +184,8 @@ bool x86_op_lar(struct x86 *c, const struct x86_insn *i)
     seen = seen && (d.seg.s || lar_type(c, d.seg.type));
     if (!upper_ok(c, (u16)v, &d, &seen))
         return false;
-    if (seen)
-        set_reg(c, i->reg, x86_osize(i), (d.raw >> 32) & (x86_osize(i) == 2 ? 0xff00 : 0x00f0ff00));
+    if (seen) /* the manual leaves bits 19:16 undefined; processors show those of the limit */
+        set_reg(c, i->reg, x86_osize(i), (d.raw >> 32) & (x86_osize(i) == 2 ? 0xff00 : 0x00ffff00));
     set_zf(c, seen);
     return true;
 }

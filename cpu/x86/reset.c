@@ -3,6 +3,8 @@
 
 #include "cpu/x86/sys.h"
 
+const struct event_type x86_event_reset = { "cpu.reset", "a CPU is about to be reset", { { "pc", EV_HEX } } };
+
 static void common(struct x86 *c)
 {
     const struct x86_config *f = &c->config;
@@ -50,6 +52,7 @@ static void common(struct x86 *c)
 
 void x86_reset_state(struct x86 *c)
 {
+    EVENT(c->cpu.bus, c->cpu.clock->now, c->cpu.name, &x86_event_reset, { .u = 0 });
     c->cr0 = has(c, X86_F_486) ? CR0_CD | CR0_NW : 0;
     common(c);
     c->smm = c->smi_pending = false;

@@ -1,6 +1,7 @@
 /* Segment registers and descriptors (SDM 3, chapters 3 and 5; the tables of checks are in SDM 2, MOV and LDS). */
 #include <string.h>
 
+#include "cpu/x86/engine.h"
 #include "cpu/x86/sys.h"
 
 void x86_seg_of(const struct x86 *c, u16 selector, u64 raw, struct x86_seg *s)
@@ -28,34 +29,46 @@ static bool is_code(const struct x86_seg *s) { return s->s && (s->type & TYPE_CO
 static bool is_data(const struct x86_seg *s) { return s->s && !(s->type & TYPE_CODE); }
 static bool expands_down(const struct x86_seg *s) { return is_data(s) && (s->type & TYPE_DOWN); }
 
+static void usable(struct x86 *c, unsigned n)
+{
+    const struct x86_seg *s = &c->seg[n];
+    struct x86_fast_seg *f = &c->fast[n];
+    if (c->code_bits == 64) {
+        f->base = n >= X86_FS ? s->base : 0;
+        f->read_max = f->write_max = ~(u64)0;
+        return;
+    }
+    f->base = s->base;
+    f->read_max = f->write_max = 0;
+    if (!has(c, X86_F_286)) { /* nothing is checked, and words wrap at 64 KiB: x86_seg_check */
+        f->read_max = f->write_max = 0xffff;
+    } else if (x86_real_or_v86(c)) {
+        if (!expands_down(s))
+            f->read_max = f->write_max = s->limit;
+    } else if (s->valid && !expands_down(s)) {
+        if (is_data(s) || (s->type & TYPE_READ))
+            f->read_max = s->limit;
+        if (is_data(s) && (s->type & TYPE_WRITE))
+            f->write_max = s->limit;
+    }
+}
+
+/* Of ES, DS, FS and GS, which are loaded often: a block in progress may go on unless it was made for others. */
+static void data_seg_changed(struct x86 *c, unsigned seg)
+{
+    u8 key = x86_mode_key(c);
+    usable(c, seg);
+    if (x86_mode_key(c) != key)
+        x86_look_again(c);
+}
+
 void x86_mode_changed(struct x86 *c)
 {
     const struct x86_seg *cs = &c->seg[X86_CS];
-    bool real = x86_real_or_v86(c);
     c->code_bits = seg_is_64(c, cs) ? 64 : cs->db ? 32 : 16;
     c->stack_size = c->code_bits == 64 ? 8 : c->seg[X86_SS].db ? 4 : 2;
-    for (unsigned n = 0; n < 6; n++) {
-        const struct x86_seg *s = &c->seg[n];
-        struct x86_fast_seg *f = &c->fast[n];
-        if (c->code_bits == 64) {
-            f->base = n >= X86_FS ? s->base : 0;
-            f->read_max = f->write_max = ~(u64)0;
-            continue;
-        }
-        f->base = s->base;
-        f->read_max = f->write_max = 0;
-        if (!has(c, X86_F_286)) { /* nothing is checked, and words wrap at 64 KiB: x86_seg_check */
-            f->read_max = f->write_max = 0xffff;
-        } else if (real) {
-            if (!expands_down(s))
-                f->read_max = f->write_max = s->limit;
-        } else if (s->valid && !expands_down(s)) {
-            if (is_data(s) || (s->type & TYPE_READ))
-                f->read_max = s->limit;
-            if (is_data(s) && (s->type & TYPE_WRITE))
-                f->write_max = s->limit;
-        }
-    }
+    for (unsigned n = 0; n < 6; n++)
+        usable(c, n);
     x86_look_again(c);
 }
 
@@ -225,11 +238,19 @@ bool x86_check_ss(struct x86 *c, u16 selector, unsigned cpl, unsigned vector, st
     return true;
 }
 
+static void loaded(struct x86 *c, unsigned seg)
+{
+    if (seg == X86_SS)
+        x86_mode_changed(c);
+    else
+        data_seg_changed(c, seg);
+}
+
 bool x86_load_seg(struct x86 *c, unsigned seg, u16 selector)
 {
     if (x86_real_or_v86(c)) {
         x86_set_seg_real(c, seg, selector);
-        x86_mode_changed(c);
+        loaded(c, seg);
         return true;
     }
     struct x86_desc d;
@@ -241,7 +262,7 @@ bool x86_load_seg(struct x86 *c, unsigned seg, u16 selector)
         } else {
             x86_null_seg(c, seg, selector);
         }
-        x86_mode_changed(c);
+        loaded(c, seg);
         return true;
     }
     if (seg == X86_SS) {
@@ -267,7 +288,7 @@ bool x86_load_seg(struct x86 *c, unsigned seg, u16 selector)
     if (!x86_mark_accessed(c, &d))
         return false;
     c->seg[seg] = d.seg;
-    x86_mode_changed(c);
+    loaded(c, seg);
     return true;
 }
 

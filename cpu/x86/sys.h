@@ -101,7 +101,6 @@ bool x86_load_pdptes(struct x86 *c, u64 cr3);
 bool x86_write_cr(struct x86 *c, unsigned cr, u64 value);
 
 void x86_walk_as(struct x86 *c, u64 linear, enum cpu_access access, bool user, struct cpu_walk *w);
-extern const struct event_type x86_event_trap;
 /* "selector 0x0010 of the GDT", "a store by CPL 3 to a page that is present" */
 void x86_error_text(unsigned vector, u32 error, char *out, size_t n);
 u64 x86_monitored(const struct x86 *c); /* what the line at monitor_addr holds, as one number */

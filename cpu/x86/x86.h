@@ -352,6 +352,8 @@ static inline bool x86_breakpoints(const struct x86 *c) { return c->dr[7] & 0xff
 void x86_flush_translations(struct x86 *c); /* CR0.PG/WP, CR3, CR4, EFER, INVLPG, A20, SMM... */
 void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF, the shadow or TF changed: leave the block */
 
+extern const struct event_type x86_event_trap, x86_event_reset; /* cpu.trap, cpu.reset */
+
 /* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */
 void x86_tell_story(const struct x86 *c, struct buf *out);
 bool x86_stuck(const struct cpu *cpu, char *why, size_t n); /* cpu_ops.stuck */
