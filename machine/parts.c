@@ -1,5 +1,6 @@
 /* What exists: every board and every device class, by name. */
 #include "iodev/bus/virtio-mmio.h"
+#include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
@@ -40,5 +41,6 @@ const struct device_class *const machine_device_classes[] = {
     &bare_console_class,
     &ide_hd_class,
     &ide_cd_class,
+    &floppy_class,
     NULL,
 };
