@@ -187,8 +187,8 @@ static struct region *add_fixed(struct space *s, const struct region *r, struct 
             near = o;
     }
     if (near)
-        return err_set(e, "window '%s' (0x%llx, 0x%llx bytes) overlaps '%s' (0x%llx, 0x%llx bytes) in address space '%s'",
-                       r->name, (unsigned long long)r->base, (unsigned long long)r->size, near->name,
+        return err_set(e, "window '%s' (0x%llx, 0x%llx bytes) overlaps '%s' (0x%llx, 0x%llx bytes) in address space "
+                       "'%s'", r->name, (unsigned long long)r->base, (unsigned long long)r->size, near->name,
                        (unsigned long long)near->base, (unsigned long long)near->size, s->name), NULL;
     struct window *w = add_window(s, r, 0);
     w->fixed = true;

@@ -46,7 +46,7 @@ struct space {
     struct region *last; /* the one found last */
     struct window **windows; /* all, placed or not: those of higher rank first, then in order of making */
     u32 n_windows, cap;
-    struct region *pieces, *spare; /* of windows that are seen in part; the spare ones are those before the last change */
+    struct region *pieces, *spare; /* of windows that are seen in part; the spare ones: as before the last change */
     struct ram **rams; /* each that a window shows, once */
     u32 n_rams, rams_cap;
 };

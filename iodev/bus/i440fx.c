@@ -108,7 +108,7 @@ bool i440fx_set_memory(struct device *d, struct ram *ram, struct ram *bios, stru
     u64 low = ram->size < I440FX_HOLE ? ram->size : I440FX_HOLE;
     u64 rom_size = bios ? bios->size : 0, rom_low = rom_size < 0x20000 ? rom_size : 0x20000;
     if (l->ram || ram->size < MIB || rom_size > 16 * MIB)
-        return err_set(e, "a PC takes memory once, 1 MiB or more of it, and at most 16 MiB of BIOS; not %llu and %llu bytes",
+        return err_set(e, "a PC takes memory once, at least 1 MiB, and at most 16 MiB of BIOS; not %llu and %llu bytes",
                        (unsigned long long)ram->size, (unsigned long long)rom_size);
     if (!space_add_ram_part(s, 0, ram, 0, SMRAM_BASE, e) ||
         (low > MIB && !space_add_ram_part(s, MIB, ram, MIB, low - MIB, e)) ||

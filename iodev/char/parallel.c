@@ -1,12 +1,12 @@
-/* The standard parallel port: IEEE 1284-1994, compatibility mode (6.3 and annex C for the registers); "IBM Personal System/2
- * Hardware Interface Technical Reference", parallel port controller.
+/* The standard parallel port: IEEE 1284-1994, compatibility mode (6.3 and annex C for the registers); "IBM Personal
+ * System/2 Hardware Interface Technical Reference", parallel port controller.
  *
  * A byte is taken when STROBE rises and its acknowledge comes when STROBE falls: printing takes no virtual time. The
  * acknowledge's interrupt stays up until the status is read, which is where a driver that was interrupted looks. */
 #include "iodev/char/parallel.h"
 
 enum { STATUS_READY = 0xd8 }; /* not busy, no ACK, selected, no error: all but PE */
-enum { CONTROL_STROBE = 1, CONTROL_AUTOFD = 2, CONTROL_INIT = 4, CONTROL_SELECT = 8, CONTROL_IRQ = 16, CONTROL_INPUT = 32,
+enum { CONTROL_STROBE = 1, CONTROL_INIT = 4, CONTROL_SELECT = 8, CONTROL_IRQ = 16, CONTROL_INPUT = 32,
        CONTROL_ONES = 0xc0 };
 
 struct parallel {

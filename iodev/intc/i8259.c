@@ -328,10 +328,12 @@ static const struct reg_field icw4_fields[] = {
 
 static const struct reg_desc port_regs[] = {
     { .name = "STATUS", .offset = 0, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = status_get,
-      .read = status_read, .doc = "IRR or ISR as OCW3 chose, or the answer to a poll", .section = "Reading the 8259A status" },
+      .read = status_read, .doc = "IRR or ISR as OCW3 chose, or the answer to a poll",
+      .section = "Reading the 8259A status" },
     { .name = "COMMAND", .offset = 0, .width = 1, .access = REG_WO, .slot = REG_NO_SLOT, .write = command_write,
       .fields = command_fields, .doc = "ICW1, OCW2 or OCW3", .section = "Operation command words" },
-    { .name = "MASK", .offset = 1, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = mask_get, .read = mask_read,
+    { .name = "MASK", .offset = 1, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = mask_get,
+      .read = mask_read,
       .doc = "IMR, or the answer to a poll", .section = "Reading the 8259A status" },
     { .name = "DATA", .offset = 1, .width = 1, .access = REG_WO, .slot = REG_NO_SLOT, .write = data_write,
       .doc = "ICW2 to ICW4 after ICW1, else the mask (OCW1)", .section = "Initialization command words" },

@@ -1,5 +1,5 @@
-/* Intel 82093AA. Sections are of the data sheet "82093AA I/O Advanced Programmable Interrupt Controller" (290566-001); the
- * EOI register is of later chip sets ("Intel I/O Controller Hub 10 Family", 13.5.4). */
+/* Intel 82093AA. Sections are of the data sheet "82093AA I/O Advanced Programmable Interrupt Controller" (290566-001);
+ * the EOI register is of later chip sets ("Intel I/O Controller Hub 10 Family", 13.5.4). */
 #include "iodev/intc/ioapic.h"
 
 enum { REDIR_LOGICAL = 1 << 11, REDIR_REMOTE_IRR = 1 << 14, REDIR_LEVEL = 1 << 15, REDIR_MASKED = 1 << 16 };

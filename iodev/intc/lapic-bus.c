@@ -1,5 +1,5 @@
-/* Messages between local APICs, from I/O APICs and of PCI devices: who gets them. Sections are titles of Intel SDM volume
- * 3, chapter "Advanced Programmable Interrupt Controller (APIC)". */
+/* Messages between local APICs, from I/O APICs and of PCI devices: who gets them. Sections are titles of Intel SDM
+ * volume 3, chapter "Advanced Programmable Interrupt Controller (APIC)". */
 #include "iodev/intc/lapic.h"
 
 bool lapic_bus_add(struct lapic_bus *bus, struct device *d, struct err *e)
@@ -11,8 +11,8 @@ bool lapic_bus_add(struct lapic_bus *bus, struct device *d, struct err *e)
     return true;
 }
 
-/* "Lowest Priority Delivery Mode": which of several CPUs of the same priority is up to the chip set. Here it is the first,
- * so that every run is the same. */
+/* "Lowest Priority Delivery Mode": which of several CPUs of the same priority is up to the chip set. Here it is the
+ * first, so that every run is the same. */
 static struct device *arbitrate(struct lapic_bus *bus, const struct lapic_message *m)
 {
     struct device *best = NULL;

@@ -1,7 +1,8 @@
-/* The local APIC. Sections are titles of Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller (APIC)".
+/* The local APIC. Sections are titles of Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller
+ * (APIC)".
  *
- * IPIs and messages arrive at once, in the order in which they are sent: delivery status is always idle. The timer counts
- * a domain of the master clock and runs a timer of ours only while its interrupt is not masked. */
+ * IPIs and messages arrive at once, in the order in which they are sent: delivery status is always idle. The timer
+ * counts a domain of the master clock and runs a timer of ours only while its interrupt is not masked. */
 #include "iodev/intc/lapic.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ struct lapic_link {
 };
 
 static const struct state_field state[] = {
-    STATE(struct lapic, base), STATE(struct lapic, deadline), STATE(struct lapic, start), STATE(struct lapic, start_count),
+    STATE(struct lapic, base), STATE(struct lapic, deadline), STATE(struct lapic, start),
+    STATE(struct lapic, start_count),
     STATE(struct lapic, initial_count), STATE(struct lapic, divide), STATE(struct lapic, tpr), STATE(struct lapic, ldr),
     STATE(struct lapic, dfr), STATE(struct lapic, svr), STATE(struct lapic, esr), STATE(struct lapic, esr_new),
     STATE(struct lapic, icr_low), STATE(struct lapic, icr_high), STATE_ARRAY(struct lapic, lvt),

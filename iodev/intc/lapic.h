@@ -18,7 +18,7 @@ extern const struct device_class lapic_class;
 struct lapic_cpu {
     void *opaque;
     void (*interrupt)(void *opaque, bool pending); /* lapic_pending() found or lost something */
-    void (*extint)(void *opaque, bool level);      /* INTR: the vector comes from the 8259 (then call lapic_extint_taken) */
+    void (*extint)(void *opaque, bool level);      /* INTR: the vector is the 8259's; then lapic_extint_taken() */
     void (*nmi)(void *opaque);
     void (*smi)(void *opaque);
     void (*init)(void *opaque);

@@ -1,6 +1,6 @@
-/* Intel 8237A. Sections are headings of the data sheet "8237A High Performance Programmable DMA Controller" (231466-005);
- * page registers are in "82371FB (PIIX) and 82371SB (PIIX3)", 2.5.1. As in that chip, memory to memory transfers,
- * compressed timing and rotating priority are bits that do nothing: one transfer happens at a time, at once. */
+/* Intel 8237A. Sections are headings of the data sheet "8237A High Performance Programmable DMA Controller"
+ * (231466-005); page registers are in "82371FB (PIIX) and 82371SB (PIIX3)", 2.5.1. As in that chip, memory to memory
+ * transfers, compressed timing and rotating priority are bits that do nothing: transfers happen at once, one by one. */
 #include "iodev/misc/i8237.h"
 
 #include <string.h>

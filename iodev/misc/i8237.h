@@ -1,8 +1,8 @@
 /* Intel 8237A DMA controllers of a PC, with the page registers beside them.
  *
  * i8237: channels 0 to 3, bytes. bank 0: ports 0x00 to 0x0f; bank 1: page registers, ports 0x81 to 0x87.
- * i8237-wide: channels 4 to 7, words; channel 4 cascades the other one. bank 0: ports 0xc0 to 0xdf; bank 1: 0x88 to 0x8f.
- * bank 2 of both: what no port shows, not mapped.
+ * i8237-wide: channels 4 to 7, words; channel 4 cascades the other one. bank 0: ports 0xc0 to 0xdf; bank 1: ports 0x88
+ * to 0x8f. bank 2 of both: what no port shows, not mapped.
  *
  * A device asks with dma_request(); when the guest has its channel ready, dma_from_memory() and dma_to_memory() move
  * bytes. Transfers take no virtual time: the device paces itself. */

@@ -1,4 +1,4 @@
-/* pc-testdev. The facts are of QEMU's hw/misc/pc-testdev.c and of kvm-unit-tests (x86/emulator.c, ioapic.c, eventinj.c). */
+/* pc-testdev. The facts are of QEMU's hw/misc/pc-testdev.c and of kvm-unit-tests (emulator.c, ioapic.c, eventinj.c). */
 #include "iodev/misc/pc-testdev.h"
 
 #include <string.h>
@@ -58,7 +58,8 @@ static enum mem_result memory_write(struct device *d, u64 offset, unsigned size,
 static const struct reg_desc port_regs[] = {
     { .name = "DATA", .offset = 0, .width = 4, .rw = UINT32_MAX, .slot = REG_SLOT(struct testdev, data),
       .doc = "keeps what is written", .section = SECTION },
-    { .name = "FLUSH", .offset = 4, .width = 4, .access = REG_WO, .rw = UINT32_MAX, .slot = REG_SLOT(struct testdev, flushed),
+    { .name = "FLUSH", .offset = 4, .width = 4, .access = REG_WO, .rw = UINT32_MAX,
+      .slot = REG_SLOT(struct testdev, flushed),
       .doc = "a page the host may forget: no effect a guest could see", .section = SECTION },
     { .name = "BYTES", .offset = 8, .width = 1, .count = 4, .slot = REG_NO_SLOT, .get = byte_get, .write = byte_write,
       .doc = "the bytes of DATA on a device of 8 bits", .section = SECTION },
@@ -73,7 +74,8 @@ static const struct reg_desc line_regs[] = {
 static const struct reg_desc memory_regs[] = { { .name = NULL } };
 
 static const struct reg_bank port_bank = {
-    .name = "ports", .size = 12, .min_access = 1, .max_access = 4, .hole_faults = true, .regs = port_regs, .ports = true,
+    .name = "ports", .size = 12, .min_access = 1, .max_access = 4, .hole_faults = true, .regs = port_regs,
+    .ports = true,
 };
 static const struct reg_bank line_bank = {
     .name = "lines", .size = PC_TESTDEV_LINES, .min_access = 1, .max_access = 1, .regs = line_regs, .ports = true,

@@ -1,5 +1,5 @@
-/* pci-testdev. QEMU, docs/specs/pci-testdev: a header describes the test that was chosen by number; writes of its data to
- * its offset are counted. The tests are the ones of QEMU; eventfds, which theirs are about, are nothing a guest can see. */
+/* pci-testdev. QEMU, docs/specs/pci-testdev: a header describes the test that was chosen by number; writes of its data
+ * to its offset are counted. The tests are QEMU's; eventfds, which theirs are about, are nothing a guest can see. */
 #include "iodev/misc/pci-testdev.h"
 
 #include <string.h>
@@ -133,7 +133,8 @@ static const struct reg_bank memory_bank = {
     .name = "memory", .size = MEMORY_SIZE, .min_access = 1, .max_access = 4, .regs = regs, .write = memory_write,
 };
 static const struct reg_bank ports_bank = {
-    .name = "ports", .size = PORTS_SIZE, .min_access = 1, .max_access = 4, .regs = regs, .write = ports_write, .ports = true,
+    .name = "ports", .size = PORTS_SIZE, .min_access = 1, .max_access = 4, .regs = regs, .write = ports_write,
+    .ports = true,
 };
 
 static const struct pci_function function = {

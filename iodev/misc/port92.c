@@ -15,7 +15,8 @@ struct port92_link {
 
 static const struct state_field state[] = { STATE(struct port92, value), STATE_END };
 
-void port92_set_hooks(struct device *d, void (*a20)(void *opaque, bool level), void (*reset)(void *opaque), void *opaque)
+void port92_set_hooks(struct device *d, void (*a20)(void *opaque, bool level), void (*reset)(void *opaque),
+                      void *opaque)
 {
     *(struct port92_link *)d->link = (struct port92_link){ a20, reset, opaque };
 }
@@ -41,8 +42,8 @@ static const struct reg_field fields[] = {
 };
 
 static const struct reg_desc regs[] = {
-    { .name = "PORT92", .offset = 0, .width = 1, .rw = 3, .slot = REG_SLOT(struct port92, value), .write = control_write,
-      .fields = fields, .doc = "system control port A", .section = "PIIX3 2.5.4.4" },
+    { .name = "PORT92", .offset = 0, .width = 1, .rw = 3, .slot = REG_SLOT(struct port92, value),
+      .write = control_write, .fields = fields, .doc = "system control port A", .section = "PIIX3 2.5.4.4" },
     { .name = NULL },
 };
 

@@ -1,5 +1,5 @@
-/* Port 0x80: a page register of the DMA controller that belongs to no channel and, since the PC/AT, shows the progress of
- * the power-on self test. What was written can be read ("82371FB (PIIX) and 82371SB (PIIX3)", 2.5.1.13). */
+/* Port 0x80: a page register of the DMA controller that belongs to no channel and, since the PC/AT, shows the progress
+ * of the power-on self test. What was written can be read ("82371FB (PIIX) and 82371SB (PIIX3)", 2.5.1.13). */
 #include "iodev/misc/post-code.h"
 
 struct post {

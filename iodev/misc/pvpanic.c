@@ -24,7 +24,9 @@ static u64 events_get(const struct device *d, u32 index)
     return device_prop_u64(d, "events") & (PVPANIC_PANICKED | PVPANIC_CRASH_LOADED);
 }
 
-static const struct event_type panic_event = { "pvpanic.event", "the guest says that it panicked", { { "event", EV_HEX } } };
+static const struct event_type panic_event = {
+    "pvpanic.event", "the guest says that it panicked", { { "event", EV_HEX } },
+};
 
 static void events_write(struct device *d, u32 index, u64 value, u64 old)
 {

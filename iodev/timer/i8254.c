@@ -484,12 +484,14 @@ static const struct reg_desc port_b_regs[] = {
 };
 static const struct reg_desc inside_regs[] = {
     { .name = "STATUS", .offset = 0, .width = 1, .count = 3, .access = REG_RO, .slot = REG_NO_SLOT, .get = status_get,
-      .fields = status_fields, .doc = "by counter: what the read-back command would latch", .section = "Read-back command" },
+      .fields = status_fields, .doc = "by counter: what the read-back command would latch",
+      .section = "Read-back command" },
     { .name = "GATE", .offset = 3, .width = 1, .count = 3, .access = REG_RO, .slot = REG_NO_SLOT, .get = gate_get,
       .doc = "by counter: level of the gate", .section = "Operation common to all modes" },
     { .name = "COUNT", .offset = 6, .width = 2, .count = 3, .access = REG_RO, .slot = REG_NO_SLOT, .get = count_get,
       .doc = "by counter: the count register, as written", .section = "Counter programming" },
-    { .name = "ELEMENT", .offset = 12, .width = 2, .count = 3, .access = REG_RO, .slot = REG_NO_SLOT, .get = element_get,
+    { .name = "ELEMENT", .offset = 12, .width = 2, .count = 3, .access = REG_RO, .slot = REG_NO_SLOT,
+      .get = element_get,
       .doc = "by counter: where it is, as a latch command would see it", .section = "Counter latch command" },
     { .name = NULL },
 };
@@ -522,7 +524,7 @@ static void reset(struct device *d)
     }
 }
 
-/* A snapshot is not trusted: a counter cannot have been loaded in the future, nor wait longer than for the next tick. */
+/* A snapshot is not trusted: a counter was not loaded in the future, nor does it wait longer than for a tick. */
 static void loaded(struct device *d)
 {
     u64 t = now(d);

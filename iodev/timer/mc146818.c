@@ -13,8 +13,10 @@ enum { A_UIP = 0x80, B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_S
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10, D_VRT = 0x80 };
 enum { BANK_CMOS = 2 };
 
-#define SECOND_BITS 15       /* of the divider */
-#define UPDATE_TICKS 73      /* 244 us before the update cycle and 1984 us for it ("Update cycle") */
+#define SECOND_BITS 15 /* of the divider */
+#define SECOND_TICKS (1u << SECOND_BITS)
+#define SECOND_MASK (SECOND_TICKS - 1)
+#define UPDATE_TICKS 73 /* 244 us before the update cycle and 1984 us for it ("Update cycle") */
 
 struct rtc {
     u8 ram[256];
@@ -160,7 +162,8 @@ static i64 seconds_now(const struct device *d)
 
 static bool is_time(unsigned index)
 {
-    return index == SECONDS || index == MINUTES || index == HOURS || (index >= WEEKDAY && index <= YEAR) || index == CENTURY;
+    return index == SECONDS || index == MINUTES || index == HOURS || (index >= WEEKDAY && index <= YEAR) ||
+           index == CENTURY;
 }
 
 static u8 time_byte(const struct device *d, unsigned index)
@@ -304,7 +307,7 @@ static u8 byte_get(const struct device *d, unsigned index)
         return time_byte(d, index);
     switch (index) {
     case A:
-        return r->ram[A] | (running(r) && (count(d) & ((1 << SECOND_BITS) - 1)) >= (1 << SECOND_BITS) - UPDATE_TICKS ? A_UIP : 0);
+        return r->ram[A] | (running(r) && (count(d) & SECOND_MASK) >= SECOND_TICKS - UPDATE_TICKS ? A_UIP : 0);
     case C:
         flags = flags_at(d, count(d));
         return flags | (flags & r->ram[B] & (C_PF | C_AF | C_UF) ? C_IRQF : 0);
@@ -377,7 +380,7 @@ static void control_write(struct device *d, unsigned index, u8 value)
         time_to_bytes(d);
     r->ram[index] = value;
     if (was_held && !held(r)) { /* the first update comes half a second after the divider is released */
-        r->phase = ((1u << (SECOND_BITS - 1)) - domain_ticks(link_of(d)->domain, d->env->clock->now)) & ((1 << SECOND_BITS) - 1);
+        r->phase = (SECOND_TICKS / 2 - domain_ticks(link_of(d)->domain, d->env->clock->now)) & SECOND_MASK;
         r->seen = count(d);
     }
     if (running(r))
@@ -596,7 +599,7 @@ static void loaded(struct device *d)
     r->index &= 0x7f;
     r->index_high &= 0x7f;
     r->flags &= C_PF | C_AF | C_UF;
-    r->phase &= (1 << SECOND_BITS) - 1;
+    r->phase &= SECOND_MASK;
     if (r->seen > count(d))
         r->seen = count(d);
     /* Years 0 to 9999 and some: keeps arithmetic within bounds. */

@@ -635,7 +635,7 @@ static void beside_qemu(void)
     struct machine *m = machine();
     u64 seed = 11;
     unsigned different = 0;
-    for (unsigned s = 0; s < 20000 && !different; s++) {
+    for (unsigned s = 0; s < 8000 && !different; s++) {
         unsigned n = (unsigned)(pc_random(&seed) % 8) + 3;
         u32 v = (u32)pc_random(&seed);
         switch (pc_random(&seed) % 6) {

@@ -33,7 +33,8 @@ static void big_memory(void)
     struct err e = { "" };
     struct device_env env = p->env;
     env.mem = space_new(p->arena, "big");
-    struct ram *ram = ram_new(p->arena, "big", (u64)5 << 30, false, &e), *small = ram_new(p->arena, "s", 1 << 16, false, &e);
+    struct ram *ram = ram_new(p->arena, "big", (u64)5 << 30, false, &e);
+    struct ram *small = ram_new(p->arena, "small", 1 << 16, false, &e);
     struct device *d = device_new(&env, &i440fx_class, "/big", NULL, &e);
     if (!ram || !small || !d || !d->cls->build(d, &e))
         rig_die(&e);

@@ -289,7 +289,7 @@ static void beside_qemu(void)
     struct pics t = pics(0);
     u64 seed = 7;
     unsigned different = 0;
-    for (unsigned s = 0; s < 20000 && !different; s++) {
+    for (unsigned s = 0; s < 8000 && !different; s++) {
         u16 port = pc_random(&seed) & 1 ? M : S;
         struct device *d = port == M ? t.m : t.s;
         u8 bytes[5], n = 0, first = 0;

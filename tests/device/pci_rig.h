@@ -118,9 +118,15 @@ static inline void pci_rig_store(struct space *s, u64 at, unsigned size, u64 v)
 }
 
 static inline u64 pci_in(struct pci_rig *p, u64 port, unsigned size) { return pci_rig_load(p->env.io, port, size); }
-static inline void pci_out(struct pci_rig *p, u64 port, unsigned size, u64 v) { pci_rig_store(p->env.io, port, size, v); }
+static inline void pci_out(struct pci_rig *p, u64 port, unsigned size, u64 v)
+{
+    pci_rig_store(p->env.io, port, size, v);
+}
 static inline u64 pci_load(struct pci_rig *p, u64 at, unsigned size) { return pci_rig_load(p->env.mem, at, size); }
-static inline void pci_store(struct pci_rig *p, u64 at, unsigned size, u64 v) { pci_rig_store(p->env.mem, at, size, v); }
+static inline void pci_store(struct pci_rig *p, u64 at, unsigned size, u64 v)
+{
+    pci_rig_store(p->env.mem, at, size, v);
+}
 
 /* Through the ports. */
 static inline u32 cfg_read(struct pci_rig *p, unsigned devfn, unsigned offset, unsigned size)
@@ -150,6 +156,8 @@ static inline bool pci_rig_snapshot(struct pci_rig *p)
     u64 before = pci_rig_hash(p);
     struct buf saved[PCI_RIG_MAX] = { { 0 } };
     bool ok = true;
+    struct buf timers = { 0 };
+    clock_save(&p->clock, &timers);
     for (unsigned i = 0; i < p->n; i++)
         state_save(p->devices[i]->cls->state, p->devices[i]->state, &saved[i]);
     for (unsigned i = 0; i < p->n; i++) /* somewhere else */
@@ -160,6 +168,9 @@ static inline bool pci_rig_snapshot(struct pci_rig *p)
         ok = state_load(p->devices[i]->cls->state, p->devices[i]->state, &in, &e) && ok;
         buf_free(&saved[i]);
     }
+    struct reader in = { timers.data, timers.len, 0, false };
+    ok = clock_load(&p->clock, &in, &e) && ok;
+    buf_free(&timers);
     for (unsigned i = 0; i < p->n; i++)
         if (p->devices[i]->cls->loaded)
             p->devices[i]->cls->loaded(p->devices[i]);

@@ -70,7 +70,7 @@ MISTAKE(to_one_that_is_never_there_with_it,
 MISTAKE(one_input_twice, p[2].wires[0] = ((struct board_wire){ 0, 0, "plic", 10 }))
 MISTAKE(an_input_of_the_second_copy, p[2].wires[0] = ((struct board_wire){ 0, 0, "plic", 11 }))
 MISTAKE(a_hart_line_twice, p[2].wires[0] = ((struct board_wire){ 0, 1, "cpus", 9 }))
-MISTAKE(too_many_outputs, (b->max_cpus = 8, p[0].wires[0].step = 5))
+MISTAKE(too_many_outputs, (b->max_cpus = 8, p[0].wires[0].step = 6))
 MISTAKE(output_out_of_range, p[1].wires[0].out = DEVICE_MAX_OUT)
 MISTAKE(overlap, p[2].base[0] = 0x10000004)
 MISTAKE(overlap_of_copies, p[1].stride = 4)
@@ -90,8 +90,8 @@ static void mistakes_in_tables(void)
         { { "'uart'", "input 10 of 'plic'" }, one_input_twice },
         { { "'test'", "input 11 of 'plic'" }, an_input_of_the_second_copy },
         { { "'test'", "input 9 of 'cpus'" }, a_hart_line_twice },
-        { { "'plic'", "output 35 for CPU 7" }, too_many_outputs },
-        { { "'uart'", "no output 34" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
+        { { "'plic'", "output 42 for CPU 7" }, too_many_outputs },
+        { { "'uart'", "no output 40" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
         { { "'uart0'", "'uart1'" }, overlap_of_copies }, { { "'uart0'", "memory" }, overlap_with_memory },
         { { "'uart0'", "ROM" }, overlap_with_rom }, { { "'test'", "'fance'" }, unknown_condition },
     };
