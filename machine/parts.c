@@ -7,6 +7,7 @@
 #include "iodev/input/i8042.h"
 #include "iodev/bus/piix3.h"
 #include "iodev/bus/i440fx.h"
+#include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
 #include "iodev/block/virtio-blk.h"
 #include "iodev/char/ns16550a.h"
@@ -83,5 +84,6 @@ const struct device_class *const machine_device_classes[] = {
     &i8042_class,
     &ide_hd_class,
     &ide_cd_class,
+    &floppy_class,
     NULL,
 };
