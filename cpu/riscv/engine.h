@@ -72,7 +72,7 @@ struct rv_page { /* a physical page code was decoded from */
     struct rv_block *bucket[RV_PAGE_BUCKETS];
 };
 
-#define RV_TLB_BITS 10
+#define RV_TLB_BITS 11
 #define RV_TLB_SIZE (1u << RV_TLB_BITS)
 #define RV_TLB_SITED 1u
 #define RV_TLB_NEVER (1u << 11) /* no page has this bit, nor an address masked with ~PAGE_MASK | (size - 1) */
@@ -105,7 +105,7 @@ struct rv_site {
 };
 
 #define RV_USED_MAX 256
-#define RV_WRITTEN_BITS 9
+#define RV_WRITTEN_BITS 11
 #define RV_EXECUTED 2048
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
@@ -113,9 +113,7 @@ struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR *
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
     u64 executed[RV_EXECUTED]; /* by page: the generation in which something of it entered jump[] */
-    struct { /* by host page: how many entries may lead there for stores, one of them */
-        u16 n, entry;
-    } written[1u << RV_WRITTEN_BITS];
+    u16 written[1u << RV_WRITTEN_BITS][2]; /* by host page: the entries that lead to such pages for stores, plus 1 */
     u64 gen; /* jump and fetch entries of other generations are void */
     u64 key, satp; /* of CTX_OTHER */
     u32 n_used; /* entries filled since the last flush; above RV_USED_MAX: not known which */

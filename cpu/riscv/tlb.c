@@ -11,16 +11,6 @@ static unsigned written_at(u64 host)
     return (unsigned)(page ^ page >> RV_WRITTEN_BITS) & ((1u << RV_WRITTEN_BITS) - 1);
 }
 
-/* Entry k leads to the host page for stores. An entry that was counted and has been replaced since stays counted. */
-static void count_written(struct rv_ctx *c, u64 host, unsigned k)
-{
-    unsigned at = written_at(host);
-    if (c->written[at].n && c->written[at].entry == k)
-        return;
-    c->written[at].n++;
-    c->written[at].entry = (u16)k;
-}
-
 void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
 {
     if (UNLIKELY(t->pa & RV_TLB_SITED)) {
@@ -35,11 +25,34 @@ void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
         t->wtag = RV_TLB_NEVER;
 }
 
+/* Where the entry (its number plus 1; 0: none) leads for stores on the host; 0: nowhere. */
+static u64 stores_to(const struct rv_ctx *c, unsigned entry)
+{
+    const struct rv_tlb *t = entry ? &c->tlb[entry - 1] : NULL;
+    return t && t->wtag != RV_TLB_NEVER ? t->wtag + t->addend : 0;
+}
+
+/* Entry k is going to lead to the host page for stores. Of the pages of one place in `written` at most two may be led to:
+ * so what leads to a page is found without a search. */
+static void note_written(struct rv_ctx *c, u64 host, unsigned k)
+{
+    unsigned at = written_at(host);
+    u16 *of = c->written[at];
+    if (of[0] == k + 1 || of[1] == k + 1)
+        return;
+    u64 first = stores_to(c, of[0]), second = stores_to(c, of[1]);
+    if (first && written_at(first) == at) {
+        if (second && written_at(second) == at)
+            rv_tlb_forget(c, &c->tlb[of[1] - 1], false, true);
+        of[1] = of[0];
+    }
+    of[0] = (u16)(k + 1);
+}
+
 static void flush_data(struct rv_ctx *c)
 {
     u64 sited = 0;
     bool all = c->n_used > RV_USED_MAX;
-    memset(c->written, 0, sizeof c->written);
     for (unsigned k = 0; k < (all ? RV_TLB_SIZE : c->n_used); k++) {
         struct rv_tlb *t = &c->tlb[all ? k : c->used[k]];
         sited |= t->pa & RV_TLB_SITED;
@@ -255,34 +268,14 @@ void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
         flush_all(e);
         return;
     }
-    for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
-        struct rv_ctx *c = &e->ctx[k];
-        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
-        unsigned at = written_at(host), counted = c->written[at].n;
-        if (!counted)
-            continue;
-        if (counted == 1) {
-            struct rv_tlb *t = &c->tlb[c->written[at].entry];
-            if (t->wtag != RV_TLB_NEVER && t->wtag + t->addend == host) {
-                rv_tlb_forget(c, t, false, true);
-                c->written[at].n = 0;
-            }
-            continue;
+    u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
+    unsigned at = written_at(host);
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++)
+        for (unsigned n = 0; n < 2; n++) {
+            struct rv_ctx *c = &e->ctx[k];
+            if (stores_to(c, c->written[at][n]) == host)
+                rv_tlb_forget(c, &c->tlb[c->written[at][n] - 1], false, true);
         }
-        memset(c->written, 0, sizeof c->written);
-        unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
-        for (unsigned j = 0; j < n; j++) {
-            unsigned entry = c->n_used > RV_USED_MAX ? j : c->used[j];
-            struct rv_tlb *t = &c->tlb[entry];
-            if (t->wtag == RV_TLB_NEVER)
-                continue;
-            u64 leads = t->wtag + t->addend;
-            if (leads == host)
-                rv_tlb_forget(c, t, false, true);
-            else
-                count_written(c, leads, entry);
-        }
-    }
 }
 
 static bool watched(const struct hart *h, u64 va, u64 size, unsigned access)
@@ -318,7 +311,7 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
     t->addend = addend;
     t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
     if (write) {
-        count_written(ctx, vpage + addend, k);
+        note_written(ctx, vpage + addend, k);
         t->wtag = vpage;
     } else {
         t->rtag = vpage;
