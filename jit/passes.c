@@ -419,7 +419,7 @@ void ir_share(struct ir *ir)
 
 /* Loads and stores at distances from the same value become peeks and pokes into a window, made where the first of them
  * is. That it holds proves them all; when it does not, the run is left before the first. */
-enum { WINDOW_MAX = 248, WINDOWS = 64 };
+enum { WINDOW_MAX = 248, WINDOWS = 240 };
 
 struct window {
     ir_val base;
