@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cpu/riscv/insn.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 
 static void info_boards(void)
 {
@@ -88,8 +89,9 @@ static void info_timing(void)
 static void info_cpus(void)
 {
     struct buf b = { 0 };
-    riscv_config_list(&b, 64);
-    riscv_config_list(&b, 32);
+    for (const struct isa *const *i = machine_isas; *i; i++)
+        for (unsigned xlen = 64; xlen >= 32; xlen -= 32)
+            (*i)->cpu_list(&b, xlen);
     fputs(buf_cstr(&b), stdout);
     buf_free(&b);
 }

@@ -7,7 +7,6 @@
 #include "base/suggest.h"
 #include "cli/img.h"
 #include "cli/session.h"
-#include "cpu/riscv/riscv.h"
 #include "machine/board.h"
 
 static const char *last_part(const char *path)
@@ -38,34 +37,13 @@ static bool write_pidfile(const struct options *o)
     return true;
 }
 
-/* On our own face nothing in the program's name says how wide the machine is: the board, the CPU model or the class of
- * the ELF file that is entered first does (ELF-64 Object File Format, 4). */
-static unsigned choose_xlen(const struct options *o)
-{
-    const struct board *b = options_board(o->machine);
-    if (b && b->xlen)
-        return b->xlen;
-    struct riscv_config unused;
-    struct err e;
-    if (o->cpu)
-        return riscv_config_parse(o->cpu, 64, &unused, &e) ? 64 : 32;
-    const char *entered = o->bios && strcmp(o->bios, "none") && strcmp(o->bios, "default") ? o->bios : o->kernel;
-    unsigned char head[5] = { 0 };
-    FILE *f = entered ? fopen(entered, "rb") : NULL;
-    if (f && fread(head, 1, sizeof head, f) != sizeof head)
-        head[0] = 0;
-    if (f)
-        fclose(f);
-    return !memcmp(head, "\177ELF", 4) && head[4] == 1 ? 32 : 64;
-}
-
 enum face { FACE_RUN, FACE_DEBUG };
 
-static int run_machine(const char *program, unsigned xlen, int usage_status, enum face face, const char *record,
-                       const char *trace, int argc, char **argv)
+static int run_machine(const char *program, const struct isa *isa, unsigned xlen, int usage_status, enum face face,
+                       const char *record, const char *trace, int argc, char **argv)
 {
     struct arena *arena = arena_new();
-    struct options o = { .arena = arena, .program = program, .xlen = xlen, .usage_status = usage_status,
+    struct options o = { .arena = arena, .program = program, .isa = isa, .xlen = xlen, .usage_status = usage_status,
                          .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
@@ -75,13 +53,11 @@ static int run_machine(const char *program, unsigned xlen, int usage_status, enu
         o.record = record;
     if (trace)
         o.traces[o.n_traces++] = trace;
-    if (usage_status == EXIT_USAGE)
-        o.xlen = choose_xlen(&o);
     o.snapshot = o.snapshot || o.record;
     struct session *s = xcalloc(1, sizeof *s);
     struct err e = { "" };
     s->want_hashes = o.record != NULL;
-    if (!session_open(s, &o, &e) || (o.record && !session_record(s, o.record, argc, argv, &e))) {
+    if (!session_choose_target(&o, &e) || !session_open(s, &o, &e) || (o.record && !session_record(s, o.record, argc, argv, &e))) {
         fprintf(stderr, "%s: %s\n", program, e.text);
         status = usage_status;
     } else if (o.dumpdtb) {
@@ -100,12 +76,12 @@ out:
 
 static int on_run(int argc, char **argv)
 {
-    return run_machine("orrery run", 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv);
+    return run_machine("orrery run", NULL, 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv);
 }
 
 static int on_debug(int argc, char **argv)
 {
-    return run_machine("orrery debug", 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv);
+    return run_machine("orrery debug", NULL, 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv);
 }
 
 static int on_record(int argc, char **argv)
@@ -116,7 +92,7 @@ static int on_record(int argc, char **argv)
     }
     char *file = argv[1];
     argv[1] = argv[0];
-    return run_machine("orrery record", 64, EXIT_USAGE, FACE_RUN, file, NULL, argc - 1, argv + 1);
+    return run_machine("orrery record", NULL, 64, EXIT_USAGE, FACE_RUN, file, NULL, argc - 1, argv + 1);
 }
 
 static int on_trace(int argc, char **argv)
@@ -136,7 +112,7 @@ static int on_trace(int argc, char **argv)
         return EXIT_USAGE;
     }
     argv[1] = argv[0];
-    return run_machine("orrery trace", 64, EXIT_USAGE, FACE_RUN, NULL, spec, argc - 1, argv + 1);
+    return run_machine("orrery trace", NULL, 64, EXIT_USAGE, FACE_RUN, NULL, spec, argc - 1, argv + 1);
 }
 
 static const struct {
@@ -175,10 +151,13 @@ int main(int argc, char **argv)
     const char *system = strstr(program, "-system-");
     if (!system)
         return own_face(argc, argv);
-    const char *isa = system + strlen("-system-");
-    if (strcmp(isa, "riscv64") && strcmp(isa, "riscv32")) {
-        fprintf(stderr, "%s: this version emulates riscv32 and riscv64 only\n", program);
-        return 1;
-    }
-    return run_machine(program, strcmp(isa, "riscv32") ? 64 : 32, 1, FACE_RUN, NULL, NULL, argc, argv);
+    unsigned xlen;
+    const struct isa *isa = isa_of_target(system + strlen("-system-"), &xlen);
+    if (isa)
+        return run_machine(program, isa, xlen, 1, FACE_RUN, NULL, NULL, argc, argv);
+    fprintf(stderr, "%s: this version emulates", program);
+    for (const struct isa *const *i = machine_isas; *i; i++)
+        fprintf(stderr, " %s %s", (*i)->target[0], (*i)->target[1]);
+    fprintf(stderr, " only\n");
+    return 1;
 }

@@ -159,7 +159,6 @@ static bool apply(struct options *o, const struct option_row *r, const char *arg
 
 enum options_result options_parse(struct options *o, int argc, char **argv)
 {
-    o->machine = o->machine ? o->machine : "virt";
     o->machine_props = "";
     o->cpus = 1;
     o->seed = 1;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "iodev/device.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 
 #define MAX_OF_EACH 16
 
@@ -20,11 +21,12 @@ enum pace { PACE_REAL, PACE_NONE };
 struct options {
     struct arena *arena;
     const char *program;  /* argv[0]'s last part */
+    const struct isa *isa; /* machine/isa.h; NULL: session_choose_target() chooses */
     unsigned xlen;
     int usage_status;     /* exit status for usage errors: 1 as QEMU's, 2 on our own face */
     bool debug;           /* the debugger has the terminal while the machine is stopped */
 
-    const char *machine;  /* board name */
+    const char *machine;  /* board name; NULL: the default of the ISA */
     const char *machine_props; /* the rest of -machine; "" if none */
     const char *cpu;
     unsigned cpus;

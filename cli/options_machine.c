@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/option_rows.h"
-#include "cpu/riscv/riscv.h"
 #include "machine/build.h"
 
 const struct board *options_board(const char *name)
@@ -26,10 +25,15 @@ static void list_machine_properties(const struct board *b)
     printf("  dumpdtb=<str> - write the device tree to this file and end\n");
 }
 
+static const char *default_board(const struct options *o)
+{
+    return o->machine ? o->machine : o->isa ? o->isa->default_board : "virt";
+}
+
 static bool list_machines(const struct options *o, const char *name)
 {
     if (name) { /* "virt,?", "type=virt,?", or a property of the board named before */
-        const char *board = !strncmp(name, "type=", 5) ? name + 5 : strchr(name, '=') ? o->machine : name;
+        const char *board = !strncmp(name, "type=", 5) ? name + 5 : strchr(name, '=') ? default_board(o) : name;
         const struct board *b = options_board(board);
         if (b)
             list_machine_properties(b);
@@ -37,7 +41,9 @@ static bool list_machines(const struct options *o, const char *name)
     }
     printf("Supported machines are:\n");
     for (const struct board *const *b = machine_boards; *b; b++)
-        printf("%-20s %s%s\n", (*b)->name, (*b)->doc, strcmp((*b)->name, "virt") ? "" : " (default)");
+        if (!o->isa || (*b)->isa == o->isa)
+            printf("%-20s %s%s\n", (*b)->name, (*b)->doc,
+                   strcmp((*b)->name, o->isa ? o->isa->default_board : "virt") ? "" : " (default)");
     return true;
 }
 
@@ -76,21 +82,30 @@ static bool list_cpus(const struct options *o, const char *name)
     if (name)
         return false;
     struct buf b = { 0 };
-    riscv_config_list(&b, o->xlen);
-    if (o->usage_status == 2) /* our own face has both widths: choose_xlen() in main.c */
-        riscv_config_list(&b, 96 - o->xlen);
+    if (o->isa)
+        o->isa->cpu_list(&b, o->xlen);
+    else /* our own face has them all: session_choose_target() */
+        for (const struct isa *const *i = machine_isas; *i; i++)
+            for (unsigned xlen = 64; xlen >= 32; xlen -= 32)
+                (*i)->cpu_list(&b, xlen);
     fputs(buf_cstr(&b), stdout);
     buf_free(&b);
     return true;
 }
 
+/* Whether the model is there is asked when the ISA is known; then the message of the last one asked is shown. */
 static bool on_cpu(struct options *o, const char *arg, struct err *e)
 {
-    struct riscv_config unused;
-    struct err other;
     o->cpu = arg;
-    return riscv_config_parse(arg, o->xlen, &unused, e) ||
-           (o->usage_status == 2 && riscv_config_parse(arg, 96 - o->xlen, &unused, &other));
+    if (o->isa)
+        return o->isa->cpu_check(arg, o->xlen, e);
+    struct err other;
+    bool first = true;
+    for (const struct isa *const *i = machine_isas; *i; i++)
+        for (unsigned xlen = 64; xlen >= 32; xlen -= 32, first = false)
+            if ((*i)->cpu_check(arg, xlen, first ? e : &other))
+                return true;
+    return false;
 }
 
 static bool on_smp(struct options *o, const char *arg, struct err *e)

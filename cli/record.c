@@ -50,8 +50,8 @@ static json_t *describe(struct session *s, int argc, char **argv)
         json_array_append_new(images, json_pack("{s:s, s:s, s:I, s:s}", "role", s->images[i].role, "path",
                                                 s->images[i].path, "size", (json_int_t)s->images[i].size,
                                                 "hash", s->images[i].hash));
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I}", "version", PACKAGE_VERSION, "build", BUILD_ID, "xlen",
-                     (int)s->o->xlen, "arguments", args, "images", images, "rtc_base", (json_int_t)s->o->rtc_base);
+    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:I}", "version", PACKAGE_VERSION, "build", BUILD_ID, "machine",
+                     s->o->machine, "xlen", (int)s->o->xlen, "arguments", args, "images", images, "rtc_base", (json_int_t)s->o->rtc_base);
 }
 
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e)
@@ -133,6 +133,11 @@ static int replay(const char *path, int argc, char **argv, const struct buf *fil
         err_set(&e, "its command line cannot be used");
         goto out;
     }
+    if (!o.machine && json_is_string(json_object_get(config, "machine")))
+        o.machine = arena_strdup(arena, json_string_value(json_object_get(config, "machine")));
+    o.isa = o.machine && options_board(o.machine) ? options_board(o.machine)->isa : NULL;
+    if (!session_choose_target(&o, &e))
+        goto out;
     o.snapshot = true;
     o.start_stopped = false;
     o.gdb = NULL;

@@ -93,6 +93,8 @@ void session_log_end(struct session *s);
 /* compiled.c: --dump-jit, -perfmap, -jitdump. *first is for jit_options.watch. */
 bool session_watch_compiled(struct session *s, const struct jit_watch **first, struct err *e);
 void session_compiled_end(struct session *s);
+/* target.c: the ISA and the board, where neither the program nor the options say them; false: they do not fit. */
+bool session_choose_target(struct options *o, struct err *e);
 /* semihost.c: serves the call the hart is about to make; true when the guest asked to end (then *status). */
 bool session_semihost(struct session *s, struct cpu *c, int *status);
 

@@ -46,11 +46,13 @@ static bool load_blob(struct session *s, const char *role, const char *path, str
 static bool open_firmware(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
-    const char *bios = o->bios ? o->bios : strcmp(o->machine, "virt") ? "none" : "default";
+    const struct board *b = options_board(o->machine);
+    const char *board_bios = b ? b->bios[o->xlen == 64] : NULL;
+    const char *bios = o->bios ? o->bios : board_bios ? board_bios : "none";
     if (!strcmp(bios, "none"))
         return true;
     struct err why;
-    if (!strcmp(bios, "default") && o->xlen == 32)
+    if (!strcmp(bios, "default") && o->isa == &isa_riscv && o->xlen == 32)
         return err_set(e, "there is no default firmware for 32-bit RISC-V in Debian; give one with -bios FILE, or "
                        "-bios none");
     char *path = host_firmware_find(bios, &why);

@@ -5,6 +5,7 @@
 #include "cpu/timing/timing.h"
 #include "iodev/misc/bare-console.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 #include "machine/machine.h"
 
 static u64 read_cycles(void *opaque)
@@ -63,7 +64,7 @@ extern const struct board board_bare_rv32;
 const struct board board_bare_rv32 = {
     .name = "bare-rv32",
     .doc = "a bare RV32 core: RAM at 0, output at 0x10000000 (for timing models)",
-    .isa = "riscv",
+    .isa = &isa_riscv,
     .xlen = 32,
     .max_cpus = 1,
     .master_hz = 100000000,

@@ -77,8 +77,8 @@ static bool check_names(const struct board *b, const struct board_part *p, struc
                 if ((p != q || k != j) && together(p, q) && !strcmp(mine, other))
                     return err_set(e, "board '%s' has two parts named '%s'", b->name, mine);
             }
-    return !strcmp(p->name, "harts")
-               ? err_set(e, "board '%s' has a part named 'harts', which the CPUs are called", b->name)
+    return !strcmp(p->name, "cpus")
+               ? err_set(e, "board '%s' has a part named 'cpus', which the CPUs are called", b->name)
                : true;
 }
 
@@ -101,15 +101,15 @@ static bool same_input(const struct board_part *p, const struct board_wire *w, c
 {
     if (strcmp(w->to, v->to) || !together(p, q))
         return false;
-    u64 np = strcmp(w->to, "harts") ? copies(p) : 1, nq = strcmp(w->to, "harts") ? copies(q) : 1;
+    u64 np = strcmp(w->to, "cpus") ? copies(p) : 1, nq = strcmp(w->to, "cpus") ? copies(q) : 1;
     return !apart(w->line, np, v->line, nq);
 }
 
 static bool check_wire(const struct board *b, const struct board_part *p, const struct board_wire *w, struct err *e)
 {
-    if (!strcmp(w->to, "harts")) {
+    if (!strcmp(w->to, "cpus")) {
         if (w->out + (u64)w->step * (b->max_cpus - 1) >= DEVICE_MAX_OUT)
-            return err_set(e, "part '%s' of board '%s' has no output %llu for hart %u", p->name, b->name,
+            return err_set(e, "part '%s' of board '%s' has no output %llu for CPU %u", p->name, b->name,
                            (unsigned long long)(w->out + (u64)w->step * (b->max_cpus - 1)), b->max_cpus - 1);
     } else {
         const struct board_part *to = target(b, p, w->to);
@@ -144,8 +144,8 @@ static bool check_when(const struct board *b, const struct board_part *p, struct
 
 bool board_validate(const struct board *b, struct err *e)
 {
-    if (!b->master_hz || !b->boot || !b->timebase || !b->default_ram || b->max_ram < b->default_ram || !b->max_cpus)
-        return err_set(e, "board '%s' lacks a clock, CPUs, memory or a boot function", b->name);
+    if (!b->isa || !b->master_hz || !b->boot || !b->default_ram || b->max_ram < b->default_ram || !b->max_cpus)
+        return err_set(e, "board '%s' lacks an ISA, a clock, CPUs, memory or a boot function", b->name);
     for (const struct board_part *p = b->parts; p->name; p++)
         if (!p->cls)
             return err_set(e, "part '%s' of board '%s' has no class", p->name, b->name);

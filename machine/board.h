@@ -4,14 +4,15 @@
 
 #include "iodev/device.h"
 
+struct isa;
 struct machine;
 
 /* Where an output of a part goes. */
 struct board_wire {
     u8 out;         /* of this part */
-    u8 step;        /* to "harts": output out + step * N goes to hart N */
-    const char *to; /* part name: its irq_in(line); "harts": one output for each hart */
-    u32 line;       /* input line there; for harts the mip bit */
+    u8 step;        /* to "cpus": output out + step * N goes to CPU N */
+    const char *to; /* part name: its irq_in(line); "cpus": one output for each CPU */
+    u32 line;       /* input line there; for CPUs their set_irq line */
 };
 
 struct board_part {
@@ -27,7 +28,9 @@ struct board_part {
 
 struct board {
     const char *name, *doc;
-    const char *isa; /* "riscv" */
+    const struct isa *isa; /* machine/isa.h */
+    const char *bios[2];     /* default firmware of 32 and 64 bits, by the names of host/file; NULL: none */
+    const char *cpu;         /* default model; NULL: the ISA's */
     unsigned xlen;           /* 32 or 64; 0: either */
     unsigned max_cpus;
     u64 master_hz;
@@ -35,7 +38,8 @@ struct board {
     u64 rom_base, rom_size; /* reset ROM; size 0: none */
     const struct board_part *parts; /* ends with a NULL name */
     const struct prop_desc *props;  /* of -machine; may be NULL */
-    /* After the parts are built and wired, before the harts: returns the counter they show as `time`. */
+    /* After the parts are built and wired, before the CPUs: returns the counter they show as `time`
+     * (RISC-V). May be NULL elsewhere. */
     struct timebase (*timebase)(struct machine *m);
     /* Once, when everything is built: what parts tell the machine, and constants they need. May be NULL. */
     bool (*connect)(struct machine *m, struct err *e);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "cpu/riscv/riscv.h"
 #include "iodev/bus/virtio.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 
 /* --- properties -------------------------------------------------------------------------------------------- */
 
@@ -299,33 +299,27 @@ bool build_parts(struct machine *m, struct err *e)
     return build_plugged(m, e);
 }
 
-/* --- harts and wires --------------------------------------------------------------------------------------- */
+/* --- CPUs and wires ---------------------------------------------------------------------------------------- */
 
 const char *machine_cpu_model(const struct machine *m)
 {
-    return m->config->cpu ? m->config->cpu : m->config->xlen == 32 ? "rv32" : "rv64";
+    return m->config->cpu      ? m->config->cpu
+           : m->board->cpu     ? m->board->cpu
+                               : m->board->isa->default_cpu[m->config->xlen == 64];
 }
 
-bool build_harts(struct machine *m, struct err *e)
+bool build_cpus(struct machine *m, struct err *e)
 {
-    struct riscv_config rc;
-    const char *cpu = machine_cpu_model(m);
-    if (!riscv_config_parse(cpu, m->config->xlen, &rc, e))
+    if (!m->board->isa->make_cpus(m, e))
         return false;
-    struct timebase tb = m->board->timebase(m);
-    for (unsigned i = 0; i < m->config->cpus; i++) {
-        struct cpu *c = riscv_new(m->arena, &rc, i, m->mem, &m->clock, &m->bus, tb, e);
-        if (!c)
-            return false;
-        c->semihosting = m->config->semihosting;
-        c->skip_stop_at = CLOCK_NEVER;
-        m->cpus[m->n_cpus++] = c;
+    for (unsigned i = 0; i < m->n_cpus; i++) {
+        m->cpus[i]->semihosting = m->config->semihosting;
+        m->cpus[i]->skip_stop_at = CLOCK_NEVER;
     }
-    m->quantum_end = riscv_quantum_end;
     return true;
 }
 
-static void hart_irq(void *opaque, u32 line, bool level)
+static void cpu_irq(void *opaque, u32 line, bool level)
 {
     struct cpu *c = opaque;
     c->ops->set_irq(c, line, level);
@@ -333,9 +327,9 @@ static void hart_irq(void *opaque, u32 line, bool level)
 
 static bool connect(struct machine *m, struct device *d, const struct board_wire *w, unsigned k, struct err *e)
 {
-    if (!strcmp(w->to, "harts")) {
+    if (!strcmp(w->to, "cpus")) {
         for (unsigned i = 0; i < m->n_cpus; i++)
-            d->out[w->out + i * w->step] = (struct wire){ hart_irq, m->cpus[i], w->line };
+            d->out[w->out + i * w->step] = (struct wire){ cpu_irq, m->cpus[i], w->line };
         return true;
     }
     struct device *to = machine_device(m, w->to);

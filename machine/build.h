@@ -6,7 +6,7 @@
 
 bool build_memory(struct machine *m, struct err *e);
 bool build_parts(struct machine *m, struct err *e);
-bool build_harts(struct machine *m, struct err *e);
+bool build_cpus(struct machine *m, struct err *e);
 bool build_wires(struct machine *m, struct err *e);
 
 /* "name=value,flag,name=value" into a list (a bare name means on); "," is written ",,". NULL on error. */

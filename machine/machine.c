@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/isa.h"
 
 static const struct board *board_named(const char *name, struct err *e)
 {
@@ -45,7 +46,8 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
         return NULL;
     }
     if (b->xlen && b->xlen != config->xlen) {
-        err_set(e, "machine '%s' has %u-bit CPUs; run it with orrery-system-riscv%u", b->name, b->xlen, b->xlen);
+        err_set(e, "machine '%s' has %u-bit CPUs; run it with orrery-system-%s", b->name, b->xlen,
+                b->isa->target[b->xlen == 64]);
         return NULL;
     }
     struct arena *a = arena_new();
@@ -58,7 +60,7 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     m->mem = space_new(a, "system");
     m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
     m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .seed = config->seed };
-    if (!build_memory(m, e) || !build_parts(m, e) || !build_harts(m, e) || !build_wires(m, e) ||
+    if (!build_memory(m, e) || !build_parts(m, e) || !build_cpus(m, e) || !build_wires(m, e) ||
         (b->connect && !b->connect(m, e))) {
         arena_free(a);
         return NULL;

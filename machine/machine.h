@@ -38,7 +38,7 @@ struct machine_config {
     const char *board;       /* "virt", "bare-rv32" */
     const char *board_props; /* after the board's name in -machine: "aclint=on,quantum=1000"; may be NULL */
     const char *cpu;         /* NULL: the board's */
-    unsigned xlen;           /* 32 or 64: which of orrery-system-riscv32/64 */
+    unsigned xlen;           /* 32 or 64: which of the programs of its ISA */
     unsigned cpus;
     u64 ram_size;            /* bytes; 0: the board's */
     struct blob bios, kernel, initrd, dtb; /* size 0: none */
@@ -116,7 +116,6 @@ struct machine {
     bool request_pending;
     u64 executed_limit;   /* see machine_executed(); 0: none */
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
-    void (*quantum_end)(struct cpu *c); /* of the ISA */
 
     struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
 

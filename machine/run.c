@@ -1,6 +1,7 @@
 /* The run loop. Everything that happens at a position happens in this order: timers that are due, the state hash,
  * input, then instructions of the hart whose turn it is. Stopping and going on at any position changes nothing. */
-#include "machine/machine.h"
+#include "machine/board.h"
+#include "machine/isa.h"
 #include "machine/record.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static struct cpu *whose_turn(struct machine *m)
         c = m->cpus[next];
         if (!c->ops->has_work(c))
             continue;
-        m->quantum_end(m->cpus[m->turn]);
+        m->board->isa->quantum_end(m->cpus[m->turn]);
         m->turn = next;
         m->turn_left = m->quantum;
         return c;

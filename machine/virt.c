@@ -15,18 +15,19 @@
 #include "iodev/timer/goldfish-rtc.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/isa.h"
 
 static const struct board_part parts[] = {
     { .name = "clint", .cls = &riscv_clint_class, .base = { VIRT_CLINT }, .when = "!aclint",
-      .wires = { { 0, 1, "harts", 3 }, { 16, 1, "harts", 7 } } },
+      .wires = { { 0, 1, "cpus", 3 }, { 16, 1, "cpus", 7 } } },
     { .name = "mswi", .cls = &riscv_aclint_mswi_class, .base = { VIRT_CLINT }, .when = "aclint",
-      .wires = { { 0, 1, "harts", 3 } } },
+      .wires = { { 0, 1, "cpus", 3 } } },
     { .name = "mtimer", .cls = &riscv_aclint_mtimer_class, .base = { VIRT_CLINT + 0x4000 }, .when = "aclint",
-      .wires = { { 16, 1, "harts", 7 } } },
+      .wires = { { 16, 1, "cpus", 7 } } },
     { .name = "sswi", .cls = &riscv_aclint_sswi_class, .base = { VIRT_ACLINT_SSWI }, .when = "aclint",
-      .wires = { { 0, 1, "harts", 1 } } },
+      .wires = { { 0, 1, "cpus", 1 } } },
     { .name = "plic", .cls = &riscv_plic_class, .base = { VIRT_PLIC },
-      .wires = { { 0, 2, "harts", 11 }, { 1, 2, "harts", 9 } } },
+      .wires = { { 0, 2, "cpus", 11 }, { 1, 2, "cpus", 9 } } },
     { .name = "uart0", .cls = &ns16550a_class, .base = { VIRT_UART }, .wires = { { 0, 0, "plic", VIRT_IRQ_UART } } },
     { .name = "test", .cls = &sifive_test_class, .base = { VIRT_TEST } },
     { .name = "rtc", .cls = &goldfish_rtc_class, .base = { VIRT_RTC }, .wires = { { 0, 0, "plic", VIRT_IRQ_RTC } } },
@@ -130,7 +131,8 @@ extern const struct board board_virt;
 const struct board board_virt = {
     .name = "virt",
     .doc = "RISC-V board for virtual machines, as QEMU's",
-    .isa = "riscv",
+    .isa = &isa_riscv,
+    .bios = { "default", "default" },
     .max_cpus = 8,
     .master_hz = 1000000000,
     .ram_base = VIRT_RAM,

@@ -124,7 +124,7 @@ expect('replay of something else', 2, run('replay', 'text'), err='not an Orrery 
 expect('record of nothing', 2, run('record'), err='usage: orrery record')
 expect('trace of nothing', 2, run('trace'), err='kinds:')
 expect('trace of an unknown kind', 2, run('trace', 'spke:x'), err="did you mean 'spike'?")
-expect('another ISA', 1, run('-version', face_name='orrery-system-vax'), err='riscv32 and riscv64 only')
+expect('another ISA', 1, run('-version', face_name='orrery-system-vax'), err='riscv32 riscv64')
 expect('gdb under the debugger', 2, run('debug', *K, '-s'), err='two debuggers')
 expect('wrong width', 1, run('-bios', 'none', TEACH, face_name='orrery-system-riscv32'), err='orrery-system-riscv64')
 r = expect('nothing to run', 3, run('run', '-bios', 'none', '-max-instructions', '1000'), err='memory is empty')

@@ -7,7 +7,8 @@
 
 #include "base/arena.h"
 #include "host/run.h"
-#include "machine/machine.h"
+#include "machine/board.h"
+#include "machine/isa.h"
 
 struct world_cpu {
     struct cpu cpu;
@@ -95,6 +96,8 @@ static inline void world_init(struct world *w)
 {
     static const struct cpu_ops ops = { .isa = "none", .run = world_run, .has_work = world_has_work,
                                           .get_pc = world_get_pc };
+    static const struct isa isa = { .name = "none", .quantum_end = world_quantum_end };
+    static const struct board board = { .name = "none", .isa = &isa };
     static const struct machine_config config = { .board = "none", .cpus = 1 };
     memset(w, 0, sizeof *w);
     clock_init(&w->m.clock, 1000000000);
@@ -103,7 +106,7 @@ static inline void world_init(struct world *w)
     w->m.cpus[0] = &w->hart.cpu;
     w->m.n_cpus = 1;
     w->m.quantum = w->m.turn_left = MACHINE_DEFAULT_QUANTUM;
-    w->m.quantum_end = world_quantum_end;
+    w->m.board = &board;
     w->capacity = 16;
     w->work = 100;
     w->in = (struct input_channel){ "/uart0", world_room, world_deliver, w, &w->brk };

@@ -6,6 +6,7 @@
 #include "iodev/misc/bare-console.h"
 #include "iodev/misc/sifive-test.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 #include "tests/machine/guest.h"
 #include "tests/unit.h"
 
@@ -18,7 +19,7 @@ static const struct prop_desc props[] = { { "fancy", PROP_BOOL, "off", "" }, { 0
 #define PARTS 6
 static const struct board_part good_parts[PARTS] = {
     { .name = "plic", .cls = &riscv_plic_class, .base = { 0xc000000 },
-      .wires = { { 0, 2, "harts", 11 }, { 1, 2, "harts", 9 } } },
+      .wires = { { 0, 2, "cpus", 11 }, { 1, 2, "cpus", 9 } } },
     { .name = "uart", .cls = &ns16550a_class, .base = { 0x10000000 }, .count = 2, .stride = 0x1000,
       .wires = { { 0, 0, "plic", 10 } } },
     { .name = "test", .cls = &sifive_test_class, .base = { 0x100000 }, .when = "fancy" },
@@ -26,7 +27,7 @@ static const struct board_part good_parts[PARTS] = {
     { 0 },
 };
 static const struct board good = {
-    .name = "good", .isa = "riscv", .max_cpus = 4, .master_hz = 1000, .ram_base = 0x80000000, .default_ram = 1 << 20,
+    .name = "good", .isa = &isa_riscv, .max_cpus = 4, .master_hz = 1000, .ram_base = 0x80000000, .default_ram = 1 << 20,
     .max_ram = 1 << 30, .rom_base = 0x1000, .rom_size = 0x1000, .parts = good_parts, .props = props,
     .timebase = no_time, .boot = no_boot,
 };
@@ -57,18 +58,18 @@ MISTAKE(no_memory, b->default_ram = 0)
 MISTAKE(small_max, b->max_ram = 4096)
 MISTAKE(no_cpus, b->max_cpus = 0)
 MISTAKE(no_boot_function, b->boot = NULL)
-MISTAKE(no_timebase, b->timebase = NULL)
+MISTAKE(no_isa, b->isa = NULL)
 MISTAKE(no_class, p[2].cls = NULL)
 MISTAKE(same_name, p[2].name = "plic")
 MISTAKE(same_name_after_counting, p[2].name = "uart1")
-MISTAKE(called_harts, p[2].name = "harts")
+MISTAKE(called_harts, p[2].name = "cpus")
 MISTAKE(to_nowhere, p[1].wires[0].to = "pic")
 MISTAKE(to_one_that_takes_none, p[1].wires[0].to = "uart1")
 MISTAKE(to_one_that_is_never_there_with_it,
         (p[2].when = NULL, p[2].base[0] = 0x200000, p[0].when = "fancy", p[1].when = "!fancy"))
 MISTAKE(one_input_twice, p[2].wires[0] = ((struct board_wire){ 0, 0, "plic", 10 }))
 MISTAKE(an_input_of_the_second_copy, p[2].wires[0] = ((struct board_wire){ 0, 0, "plic", 11 }))
-MISTAKE(a_hart_line_twice, p[2].wires[0] = ((struct board_wire){ 0, 1, "harts", 9 }))
+MISTAKE(a_hart_line_twice, p[2].wires[0] = ((struct board_wire){ 0, 1, "cpus", 9 }))
 MISTAKE(too_many_outputs, (b->max_cpus = 8, p[0].wires[0].step = 5))
 MISTAKE(output_out_of_range, p[1].wires[0].out = DEVICE_MAX_OUT)
 MISTAKE(overlap, p[2].base[0] = 0x10000004)
@@ -81,15 +82,15 @@ static void mistakes_in_tables(void)
 {
     static const struct mistake mistakes[] = {
         { { "lacks", "bad" }, no_clock }, { { "lacks", "bad" }, no_memory }, { { "lacks", "bad" }, small_max },
-        { { "lacks", "bad" }, no_cpus }, { { "lacks", "bad" }, no_boot_function }, { { "lacks", "bad" }, no_timebase },
+        { { "lacks", "bad" }, no_cpus }, { { "lacks", "bad" }, no_boot_function }, { { "lacks", "bad" }, no_isa },
         { { "'test'", "no class" }, no_class }, { { "two parts", "'plic'" }, same_name },
-        { { "two parts", "'uart1'" }, same_name_after_counting }, { { "'harts'", "CPUs" }, called_harts },
+        { { "two parts", "'uart1'" }, same_name_after_counting }, { { "'cpus'", "CPUs" }, called_harts },
         { { "'pic'", "not there" }, to_nowhere }, { { "'uart1'", "takes no interrupts" }, to_one_that_takes_none },
         { { "'plic'", "not there" }, to_one_that_is_never_there_with_it },
         { { "'uart'", "input 10 of 'plic'" }, one_input_twice },
         { { "'test'", "input 11 of 'plic'" }, an_input_of_the_second_copy },
-        { { "'test'", "input 9 of 'harts'" }, a_hart_line_twice },
-        { { "'plic'", "output 35 for hart 7" }, too_many_outputs },
+        { { "'test'", "input 9 of 'cpus'" }, a_hart_line_twice },
+        { { "'plic'", "output 35 for CPU 7" }, too_many_outputs },
         { { "'uart'", "no output 34" }, output_out_of_range }, { { "'test'", "'uart0'" }, overlap },
         { { "'uart0'", "'uart1'" }, overlap_of_copies }, { { "'uart0'", "memory" }, overlap_with_memory },
         { { "'uart0'", "ROM" }, overlap_with_rom }, { { "'test'", "'fance'" }, unknown_condition },
