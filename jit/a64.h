@@ -18,7 +18,7 @@ enum {
     A64_ADD = 0x8b000000, A64_SUB = 0xcb000000, A64_SUBS = 0xeb000000, A64_SUBS_W = 0x6b000000,
     A64_AND = 0x8a000000, A64_ORR = 0xaa000000, A64_EOR = 0xca000000, A64_ANDS = 0xea000000, A64_BIC = 0x8a200000,
     A64_ORN = 0xaa200000, A64_EON = 0xca200000,
-    A64_LSLV = 0x9ac02000, A64_LSRV = 0x9ac02400, A64_ASRV = 0x9ac02800, A64_RORV = 0x9ac02c00,
+    A64_LSLV = 0x9ac02000, A64_LSRV = 0x9ac02400, A64_ASRV = 0x9ac02800, A64_RORV = 0x9ac02c00, A64_RORV_W = 0x1ac02c00,
     A64_UDIV = 0x9ac00800, A64_SDIV = 0x9ac00c00, A64_UMULH = 0x9bc07c00, A64_SMULH = 0x9b407c00,
     /* d, n, m, a */
     A64_MADD = 0x9b000000, A64_MSUB = 0x9b008000,
@@ -32,7 +32,7 @@ enum {
     /* d, n, pattern of bits */
     A64_AND_IMM = 0x92000000, A64_ORR_IMM = 0xb2000000, A64_EOR_IMM = 0xd2000000, A64_ANDS_IMM = 0xf2000000,
     /* d, n, two places */
-    A64_UBFM = 0xd3400000, A64_SBFM = 0x93400000, A64_EXTR = 0x93c00000,
+    A64_UBFM = 0xd3400000, A64_SBFM = 0x93400000, A64_EXTR = 0x93c00000, A64_EXTR_W = 0x13800000,
     /* one place to jump to */
     A64_BR = 0xd61f0000, A64_BLR = 0xd63f0000, A64_RET = 0xd65f0000,
     /* floats, single or (| A64_D) double: d, n, m */

@@ -174,6 +174,8 @@ static void shift(struct em *m, ir_val k, const struct ir_insn *i, u32 op)
     unsigned d = target(m, k), a = use(m, i->a, T2);
     if (i->b == IR_IMM && i->op == IR_ROR)
         a_rrrr(&m->a, A64_EXTR, d, a, a, (unsigned)i->imm & 63);
+    else if (i->b == IR_IMM && i->op == IR_ROR32)
+        a_rrrr(&m->a, A64_EXTR_W, d, a, a, (unsigned)i->imm & 31);
     else if (i->b == IR_IMM)
         a_shift_imm(&m->a, i->op - (unsigned)IR_SHL, d, a, (unsigned)i->imm & 63);
     else
@@ -820,6 +822,7 @@ static void one(struct em *m, ir_val k)
     case IR_SHR: shift(m, k, i, A64_LSRV); break;
     case IR_SAR: shift(m, k, i, A64_ASRV); break;
     case IR_ROR: shift(m, k, i, A64_RORV); break;
+    case IR_ROR32: shift(m, k, i, A64_RORV_W); break;
     case IR_CLZ: case IR_CTZ: case IR_POPCNT: count_bits(m, k, i); break;
     case IR_BSWAP: swap_bytes(m, k, i); break;
     case IR_MUL: case IR_MULHU: case IR_MULHS: case IR_MULHSU: product(m, k, i); break;

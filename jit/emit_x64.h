@@ -33,7 +33,7 @@ struct em {
         u8 *at, *back;
         ir_val k;
         u32 site;
-    } window[64];
+    } window[256];
     unsigned n_waiting;
     struct {
         u8 *at;

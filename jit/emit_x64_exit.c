@@ -172,12 +172,25 @@ static void move(struct em *m, const struct move *v)
     }
 }
 
+/* The host fetches and decodes in aligned chunks: a loop begins with one. */
+static void align(struct x64 *x)
+{
+    static const u8 nop[] = { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 };
+    unsigned n = -(unsigned)(uintptr_t)x->p & 31;
+    for (; n >= sizeof nop; n -= sizeof nop)
+        for (unsigned k = 0; k < sizeof nop; k++)
+            x_byte(x, nop[k]);
+    for (; n; n--)
+        x_byte(x, 0x90);
+}
+
 /* A round begins behind the params, which are loaded once. */
 static void mark(struct em *m, ir_val k)
 {
     while (m->ir->insn[++k].op == IR_PARAM || m->ir->insn[k].op == IR_NOP)
         if (m->ra->loc[k] != LOC_NONE)
             x64_load(m, k, &m->ir->insn[k], STATE, -1, (i64)m->ir->insn[k].imm);
+    align(&m->x);
     m->mark = m->x.p;
 }
 

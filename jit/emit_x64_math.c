@@ -6,43 +6,39 @@
 static void binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op, unsigned which)
 {
     struct x64 *x = &m->x;
-    unsigned d = target(m, k), a = use(m, i->a, T2);
+    unsigned d = target(m, k), la = m->ra->loc[i->a], a = in_gpr(la) ? la - LOC_GPR : (unsigned)T2, b = T1;
     if (i->b == IR_IMM && fits(i->imm)) {
-        if (i->op == IR_ADD && a != d) {
+        if (i->op == IR_ADD && in_gpr(la) && a != d) {
             x_rm(x, true, false, 0x8d, d, a, (i64)i->imm); /* lea */
         } else {
-            x_mov(x, d, a);
+            load_to(m, d, i->a);
             x_alu_imm(x, true, which, d, (i32)i->imm);
         }
         done(m, k, d);
         return;
     }
-    unsigned b = T1;
     if (i->b == IR_IMM) {
         x_mov_imm(x, T1, i->imm);
-    } else if (m->ra->loc[i->b] >= LOC_SPILL && d != T1) {
-        x_mov(x, d, a);
+    } else if (m->ra->loc[i->b] >= LOC_SPILL) {
+        load_to(m, d, i->a);
         x_rm(x, true, false, op, d, RSP, spill_at(m->ra->loc[i->b]));
         done(m, k, d);
         return;
     } else {
         b = use(m, i->b, T1);
     }
-    if (b == d && a != d && i->op != IR_SUB) { /* the others commute */
-        x_rr(x, true, op, d, a);
-        done(m, k, d);
-        return;
-    }
-    if (b == d && a != d) {
-        x_mov(x, T0, a);
+    if (b == d && i->op == IR_SUB && a != d) {
+        load_to(m, T0, i->a);
         x_rr(x, true, op, T0, b);
-        done(m, k, T0);
-        return;
-    }
-    if (i->op == IR_ADD && a != d) {
+        d = T0;
+    } else if (b == d && la >= LOC_SPILL) { /* the others commute */
+        x_rm(x, true, false, op, d, RSP, spill_at(la));
+    } else if (b == d) {
+        x_rr(x, true, op, d, use(m, i->a, T2));
+    } else if (i->op == IR_ADD && in_gpr(la) && a != d) {
         x_rmx(x, true, false, 0x8d, d, a, b, 0, 0); /* lea */
     } else {
-        x_mov(x, d, a);
+        load_to(m, d, i->a);
         x_rr(x, true, op, d, b);
     }
     done(m, k, d);
@@ -51,13 +47,23 @@ static void binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op, unsi
 static void shift(struct em *m, ir_val k, const struct ir_insn *i, unsigned which, unsigned pp)
 {
     struct x64 *x = &m->x;
-    unsigned d = target(m, k), a = use(m, i->a, T2);
-    if (i->b == IR_IMM) {
-        x_mov(x, d, a);
-        x_shift_imm(x, true, which, d, (unsigned)i->imm & 63);
+    unsigned d = target(m, k);
+    bool w = i->op != IR_ROR32;
+    if (i->b == IR_IMM && m->e->bmi2 && which == 1) { /* rorx */
+        x_vex(x, 3, 3, w, 0xf0, d, 0, use(m, i->a, T2));
+        x_byte(x, (unsigned)i->imm & (w ? 63 : 31));
         done(m, k, d);
         return;
     }
+    if (i->b == IR_IMM) {
+        load_to(m, d, i->a);
+        if (!w) /* a shift by 0 would leave the high half */
+            x_rr(x, false, 0x89, d, d);
+        x_shift_imm(x, w, which, d, (unsigned)i->imm & (w ? 63 : 31));
+        done(m, k, d);
+        return;
+    }
+    unsigned a = use(m, i->a, T2);
     if (m->e->bmi2 && pp) {
         unsigned n = use(m, i->b, T1);
         x_vex(x, 2, pp, true, 0xf7, d, n, a);
@@ -65,9 +71,9 @@ static void shift(struct em *m, ir_val k, const struct ir_insn *i, unsigned whic
         return;
     }
     load_to(m, T1, i->b);
-    x_mov(x, T0, a);
+    x_rr(x, w, 0x89, a, T0);
     x_rr(x, true, 0x87, RCX, T1); /* xchg */
-    x_rr(x, true, 0xd3, which, T0);
+    x_rr(x, w, 0xd3, which, T0);
     x_mov(x, RCX, T1);
     done(m, k, T0);
 }
@@ -151,9 +157,12 @@ static void divide(struct em *m, ir_val k, const struct ir_insn *i)
 static void extend(struct em *m, ir_val k, const struct ir_insn *i)
 {
     static const u32 op[] = { [IR_SX8 - IR_SX8] = X_0F | 0xbe, X_0F | 0xbf, 0x63, X_0F | 0xb6, X_0F | 0xb7, 0x8b };
-    unsigned d = target(m, k), a = use(m, i->a, T2);
+    unsigned d = target(m, k);
     bool w = i->op <= IR_SX32;
-    x_rr8(&m->x, w, op[i->op - IR_SX8], d, a);
+    if (m->ra->loc[i->a] >= LOC_SPILL)
+        x_rm(&m->x, w, false, op[i->op - IR_SX8], d, RSP, spill_at(m->ra->loc[i->a]));
+    else
+        x_rr8(&m->x, w, op[i->op - IR_SX8], d, use(m, i->a, T2));
     done(m, k, d);
 }
 
@@ -341,7 +350,7 @@ void x64_math(struct em *m, ir_val k, const struct ir_insn *i)
     case IR_SHL: shift(m, k, i, 4, 1); break;
     case IR_SHR: shift(m, k, i, 5, 3); break;
     case IR_SAR: shift(m, k, i, 7, 2); break;
-    case IR_ROR: shift(m, k, i, 1, 0); break;
+    case IR_ROR: case IR_ROR32: shift(m, k, i, 1, 0); break;
     case IR_MUL: multiply(m, k, i); break;
     case IR_MULHU: case IR_MULHS: case IR_MULHSU: high_product(m, k, i); break;
     case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: divide(m, k, i); break;

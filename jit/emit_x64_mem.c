@@ -181,6 +181,15 @@ static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32
     x_rmx(x, true, false, 0x8d, d, T0, T1, 0, 0); /* lea */
 }
 
+/* Of the same guest instruction, when the run goes by it more than once, else another. */
+static u32 site_of(const struct em *m, const struct ir_insn *i)
+{
+    for (unsigned n = 0; n < m->n_windows; n++)
+        if (m->ir->exit[m->ir->insn[m->window[n].k].exit].slot == m->ir->exit[i->exit].slot)
+            return m->window[n].site;
+    return m->env->sites + 16 * (m->env->next_site(m->env->opaque) & ((1u << m->env->site_bits) - 1));
+}
+
 /* In a region each window has a site: the page it was in the last time. Five instructions say whether it still is. */
 static void window(struct em *m, ir_val k, const struct ir_insn *i)
 {
@@ -193,7 +202,7 @@ static void window(struct em *m, ir_val k, const struct ir_insn *i)
         done(m, k, d);
         return;
     }
-    u32 site = env->sites + 16 * (env->next_site(env->opaque) & ((1u << env->site_bits) - 1));
+    u32 site = site_of(m, i);
     unsigned a = use(m, i->a, T2), d = target(m, k);
     if (d == a)
         d = T0;

@@ -76,6 +76,7 @@ u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c)
     case IR_SHR: return a >> (b & 63);
     case IR_SAR: return (u64)((i64)a >> (b & 63));
     case IR_ROR: return a >> (b & 63) | a << (-b & 63);
+    case IR_ROR32: return (u32)a >> (b & 31) | (u32)((u32)a << (-b & 31));
     case IR_MUL: return a * b;
     case IR_MULHU: return (u64)((u128)a * b >> 64);
     case IR_MULHS: return (u64)(u128)((i128)(i64)a * (i64)b >> 64);

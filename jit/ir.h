@@ -26,6 +26,7 @@ enum ir_kind {
     X(AND, "and", 2, IRK_PURE) X(OR, "or", 2, IRK_PURE) X(XOR, "xor", 2, IRK_PURE)                                \
     X(SHL, "shl", 2, IRK_PURE) X(SHR, "shr", 2, IRK_PURE) X(SAR, "sar", 2, IRK_PURE) /* amounts modulo 64 */      \
     X(ROR, "ror", 2, IRK_PURE)                                                                                    \
+    X(ROR32, "ror32", 2, IRK_PURE)      /* of the low half, amount modulo 32; the high half is 0 */               \
     X(MUL, "mul", 2, IRK_PURE) X(MULHU, "mulhu", 2, IRK_PURE) X(MULHS, "mulhs", 2, IRK_PURE)                      \
     X(MULHSU, "mulhsu", 2, IRK_PURE)                                                                              \
     /* total: x / 0 is all ones, x rem 0 is x, and the smallest number / -1 is itself, with remainder 0 */        \
@@ -137,6 +138,8 @@ ir_val ir_binary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b
 ir_val ir_ternary(struct ir *ir, enum ir_op op, unsigned size, ir_val a, ir_val b, ir_val c);
 u16 ir_exit_to(struct ir *ir, u64 slot, u64 handler);
 static inline bool ir_two_exits(const struct ir_insn *i) { return i->op == IR_CHAIN_IF; }
+/* What v is an extension of, and that of another .., as far as the low bits are the same. */
+ir_val ir_low_source(const struct ir *ir, ir_val v, unsigned bits);
 /* Operands of an operation: 0 to 3 values, IR_IMM left out. */
 unsigned ir_operands(struct ir_insn *i, ir_val *operand[3]);
 
@@ -169,6 +172,7 @@ void ir_forward(struct ir *ir);   /* gets of what was put or got */
 void ir_share(struct ir *ir);     /* common subexpressions */
 void ir_window(struct ir *ir);    /* loads and stores around one address go through one window */
 void ir_sink_puts(struct ir *ir); /* puts happen at the end, or in the exit taken before it */
+void ir_narrow(struct ir *ir);    /* what only low halves are used of; rotations: after ir_sink_puts */
 void ir_sweep(struct ir *ir);     /* what nobody uses goes */
 void ir_optimize(struct ir *ir);  /* all of them */
 

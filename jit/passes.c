@@ -70,7 +70,7 @@ static unsigned width(unsigned op)
 }
 
 /* Is the extension `op` of the result of i that result itself? */
-static bool extended_already(const struct ir_insn *i, unsigned op)
+static bool extended_already(const struct ir *ir, const struct ir_insn *i, unsigned op)
 {
     unsigned bits = width(op);
     bool sign = op <= IR_SX32;
@@ -87,14 +87,20 @@ static bool extended_already(const struct ir_insn *i, unsigned op)
     case IR_AND:
         return i->b == IR_IMM && i->imm >> (bits - sign) == 0;
     case IR_SHR:
-        return i->b == IR_IMM && 64 - (i->imm & 63) <= bits - sign;
+        if (i->b != IR_IMM)
+            return false;
+        if (ir->insn[i->a].op == IR_ZX32 && (i->imm & 63) < 32)
+            return 32 - (i->imm & 63) <= bits - sign;
+        return 64 - (i->imm & 63) <= bits - sign;
+    case IR_ROR32:
+        return !sign && bits == 32;
     default:
         return false;
     }
 }
 
 /* Only the low bits of the operand matter to op: looks through extensions that keep those. */
-static ir_val low_source(const struct ir *ir, ir_val v, unsigned bits)
+ir_val ir_low_source(const struct ir *ir, ir_val v, unsigned bits)
 {
     for (;;) {
         const struct ir_insn *i = &ir->insn[v];
@@ -149,9 +155,9 @@ static void fold_one(struct ir *ir, struct names *names, u32 k)
     if (unary && !width(i->op))
         return;
     if (unary) {
-        if (!extended_already(a, i->op))
-            i->a = low_source(ir, i->a, width(i->op));
-        if (extended_already(&ir->insn[i->a], i->op))
+        if (!extended_already(ir, a, i->op))
+            i->a = ir_low_source(ir, i->a, width(i->op));
+        if (extended_already(ir, &ir->insn[i->a], i->op))
             replace(ir, names, k, i->a);
         return;
     }
@@ -413,7 +419,7 @@ void ir_share(struct ir *ir)
 
 /* Loads and stores at distances from the same value become peeks and pokes into a window, made where the first of them
  * is. That it holds proves them all; when it does not, the run is left before the first. */
-enum { WINDOW_MAX = 248, WINDOWS = 64 };
+enum { WINDOW_MAX = 248, WINDOWS = 240 };
 
 struct window {
     ir_val base;
@@ -520,5 +526,6 @@ void ir_optimize(struct ir *ir)
     ir_share(ir);
     ir_window(ir);
     ir_sink_puts(ir);
+    ir_narrow(ir);
     ir_sweep(ir);
 }

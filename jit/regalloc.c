@@ -35,8 +35,10 @@ static void use(struct ra *ra, struct uses *u, ir_val v, u32 at, bool general)
 
 static void find_uses(struct ra *ra, struct uses *u, struct ir *ir)
 {
-    memset(u, 0, sizeof *u);
-    memset(ra->last, 0, sizeof ra->last);
+    memset(u->n, 0, ir->n * sizeof *u->n);
+    memset(u->elsewhere, 0, ir->n * sizeof *u->elsewhere);
+    memset(u->as_float, 0, ir->n * sizeof *u->as_float);
+    memset(ra->last, 0, ir->n * sizeof *ra->last);
     unsigned calls = 0;
     for (u32 k = 0; k < ir->n; k++) {
         struct ir_insn *i = &ir->insn[k];
@@ -102,9 +104,31 @@ struct file { /* registers of one kind */
     ir_val holds[RA_REGS];
 };
 
-static u16 spill(struct ra *ra)
+/* What a loop carries goes where its param is, if that is not needed any more. */
+static u16 spill(struct ra *ra, ir_val v)
 {
+    ir_val home = ra->home[v];
+    if (home != IR_NONE_HOME && ra->loc[home] >= LOC_SPILL && ra->last[home] <= v)
+        return ra->loc[home];
     return ra->spills < SPILL_SLOTS ? (u16)(LOC_SPILL + ra->spills++) : LOC_NONE;
+}
+
+static bool commutes(unsigned op)
+{
+    return op == IR_ADD || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MUL || op == IR_FADD || op == IR_FMUL;
+}
+
+/* Of the registers that may be had, that of an operand that ends here: so that nothing needs to be moved. */
+static u32 operands_place(const struct ra *ra, struct ir_insn *i, unsigned first, u32 have)
+{
+    ir_val *arg[3];
+    unsigned n = ir_operands(i, arg);
+    for (unsigned j = 0; j < n && j <= commutes(i->op); j++) {
+        unsigned loc = ra->loc[*arg[j]];
+        if (loc >= first && loc < first + RA_REGS && (have >> (loc - first) & 1))
+            return 1u << (loc - first);
+    }
+    return 0;
 }
 
 bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
@@ -153,22 +177,23 @@ bool ra_run(struct ra *ra, const struct ra_host *host, struct ir *ir)
                 r = home - first;
             } else {
                 u32 best = have & ~homes[f] ? have & ~homes[f] : have, kept = best & kept_of[f];
-                r = (unsigned)__builtin_ctz(best != kept ? best & ~kept : best);
+                u32 operand = operands_place(ra, i, first, best);
+                r = (unsigned)__builtin_ctz(operand ? operand : best != kept ? best & ~kept : best);
             }
-        } else { /* the one needed last goes to memory: it or this */
+        } else { /* the one needed last goes to memory: it or another */
             unsigned victim = RA_REGS;
+            ir_val out = (ir_val)k;
             for (r = 0; r < RA_REGS; r++)
-                if ((may >> r & 1) && ra->last[file[f].holds[r]] > last && (victim == RA_REGS ||
-                    ra->last[file[f].holds[r]] > ra->last[file[f].holds[victim]]))
+                if ((may >> r & 1) && ra->last[file[f].holds[r]] > ra->last[out]) {
                     victim = r;
-            u16 slot = spill(ra);
+                    out = file[f].holds[r];
+                }
+            u16 slot = spill(ra, out);
             if (!slot)
                 return false;
-            if (victim == RA_REGS) {
-                ra->loc[k] = slot;
+            ra->loc[out] = slot;
+            if (victim == RA_REGS)
                 continue;
-            }
-            ra->loc[file[f].holds[victim]] = slot;
             r = victim;
         }
         if (i->op == IR_PARAM)

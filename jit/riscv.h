@@ -23,7 +23,7 @@ struct jit_unit { /* a compiled block */
     struct rv_block *block;
     const void *start, *body; /* its code; behind the counter */
     i32 *heat;
-    bool region, loop; /* its first instruction begins one */
+    bool region, loop; /* its first instruction begins one; a loop that always goes the same way */
 };
 
 struct jit_step {
@@ -68,6 +68,7 @@ struct jit_riscv {
     struct jit_unit *unit; /* CODE_COUNTERS of them; a block's `unit` is the place plus 1 */
     struct {               /* what is being executed from a hot block on */
         unsigned n, insns, calls;
+        unsigned round; /* steps after which it was at the first block again, having been elsewhere in between */
         struct jit_step step[JIT_STEPS];
     } trace;
     struct ir ir;

@@ -22,7 +22,7 @@ i64 jit_riscv_warm(RV_ARGS)
         RV_CHAIN(i, vpage);
     }
     *u->heat = NEVER;
-    j->trace.n = j->trace.insns = j->trace.calls = 0;
+    j->trace.n = j->trace.insns = j->trace.calls = j->trace.round = 0;
     j->tier.following = true;
     j->count.traces++;
     j->trace.step[0] = (struct jit_step){ u->block, vpage };
@@ -66,6 +66,12 @@ static bool comes_next(struct hart *h, const struct jit_step *s, u64 pc)
     return target || ((!n || n->cls != RV_CLASS_JUMP) && pc == after);
 }
 
+/* A jump by a table or the like: where it goes next time nobody knows. */
+static bool is_dispatch(const struct riscv_insn *n, const struct rv_insn *i)
+{
+    return n && n->cls == RV_CLASS_JUMPR && !is_call(n, i) && !is_return(n, i);
+}
+
 static void make_region(struct jit_riscv *j, const struct jit_step *first, unsigned n, bool loop);
 
 static void end(struct jit_riscv *j, unsigned first, bool loop)
@@ -78,6 +84,26 @@ static void end(struct jit_riscv *j, unsigned first, bool loop)
         *j->unit[head->unit - 1].heat = LATER;
     if (loop || n > 1)
         make_region(j, s, n, loop);
+}
+
+/* It goes no further. What was followed through dispatches is a loop if it came back to its first block late enough. */
+static void stop(struct jit_riscv *j)
+{
+    bool loop = j->trace.round > j->trace.n / 2;
+    if (loop)
+        j->trace.n = j->trace.round;
+    end(j, 0, loop);
+}
+
+static bool dispatches_since(const struct jit_riscv *j, unsigned k)
+{
+    for (; k < j->trace.n; k++) {
+        const struct rv_block *b = j->trace.step[k].block;
+        const struct rv_insn *last = last_of(b);
+        if (is_dispatch(insn_at(b, last), last))
+            return true;
+    }
+    return false;
 }
 
 void jit_riscv_follow(struct rv_tier *t, struct rv_block *b, u64 vpage)
@@ -97,19 +123,23 @@ void jit_riscv_follow(struct rv_tier *t, struct rv_block *b, u64 vpage)
     }
     u64 pc = b ? rv_addr(j->h, vpage + b->offset) : 0;
     if (!b || b->straddle || !b->unit || !comes_next(j->h, &step[n - 1], pc)) {
-        end(j, 0, false);
+        stop(j);
         return;
     }
-    for (unsigned k = 0; k < n; k++)
+    for (unsigned k = n; k-- > 0;)
         if (step[k].block == b && step[k].vpage == vpage) {
-            end(j, k, true);
-            return;
+            if (!dispatches_since(j, k)) {
+                end(j, k, true);
+                return;
+            }
+            if (!k)
+                j->trace.round = n;
         }
     const struct rv_insn *last = last_of(step[n - 1].block);
     const struct riscv_insn *insn = insn_at(step[n - 1].block, last);
     if (is_return(insn, last)) {
         if (!j->trace.calls) { /* to whoever called: that differs */
-            end(j, 0, false);
+            stop(j);
             return;
         }
         j->trace.calls--;
@@ -117,7 +147,7 @@ void jit_riscv_follow(struct rv_tier *t, struct rv_block *b, u64 vpage)
         j->trace.calls++;
     }
     if (j->unit[b->unit - 1].loop || n == JIT_STEPS || j->trace.insns + b->head.n > JIT_REGION_INSNS) {
-        end(j, 0, false);
+        stop(j);
         return;
     }
     step[n] = (struct jit_step){ b, vpage };
@@ -236,7 +266,7 @@ static void make_region(struct jit_riscv *j, const struct jit_step *s, unsigned 
     j->emitter.kind->redirect(&j->code, u->start, code.start);
     s->block->slot[0].fn = (rv_handler *)(uintptr_t)code.start;
     u->region = true;
-    u->loop = loop;
+    u->loop = loop && !j->trace.round;
     j->count.regions++;
-    j->count.loops += u->loop;
+    j->count.loops += loop;
 }

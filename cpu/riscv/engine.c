@@ -146,10 +146,33 @@ RV_COLD i64 rv_illegal(RV_ARGS)
 
 /* --- from block to block ------------------------------------------------------------------------------------ */
 
+static struct rv_jump *jump_at(struct rv_ctx *ctx, u64 pc)
+{
+    return &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
+}
+
+static void remember_jump(struct rv_ctx *ctx, u64 pc, const struct rv_block *b)
+{
+    *jump_at(ctx, pc) = (struct rv_jump){ pc, ctx->gen, b->slot };
+    *rv_executed(ctx, pc) = ctx->gen;
+}
+
+/* A block that exists in a page that is known: the outer loop need not look for it. */
+__attribute__((noinline)) static bool find_jump(struct hart *h, struct rv_ctx *ctx, u64 target)
+{
+    const struct rv_fetch *f = &ctx->fetch[target >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
+    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following))
+        return false;
+    const struct rv_block *b = rv_block_find(f->page, target & PAGE_MASK);
+    if (b)
+        remember_jump(ctx, target, b);
+    return b;
+}
+
 i64 rv_goto(struct hart *h, i64 budget, struct rv_ctx *ctx, u64 target)
 {
-    const struct rv_jump *to = &ctx->jump[(target >> 1 ^ target >> 13) & ((1u << RV_JUMP_BITS) - 1)];
-    if (to->pc != target || to->gen != ctx->gen)
+    const struct rv_jump *to = jump_at(ctx, target);
+    if ((to->pc != target || to->gen != ctx->gen) && !find_jump(h, ctx, target))
         return leave_at(h, target, budget);
     const struct rv_insn *i = to->start;
     u64 vpage = target & ~PAGE_MASK;
@@ -348,11 +371,6 @@ static i64 alone(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
     return left + (i64)rest;
 }
 
-static struct rv_jump *jump_at(struct rv_ctx *ctx, u64 pc)
-{
-    return &ctx->jump[(pc >> 1 ^ pc >> 13) & ((1u << RV_JUMP_BITS) - 1)];
-}
-
 /* The block at pc, found or built; NULL: a fault. */
 static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, unsigned max)
 {
@@ -369,10 +387,8 @@ static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, uns
     struct rv_block *b = rv_block_find(page, offset);
     if (!b)
         b = rv_block_build(h, page, offset);
-    if (b) {
-        *jump_at(ctx, pc) = (struct rv_jump){ pc, ctx->gen, b->slot };
-        *rv_executed(ctx, pc) = ctx->gen;
-    }
+    if (b)
+        remember_jump(ctx, pc, b);
     return b;
 }
 

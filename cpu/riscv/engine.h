@@ -73,7 +73,7 @@ struct rv_page { /* a physical page code was decoded from */
     struct rv_block *bucket[RV_PAGE_BUCKETS];
 };
 
-#define RV_TLB_BITS 10
+#define RV_TLB_BITS 11
 #define RV_TLB_SIZE (1u << RV_TLB_BITS)
 #define RV_TLB_SITED 1u
 #define RV_TLB_NEVER (1u << 11) /* no page has this bit, nor an address masked with ~PAGE_MASK | (size - 1) */
@@ -85,13 +85,13 @@ struct rv_tlb { /* tag: virtual page. Of an access that leaves the page the last
 
 static inline u64 rv_tlb_pa(const struct rv_tlb *t, u64 va) { return (t->pa & ~PAGE_MASK) | (va & PAGE_MASK); }
 
-#define RV_JUMP_BITS 12
+#define RV_JUMP_BITS 14
 struct rv_jump { /* virtual pc to block, for indirect jumps and those that leave the page */
     u64 pc, gen;
     const struct rv_insn *start;
 };
 
-#define RV_FETCH_SIZE 64
+#define RV_FETCH_SIZE 1024
 struct rv_fetch {
     u64 vpage, gen;
     struct rv_page *page;
@@ -106,17 +106,15 @@ struct rv_site {
 };
 
 #define RV_USED_MAX 256
-#define RV_WRITTEN_BITS 9
-#define RV_EXECUTED 256
+#define RV_WRITTEN_BITS 11
+#define RV_EXECUTED 2048
 struct rv_ctx { /* one way of translating: privilege, data privilege, SUM, MXR */
     struct rv_tlb tlb[RV_TLB_SIZE];
     struct rv_site site[1u << RV_SITE_BITS];
     struct rv_jump jump[1u << RV_JUMP_BITS];
     struct rv_fetch fetch[RV_FETCH_SIZE];
     u64 executed[RV_EXECUTED]; /* by page: the generation in which something of it entered jump[] */
-    struct { /* by host page: how many entries may lead there for stores, one of them */
-        u16 n, entry;
-    } written[1u << RV_WRITTEN_BITS];
+    u16 written[1u << RV_WRITTEN_BITS][2]; /* by host page: the entries that lead to such pages for stores, plus 1 */
     u64 gen; /* jump and fetch entries of other generations are void */
     u64 key, satp; /* of CTX_OTHER */
     u32 n_used; /* entries filled since the last flush; above RV_USED_MAX: not known which */
@@ -128,8 +126,12 @@ static inline u64 *rv_executed(struct rv_ctx *c, u64 va)
     return &c->executed[va >> PAGE_SHIFT & (RV_EXECUTED - 1)];
 }
 
-enum { CTX_M, CTX_OTHER, CTX_OBSERVED, CTX_SETS };
-enum { SET_U, SET_S, SET_S_SUM, SET_COUNT }; /* contexts of one address space */
+/* S-mode without SUM has one context for all address spaces: a kernel is mapped the same way in each. */
+enum { CTX_M, CTX_OTHER, CTX_OBSERVED, CTX_S, CTX_SETS };
+/* Contexts of one address space. SET_ROOT translates nothing: its generation changes when an entry of the space's root
+ * table that CTX_S depends on is written. */
+enum { SET_U, SET_S_SUM, SET_ROOT, SET_COUNT };
+#define RV_ROOTS_MAX 16
 #define RV_SETS 4                            /* address spaces kept */
 #define RV_CTX_COUNT (CTX_SETS + RV_SETS * SET_COUNT)
 
@@ -173,6 +175,16 @@ struct riscv_engine {
         u64 used; /* when, in changes of satp */
     } space[RV_SETS];
     u64 satp_changes;
+    struct { /* of CTX_S */
+        struct rv_ctx *set; /* of the address space it is for */
+        u64 gen;            /* of its SET_ROOT */
+        u64 mode;           /* of satp */
+        unsigned n;         /* entries of the root table that something came from; above RV_ROOTS_MAX: not known */
+        u8 pte_bytes, width, shift;
+        struct {
+            u64 unit, value;
+        } root[RV_ROOTS_MAX];
+    } shared;
     struct cpu_tables *tables;
     u64 table_drops; /* how often page-table entries in use were written */
     rv_handler *const *handlers;
@@ -226,7 +238,7 @@ struct riscv_engine {
         u64 vpage;
     } next;
     struct { /* host side, for describe */
-        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages, stop_pages;
+        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, shared, dropped_pages, stop_pages;
     } count;
     struct { /* the armed addresses that blocks were made for, sorted */
         u64 *code;

@@ -184,9 +184,11 @@ static void describe(const struct cpu *c, struct buf *out)
                (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
                (unsigned long long)e->count.dropped_pages);
     buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
-    buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu\n",
+    buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu, "
+               "the kernel's translations kept %llu times\n",
                (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,
-               (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces);
+               (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces,
+               (unsigned long long)e->count.shared);
     if (e->tier)
         e->tier->describe(e->tier, out);
 }

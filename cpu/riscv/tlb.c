@@ -11,16 +11,6 @@ static unsigned written_at(u64 host)
     return (unsigned)(page ^ page >> RV_WRITTEN_BITS) & ((1u << RV_WRITTEN_BITS) - 1);
 }
 
-/* Entry k leads to the host page for stores. An entry that was counted and has been replaced since stays counted. */
-static void count_written(struct rv_ctx *c, u64 host, unsigned k)
-{
-    unsigned at = written_at(host);
-    if (c->written[at].n && c->written[at].entry == k)
-        return;
-    c->written[at].n++;
-    c->written[at].entry = (u16)k;
-}
-
 void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
 {
     if (UNLIKELY(t->pa & RV_TLB_SITED)) {
@@ -35,11 +25,34 @@ void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
         t->wtag = RV_TLB_NEVER;
 }
 
+/* Where the entry (its number plus 1; 0: none) leads for stores on the host; 0: nowhere. */
+static u64 stores_to(const struct rv_ctx *c, unsigned entry)
+{
+    const struct rv_tlb *t = entry ? &c->tlb[entry - 1] : NULL;
+    return t && t->wtag != RV_TLB_NEVER ? t->wtag + t->addend : 0;
+}
+
+/* Entry k is going to lead to the host page for stores. Of the pages of one place in `written` at most two may be led to:
+ * so what leads to a page is found without a search. */
+static void note_written(struct rv_ctx *c, u64 host, unsigned k)
+{
+    unsigned at = written_at(host);
+    u16 *of = c->written[at];
+    if (of[0] == k + 1 || of[1] == k + 1)
+        return;
+    u64 first = stores_to(c, of[0]), second = stores_to(c, of[1]);
+    if (first && written_at(first) == at) {
+        if (second && written_at(second) == at)
+            rv_tlb_forget(c, &c->tlb[of[1] - 1], false, true);
+        of[1] = of[0];
+    }
+    of[0] = (u16)(k + 1);
+}
+
 static void flush_data(struct rv_ctx *c)
 {
     u64 sited = 0;
     bool all = c->n_used > RV_USED_MAX;
-    memset(c->written, 0, sizeof c->written);
     for (unsigned k = 0; k < (all ? RV_TLB_SIZE : c->n_used); k++) {
         struct rv_tlb *t = &c->tlb[all ? k : c->used[k]];
         sited |= t->pa & RV_TLB_SITED;
@@ -116,12 +129,14 @@ void rv_tlb_init(struct riscv_engine *e)
         flush_data(&e->ctx[k]);
     }
     e->set = &e->ctx[CTX_SETS];
+    e->shared.set = e->set;
 }
 
 void rv_jumps_flush(struct riscv_engine *e)
 {
     for (unsigned k = 0; k < RV_CTX_COUNT; k++)
-        e->ctx[k].gen++;
+        if (k < CTX_SETS || (k - CTX_SETS) % SET_COUNT != SET_ROOT)
+            e->ctx[k].gen++;
 }
 
 static void flush_all(struct riscv_engine *e)
@@ -143,9 +158,14 @@ void rv_tlb_flush(struct hart *h)
 
 /* The contexts of the address space that satp names: those it had before if they are still kept. Translations do not
  * go stale (tables.c), so which ASID it has and what the guest fenced meanwhile does not matter. */
+static u64 root_of(const struct riscv_engine *e, u64 satp)
+{
+    return e->hart->config.xlen == 32 ? satp & 0x803fffff : satp & ~((u64)0xffff << 44);
+}
+
 RV_COLD static void change_space(struct riscv_engine *e, u64 satp)
 {
-    u64 root = e->hart->config.xlen == 32 ? satp & 0x803fffff : satp & ~((u64)0xffff << 44);
+    u64 root = root_of(e, satp);
     unsigned k = 0;
     for (unsigned j = 0; j < RV_SETS; j++) {
         if (e->space[j].used && e->space[j].root == root) {
@@ -168,6 +188,103 @@ RV_COLD static void change_space(struct riscv_engine *e, u64 satp)
     e->space[k].used = ++e->satp_changes;
 }
 
+static u64 mode_of(const struct riscv_engine *e, u64 satp)
+{
+    return satp & (e->hart->config.xlen == 32 ? (u64)1 << 31 : (u64)15 << 60);
+}
+
+/* The root table that satp names, as a walk finds it; NULL: it cannot be read. */
+static struct ram *root_table(const struct hart *h, u64 *at)
+{
+    u64 pa = (h->satp & (h->config.xlen == 32 ? 0x3fffff : ((u64)1 << 44) - 1)) << PAGE_SHIFT;
+    struct region *r = space_find(h->cpu.mem, pa);
+    bool whole;
+    if (!r || !r->ram || !r->read_direct || r->size - (pa - r->base) < PAGE_SIZE ||
+        !riscv_pmp_allows(h, pa, PAGE_SIZE, CPU_READ, PRIV_S, &whole))
+        return NULL;
+    *at = r->ram_offset + (pa - r->base);
+    return r->ram;
+}
+
+/* Does the root table lead where CTX_S came from, as far as anything was used of it? From then on that is watched. */
+static bool same_roots(struct riscv_engine *e)
+{
+    u64 at, mode = mode_of(e, e->satp);
+    if (!mode || mode != e->shared.mode || e->shared.n > RV_ROOTS_MAX)
+        return false;
+    struct riscv_xlat x = { .n_ptes = 1, .pte_bytes = e->shared.pte_bytes, .width = e->shared.width };
+    x.pte[0].ram = root_table(e->hart, &at);
+    x.pte[0].shift = e->shared.shift;
+    if (!x.pte[0].ram)
+        return false;
+    for (unsigned k = 0; k < e->shared.n; k++) {
+        u64 unit = e->shared.root[k].unit;
+        x.pte[0].at = at + unit * x.pte_bytes;
+        if (load_le(x.pte[0].ram->host + x.pte[0].at, x.pte_bytes) != e->shared.root[k].value ||
+            !kept(e->hart, &e->set[SET_ROOT], unit << x.pte[0].shift, &x))
+            return false;
+    }
+    return true;
+}
+
+/* CTX_S comes to the address space of satp, or something was written to this one's root table. */
+RV_COLD static void share(struct riscv_engine *e)
+{
+    u64 flushes = e->count.tlb_flushes;
+    if (same_roots(e) && flushes == e->count.tlb_flushes) {
+        e->count.shared++;
+    } else {
+        flush_data(&e->ctx[CTX_S]);
+        e->ctx[CTX_S].gen++;
+        e->shared.n = 0;
+    }
+    e->shared.set = e->set;
+    e->shared.mode = mode_of(e, e->satp);
+    e->shared.gen = e->set[SET_ROOT].gen;
+}
+
+static void used_root(struct riscv_engine *e, const struct riscv_xlat *x)
+{
+    u64 unit = (x->pte[0].at & PAGE_MASK) / x->pte_bytes;
+    for (unsigned k = 0; k < e->shared.n && k < RV_ROOTS_MAX; k++)
+        if (e->shared.root[k].unit == unit)
+            return;
+    e->shared.pte_bytes = x->pte_bytes;
+    e->shared.width = x->width;
+    e->shared.shift = x->pte[0].shift;
+    if (e->shared.n >= RV_ROOTS_MAX || x->n_ptes == 1) { /* that of a page itself has bits that walks change */
+        e->shared.n = RV_ROOTS_MAX + 1;
+        return;
+    }
+    e->shared.root[e->shared.n].unit = unit;
+    e->shared.root[e->shared.n++].value = load_le(x->pte[0].ram->host + x->pte[0].at, x->pte_bytes);
+}
+
+/* Of a walk that something is kept of: kept(), but what CTX_S took from the root table concerns it only while
+ * it is for that address space. */
+static bool mark(struct hart *h, struct rv_ctx *ctx, u64 va, const struct riscv_xlat *x)
+{
+    struct riscv_engine *e = h->engine;
+    if (ctx != &e->ctx[CTX_S] || !x->n_ptes)
+        return kept(h, ctx, va, x);
+    struct riscv_xlat root = *x, rest = *x;
+    root.n_ptes = 1;
+    rest.n_ptes--;
+    for (unsigned k = 0; k < rest.n_ptes; k++) {
+        rest.pte[k] = x->pte[k + 1];
+        if (rest.pte[k].ram == x->pte[0].ram && (rest.pte[k].at ^ x->pte[0].at) >> PAGE_SHIFT == 0)
+            return false;
+    }
+    u64 flushes;
+    do {
+        flushes = e->count.tlb_flushes;
+        if (!kept(h, ctx, va, &rest) || !kept(h, &e->set[SET_ROOT], va, &root))
+            return false;
+    } while (flushes != e->count.tlb_flushes);
+    used_root(e, x);
+    return true;
+}
+
 /* The context of the hart's state. Combinations that are rare share one, emptied when it changes hands. */
 struct rv_ctx *rv_context(struct hart *h)
 {
@@ -182,7 +299,11 @@ struct rv_ctx *rv_context(struct hart *h)
         if (!mxr) {
             if (UNLIKELY(h->satp != e->satp || !e->satp_changes))
                 change_space(e, h->satp);
-            return &e->set[data == PRIV_U ? SET_U : sum ? SET_S_SUM : SET_S];
+            if (data == PRIV_U || sum)
+                return &e->set[data == PRIV_U ? SET_U : SET_S_SUM];
+            if (UNLIKELY(e->shared.set != e->set || e->shared.gen != e->set[SET_ROOT].gen))
+                share(e);
+            return &e->ctx[CTX_S];
         }
     }
     u64 key = 1u | (u32)h->priv << 1 | data << 3 | (u32)mxr << 5 | (u32)sum << 6;
@@ -203,34 +324,14 @@ void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
         flush_all(e);
         return;
     }
-    for (unsigned k = 0; k < RV_CTX_COUNT; k++) {
-        struct rv_ctx *c = &e->ctx[k];
-        u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
-        unsigned at = written_at(host), counted = c->written[at].n;
-        if (!counted)
-            continue;
-        if (counted == 1) {
-            struct rv_tlb *t = &c->tlb[c->written[at].entry];
-            if (t->wtag != RV_TLB_NEVER && t->wtag + t->addend == host) {
-                rv_tlb_forget(c, t, false, true);
-                c->written[at].n = 0;
-            }
-            continue;
+    u64 host = (u64)(uintptr_t)ram->host + (page << PAGE_SHIFT);
+    unsigned at = written_at(host);
+    for (unsigned k = 0; k < RV_CTX_COUNT; k++)
+        for (unsigned n = 0; n < 2; n++) {
+            struct rv_ctx *c = &e->ctx[k];
+            if (stores_to(c, c->written[at][n]) == host)
+                rv_tlb_forget(c, &c->tlb[c->written[at][n] - 1], false, true);
         }
-        memset(c->written, 0, sizeof c->written);
-        unsigned n = c->n_used > RV_USED_MAX ? RV_TLB_SIZE : c->n_used;
-        for (unsigned j = 0; j < n; j++) {
-            unsigned entry = c->n_used > RV_USED_MAX ? j : c->used[j];
-            struct rv_tlb *t = &c->tlb[entry];
-            if (t->wtag == RV_TLB_NEVER)
-                continue;
-            u64 leads = t->wtag + t->addend;
-            if (leads == host)
-                rv_tlb_forget(c, t, false, true);
-            else
-                count_written(c, leads, entry);
-        }
-    }
 }
 
 static bool watched(const struct hart *h, u64 va, u64 size, unsigned access)
@@ -266,7 +367,7 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
     t->addend = addend;
     t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
     if (write) {
-        count_written(ctx, vpage + addend, k);
+        note_written(ctx, vpage + addend, k);
         t->wtag = vpage;
     } else {
         t->rtag = vpage;
@@ -315,7 +416,7 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
     /* Pointers are to whole pages. */
     if ((w->at ^ x.pa) & PAGE_MASK)
         w->cacheable = false;
-    w->cacheable = w->cacheable && kept(h, ctx, va, &x);
+    w->cacheable = w->cacheable && mark(h, ctx, va, &x);
     w->table_drops = h->engine->table_drops;
     if (w->cacheable && access == CPU_READ) {
         rv_listen(h->engine, r->ram);
@@ -535,7 +636,7 @@ bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **
         return fault(h, CAUSE_FETCH_ACCESS, pc);
     u64 at = r->ram_offset + (x.pa - r->base);
     *page = NULL;
-    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !kept(h, ctx, pc, &x))
+    if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !mark(h, ctx, pc, &x))
         return true;
     rv_listen(h->engine, r->ram);
     *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);

@@ -14,7 +14,7 @@
 #define RAM_BYTES 0x40000u
 #define PAGE(n) ((u64)RAM + ((u64)(n) << 12))
 /* Low pages are those that superpages at the start of RAM give away: nothing there that programs need. */
-enum { DATA = 0, FUNCTIONS = 4, N_FUNCTIONS = 6, ROOTS = 10, T1 = 15, T0 = 18, TABLES_END = 22, CONSTANTS = 23,
+enum { DATA = 0, FUNCTIONS = 4, N_FUNCTIONS = 6, ROOTS = 10, T1 = 15, T0 = 18, TABLES_END = 22, OWN = 22, CONSTANTS = 23,
        HANDLER = 24, CODE = 25, N_CODE = 6, NAPOT = 32 /* 16 pages */ };
 #define N_ROOTS (T1 - ROOTS) /* more than address spaces are kept */
 
@@ -203,8 +203,12 @@ static struct rig *random_program(unsigned xlen, u64 seed)
         put(r, PAGE(ROOTS + k % N_ROOTS) + k / N_ROOTS * size, PAGE((wide ? T1 : T0) + some(g, 3)) >> 2 | 1, size);
     for (unsigned k = 0; k < 6 && wide; k++)
         put(r, PAGE(T1 + k % 3) + k / 3 * size, PAGE(T0 + some(g, 4)) >> 2 | 1, size);
+    /* The entry for RAM itself: a large page, or a pointer to a table that all address spaces share. */
+    u64 identity = seed & 1 ? PAGE(OWN) >> 2 | 1 : (u64)RAM >> 2 | 0xcf;
+    for (unsigned k = 0; k < (wide ? 1 : RAM_BYTES >> PAGE_SHIFT); k++)
+        put(r, PAGE(OWN) + k * size, PAGE(k) >> 2 | 0xcf, size);
     for (unsigned k = 0; k < N_ROOTS; k++) {
-        put(r, PAGE(ROOTS + k) + own * size, (u64)RAM >> 2 | 0xcf, size);
+        put(r, PAGE(ROOTS + k) + own * size, identity, size);
         X(root_register[k]) = PAGE(ROOTS + k) + own * size;
         if (!wide)
             X(root_register[k]) = (u64)(i64)(i32)X(root_register[k]);
@@ -212,7 +216,7 @@ static struct rig *random_program(unsigned xlen, u64 seed)
 
     X(R_CONSTANTS) = wide ? PAGE(CONSTANTS) + 2048 : (u64)(i64)(i32)(PAGE(CONSTANTS) + 2048);
     X(R_CODE) = X(R_CONSTANTS) + (CODE - CONSTANTS) * PAGE_SIZE - 2048;
-    X(R_IDENTITY) = (u64)RAM >> 2 | 0xcf;
+    X(R_IDENTITY) = identity;
     X(R_RECOVER) = wide ? PAGE(CODE) : (u64)(i64)(i32)PAGE(CODE);
     r->h->pmpcfg[0] = 0x1f;
     r->h->pmpaddr[0] = ~(u64)0 >> 10;
@@ -271,6 +275,69 @@ static void random_programs(unsigned xlen, u64 programs, u64 length)
 
 static void sv39(void) { random_programs(64, 80, 8000); }
 static void sv32(void) { random_programs(32, 80, 8000); }
+
+/* --- one kernel, two address spaces ------------------------------------------------------------------------------- */
+
+static u64 at_root(struct rig *r, unsigned root, unsigned k) { return PAGE(root) + k * r->h->config.xlen / 8; }
+static u64 wide_or_not(const struct rig *r, u64 v) { return r->h->config.xlen == 64 ? v : (u64)(i64)(i32)v; }
+
+/* Two roots lead to the same tables. The second one's entry is written while it is in use: the first keeps its meaning.
+ * With large, the pages at 0 are those of the roots' own entries instead, and dirty bits are each root's own. */
+static void two_spaces(unsigned xlen, bool large)
+{
+    struct rig *r = rig(xlen);
+    bool wide = xlen == 64;
+    unsigned size = xlen / 8, own = wide ? (unsigned)(RAM >> 30) : RAM >> 22;
+    unsigned load = wide ? RV_OP_ld : RV_OP_lw, store = wide ? RV_OP_sd : RV_OP_sw;
+    for (unsigned k = 0; k < RAM_BYTES >> PAGE_SHIFT; k++) /* 2 MiB, or pages */
+        if (!wide || !k)
+            put(r, PAGE(OWN) + k * size, PAGE(k) >> 2 | 0xcf, size);
+    for (unsigned k = 0; k < 2; k++) {
+        put(r, at_root(r, ROOTS + k, own), PAGE(OWN) >> 2 | 1, size);
+        put(r, at_root(r, ROOTS + k, 0), large ? (u64)RAM >> 2 | 0x4f : PAGE(wide ? T1 : T0) >> 2 | 1, size);
+        put(r, PAGE(T1 + k), PAGE(T0 + k) >> 2 | 1, size);
+        put(r, PAGE(T0 + k), PAGE(DATA + 1 + k) >> 2 | 0xcf, size);
+        put(r, PAGE(DATA + 1 + k), 100 + k, size);
+        X(20 + k) = satp(r, ROOTS + k, 0);
+    }
+    put(r, PAGE(DATA), 99, size);
+    X(8) = wide_or_not(r, at_root(r, ROOTS + 1, 0));
+    X(9) = PAGE(wide ? T1 + 1 : T0 + 1) >> 2 | 1;
+    r->at = PAGE(CODE);
+    OP(csrrw, 0, 20, 0, 0x180);
+    word(r, load, 10, 6, 0, 0);
+    word(r, store, 0, 6, 10, 8);
+    OP(csrrw, 0, 21, 0, 0x180);
+    word(r, load, 11, 6, 0, 0);
+    word(r, store, 0, 6, 10, 8);
+    word(r, load, 14, 8, 0, 0);
+    word(r, store, 0, 8, 9, 0);
+    word(r, load, 12, 6, 0, 0);
+    OP(csrrw, 0, 20, 0, 0x180);
+    word(r, load, 13, 6, 0, 0);
+    r->h->pmpcfg[0] = 0x1f;
+    r->h->pmpaddr[0] = ~(u64)0 >> 10;
+    r->h->menvcfg = ENVCFG_ADUE;
+    r->h->priv = PRIV_S;
+    r->c->ops->set_pc(r->c, PAGE(CODE));
+    r->c->ops->state_loaded(r->c);
+    r->c->ops->run(r->c, 11);
+    CU_ASSERT_EQUAL(X(10), large ? 99 : 100);
+    CU_ASSERT_EQUAL(X(11), X(10));
+    CU_ASSERT_EQUAL(X(12), 101);
+    CU_ASSERT_EQUAL(X(13), X(10));
+    CU_ASSERT_EQUAL(X(14) & 0xff, large ? 0xcf : 1);
+    CU_ASSERT_EQUAL(r->c->trapped, 0);
+    rig_free(r);
+}
+
+static void spaces(void)
+{
+    for (unsigned xlen = 32; xlen <= 64; xlen += 32) {
+        two_spaces(xlen, false);
+        two_spaces(xlen, true);
+    }
+}
 
 /* --- accesses that are not aligned -------------------------------------------------------------------------------- */
 
@@ -364,6 +431,7 @@ int main(void)
     CU_TestInfo tests[] = {
         { "Sv39, random programs", sv39 },
         { "Sv32, random programs", sv32 },
+        { "one kernel in two address spaces", spaces },
         { "not aligned", unaligned },
         { "not aligned, watched", unaligned_watched },
         { "not aligned, to code", unaligned_code },

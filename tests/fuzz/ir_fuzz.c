@@ -8,9 +8,9 @@ static const struct {
     void (*pass)(struct ir *ir);
 } passes[] = {
     { "carry", ir_carry }, { "forward", ir_forward }, { "fold", ir_fold }, { "share", ir_share },
-    { "window", ir_window }, { "sink_puts", ir_sink_puts }, { "sweep", ir_sweep }, { "optimize", ir_optimize },
+    { "window", ir_window }, { "sink_puts", ir_sink_puts }, { "narrow", ir_narrow }, { "sweep", ir_sweep }, { "optimize", ir_optimize },
 };
-enum { WINDOW = 4, OPTIMIZE = 7 }; /* window and what follows may want more of an address than one access did */
+enum { WINDOW = 4, OPTIMIZE = 8 }; /* window and what follows may want more of an address than one access did */
 
 
 static void differs(const struct ir *a, const struct ir *b, const char *what)

@@ -12,7 +12,7 @@ static const struct {
     bool windows; /* leaves before the first of several accesses when a later one fails: so none fails here */
 } passes[] = {
     { "carry", ir_carry, false }, { "forward", ir_forward, false }, { "fold", ir_fold, false },
-    { "share", ir_share, false }, { "sink_puts", ir_sink_puts, false },
+    { "share", ir_share, false }, { "sink_puts", ir_sink_puts, false }, { "narrow", ir_narrow, false },
     { "sweep", ir_sweep, false },
     { "window", ir_window, true }, { "optimize", ir_optimize, true },
 };

@@ -75,6 +75,21 @@ static inline void random_float(struct ir *ir, u64 r, ir_val a, ir_val b)
     ir_binary(ir, IR_ADD, 8, w, ir_unary(ir, IR_FTOI, size, z));
 }
 
+/* As instruction sets without rotations write them; not quite always one. */
+static inline void random_rotation(struct ir *ir, u64 r, ir_val a)
+{
+    unsigned n = r >> 9 & 31;
+    ir_val left = ir_binary(ir, IR_SHL, 8, a, ir_const(ir, 32 - n)), right = ir_unary(ir, IR_ZX32, 8, a);
+    right = ir_binary(ir, IR_SHR, 8, right, ir_const(ir, r >> 16 & 7 ? n : n + 1));
+    if (r >> 20 & 1)
+        left = ir_unary(ir, r >> 21 & 1 ? IR_SX32 : IR_ZX32, 8, left);
+    if (r >> 22 & 1)
+        right = ir_unary(ir, IR_SX32, 8, right);
+    ir_val both = r >> 23 & 1 ? ir_binary(ir, IR_OR, 8, left, right) : ir_binary(ir, IR_OR, 8, right, left);
+    if (r >> 24 & 1)
+        ir_unary(ir, IR_SX32, 8, ir_binary(ir, IR_XOR, 8, both, left));
+}
+
 /* fp: whether floating-point operations come too (NaN payloads are the host's business, so they are rare operands). */
 static inline void random_run(struct ir *ir, u64 *s, bool fp)
 {
@@ -118,7 +133,12 @@ static inline void random_run(struct ir *ir, u64 *s, bool fp)
                 .exit = ir_exit_to(ir, ir->n, 2) });
             break;
         }
-        case 8: ir_unary(ir, IR_SX8 + r / 16 % (IR_BSWAP - IR_SX8 + 1), 8, a); break;
+        case 8:
+            if (!(r >> 50 & 3)) {
+                random_rotation(ir, r, a);
+                break;
+            }
+            ir_unary(ir, IR_SX8 + r / 16 % (IR_BSWAP - IR_SX8 + 1), 8, a); break;
         case 9: ir_ternary(ir, IR_SELECT, 8, a, b, c); break;
         case 10:
             if (r >> 9 & 3)
