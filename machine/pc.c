@@ -135,11 +135,12 @@ static void power_off(void *opaque)
     machine_request(opaque, MACHINE_POWEROFF, 0, NULL);
 }
 
+/* To the boot CPU alone, as QEMU does and SeaBIOS, which moves SMBASE of that one only, expects. */
 static void smi(void *opaque, u32 line, bool level)
 {
     struct machine *m = opaque;
-    for (unsigned i = 0; level && i < m->n_cpus; i++)
-        m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_SMI, true);
+    if (level)
+        m->cpus[0]->ops->set_irq(m->cpus[0], X86_LINE_SMI, true);
 }
 
 static bool pc_map_ram(struct machine *m, struct ram *ram, struct err *e)
