@@ -526,7 +526,7 @@ static void compare(const struct user_shot *want, const struct user_shot *got, s
         differ(d, " rflags %llx not %llx (was %llx)", LL(o->rflags), LL(w->rflags & ~(u64)X86_TF), LL(want->in.rflags));
     for (unsigned k = 0; k < 6; k++) /* the host's way to its handler makes all null selectors 0 */
         if (w->seg[k] != o->seg[k] && (w->seg[k] || o->seg[k] > 3))
-            differ(d, " %.2s %x not %x (was %x)", "escsssdsfsgs" + 2 * k, o->seg[k], w->seg[k], want->in.seg[k]);
+            differ(d, " %.2s %x not %x (was %x)", &"escsssdsfsgs"[2 * k], o->seg[k], w->seg[k], want->in.seg[k]);
     if (w->fs_base != o->fs_base || w->gs_base != o->gs_base)
         differ(d, " fs or gs base");
     if (w->mxcsr != o->mxcsr)
