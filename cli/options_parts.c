@@ -36,16 +36,30 @@ static bool on_drive(struct options *o, const char *arg, struct err *e)
     return option_list_add(o->arena, o->drives, &o->n_drives, arg, NULL, e);
 }
 
-static bool on_disk(struct options *o, const char *arg, struct err *e)
+/* The short forms: `prefix` and the file, whose commas are doubled in a list. */
+static bool on_disk(struct options *o, const char *prefix, const char *file, struct err *e)
 {
     struct buf b = { 0 };
-    buf_printf(&b, "if=virtio,file=");
-    for (const char *s = arg; *s; s++)
+    buf_printf(&b, "%s,file=", prefix);
+    for (const char *s = file; *s; s++)
         buf_printf(&b, *s == ',' ? ",," : "%c", *s);
     const char *text = arena_strdup(o->arena, buf_cstr(&b));
     buf_free(&b);
     return on_drive(o, text, e);
 }
+
+#define DISK(name, prefix)                                                            \
+    static bool on_##name(struct options *o, const char *arg, struct err *e)          \
+    {                                                                                 \
+        return on_disk(o, prefix, arg, e);                                            \
+    }
+DISK(hda, "index=0")
+DISK(hdb, "index=1")
+DISK(hdc, "index=2")
+DISK(hdd, "index=3")
+DISK(cdrom, "index=2,media=cdrom")
+DISK(fda, "if=floppy,index=0")
+DISK(fdb, "if=floppy,index=1")
 
 /* --- devices ----------------------------------------------------------------------------------------------- */
 
@@ -214,8 +228,14 @@ static bool list_objects(const struct options *o, const char *name)
 }
 
 const struct option_row options_of_parts[] = {
-    { "drive", NULL, "file=F[,if=,id=,format=]", "a disk image (raw, qcow2); if=none|virtio|pflash", CALLS(on_drive) },
-    { "hda", NULL, "FILE", "short for -drive if=virtio,file=FILE", CALLS(on_disk) },
+    { "drive", NULL, "file=F[,if=,id=,format=]", "a disk image (raw, qcow2); if=none|virtio|ide|floppy|pflash", CALLS(on_drive) },
+    { "hda", NULL, "FILE", "short for -drive index=0,file=FILE: the board's first disk", CALLS(on_hda) },
+    { "hdb", NULL, "FILE", "the second disk", CALLS(on_hdb) },
+    { "hdc", NULL, "FILE", "the third disk", CALLS(on_hdc) },
+    { "hdd", NULL, "FILE", "the fourth disk", CALLS(on_hdd) },
+    { "cdrom", NULL, "FILE", "a CD image in the place of the third disk", CALLS(on_cdrom) },
+    { "fda", NULL, "FILE", "a floppy image in drive A", CALLS(on_fda) },
+    { "fdb", NULL, "FILE", "a floppy image in drive B", CALLS(on_fdb) },
     { "snapshot", NULL, NULL, "keep all writes to disks in memory", SETS_FLAG(snapshot) },
     { "device", NULL, "NAME[,prop=value]", "add a device; '?' lists; NAME,? lists its properties", CALLS(on_device),
       .list = list_devices },

@@ -81,31 +81,71 @@ static bool hash_progress(void *opaque, u64 done, u64 total)
     return true;
 }
 
-/* -drive's if=: the names this board has, and how the drive comes to its guest. */
-enum drive_at { DRIVE_AT_DEVICE /* a -device names it */, DRIVE_AT_VIRTIO, DRIVE_AT_FLASH };
+/* -drive's if=: how the drive comes to its guest. */
+static const struct drive_interface {
+    const char *name;
+    const char *device, *cdrom; /* -device that is added for it; NULL: none */
+} drive_interfaces[] = {
+    { "none", NULL, NULL }, /* a -device names it */
+    { "virtio", "virtio-blk-device", NULL },
+    { "ide", "ide-hd", "ide-cd" },
+    { "floppy", "floppy", NULL },
+    { "pflash", NULL, NULL }, /* the board looks for it by its own name */
+};
 
-static bool drive_interface(const struct option_list *l, const char **name, enum drive_at *at, struct err *e)
+static const struct drive_interface *drive_interface(struct session *s, const struct option_list *l, struct err *e)
 {
-    static const char *const names[] = { "none", "virtio", "pflash" };
+    const struct board *b = options_board(s->o->machine);
     const char *typed = option_prop(l, "if");
-    *name = typed ? typed : "virtio";
-    for (*at = 0; *at < ARRAY_LEN(names); ++*at)
-        if (!strcmp(*name, names[*at]))
-            return true;
-    return err_set(e, "-drive %s: if=%s is not on this board; use if=none with -device virtio-blk-device,drive=ID, "
-                      "if=virtio or if=pflash", l->text, *name);
+    const char *name = typed ? typed : b && b->drives ? b->drives : "virtio";
+    for (unsigned i = 0; i < ARRAY_LEN(drive_interfaces); i++)
+        if (!strcmp(drive_interfaces[i].name, name))
+            return &drive_interfaces[i];
+    err_set(e, "-drive %s: there is no if=%s; use none (with -device ...,drive=ID), virtio, ide, floppy or pflash", l->text,
+            name);
+    return NULL;
 }
 
-/* As `-device virtio-blk-device,drive=ID`. */
-static bool add_virtio_disk(struct session *s, const char *drive, struct err *e)
+/* As `-device CLASS,drive=ID[,bus=][,unit=]`. */
+static bool add_disk(struct session *s, const char *class_name, const char *drive, const char *bus, const char *unit,
+                     struct err *e)
 {
     if (s->mc.n_devices == MACHINE_MAX_DEVICES)
         return err_set(e, "there are more than %d devices", MACHINE_MAX_DEVICES);
-    struct prop_value *p = ARENA_NEW(s->arena, struct prop_value);
-    *p = (struct prop_value){ "drive", drive, NULL };
-    s->mc.device[s->mc.n_devices].cls = &virtio_blk_class;
-    s->mc.device[s->mc.n_devices++].props = p;
+    const struct { const char *name, *text; } typed[] = { { "drive", drive }, { "bus", bus }, { "unit", unit } };
+    struct prop_value **end = &s->mc.device[s->mc.n_devices].props;
+    for (unsigned i = 0; i < ARRAY_LEN(typed); i++)
+        if (typed[i].text) {
+            *end = ARENA_NEW(s->arena, struct prop_value);
+            **end = (struct prop_value){ typed[i].name, typed[i].text, NULL };
+            end = &(*end)->next;
+        }
+    for (const struct device_class *const *c = machine_device_classes; *c; c++)
+        if (!strcmp((*c)->name, class_name))
+            s->mc.device[s->mc.n_devices].cls = *c;
+    s->mc.n_devices++;
     return true;
+}
+
+/* index= counts the places of an interface: of IDE two on each channel. */
+static bool add_drive_device(struct session *s, const struct option_list *l, const struct drive_interface *at, const char *id,
+                             struct err *e)
+{
+    bool cdrom = option_prop(l, "media") && !strcmp(option_prop(l, "media"), "cdrom");
+    const char *device = cdrom && at->cdrom ? at->cdrom : at->device, *index = option_prop(l, "index");
+    const char *bus = option_prop(l, "bus"), *unit = option_prop(l, "unit");
+    if (!device)
+        return true;
+    if (strcmp(at->name, "ide"))
+        return add_disk(s, device, id, NULL, strcmp(at->name, "floppy") ? NULL : index ? index : unit, e);
+    u64 n = 0;
+    if (index && (!option_number(index, &n, e) || n > 3))
+        return err_set(e, "-drive %s: index= of an IDE drive is 0 to 3", l->text);
+    if (index) {
+        bus = arena_printf(s->arena, "%u", (unsigned)n / 2);
+        unit = arena_printf(s->arena, "%u", (unsigned)n % 2);
+    }
+    return add_disk(s, device, id, bus ? arena_printf(s->arena, "ide.%s", bus) : NULL, unit, e);
 }
 
 static bool open_drive(struct session *s, const struct option_list *l, unsigned n, struct err *e)
@@ -113,23 +153,24 @@ static bool open_drive(struct session *s, const struct option_list *l, unsigned 
     static const char *const known[] = { "file", "if", "id", "format", "index", "unit", "bus", "media", "readonly",
                                          "read-only", "snapshot", "cache", "aio", "discard", "detect-zeroes",
                                          "werror", "rerror", "serial", "throttling", NULL };
-    const char *file = option_prop(l, "file"), *id = option_prop(l, "id"), *interface;
-    enum drive_at at;
+    const char *file = option_prop(l, "file"), *id = option_prop(l, "id");
     if (!option_check_names("drive", l, known, e))
         return false;
     if (!file)
         return err_set(e, "-drive %s: it needs file=", l->text);
-    if (!drive_interface(l, &interface, &at, e))
+    const struct drive_interface *at = drive_interface(s, l, e);
+    if (!at)
         return false;
     const char *unit = option_prop(l, "unit") ? option_prop(l, "unit") : option_prop(l, "index");
-    if (at == DRIVE_AT_FLASH) /* the board looks for it by its own name */
+    if (!strcmp(at->name, "pflash"))
         id = arena_printf(s->arena, "flash%s", unit ? unit : n ? "1" : "0");
     else if (!id)
-        id = arena_printf(s->arena, "%s%u", interface, n);
+        id = arena_printf(s->arena, "%s%u", at->name, n);
     struct image_options io = {
         .format = option_prop(l, "format"),
         .id = id,
-        .read_only = option_prop_on(l, "readonly") || option_prop_on(l, "read-only"),
+        .read_only = option_prop_on(l, "readonly") || option_prop_on(l, "read-only") ||
+                     (option_prop(l, "media") && !strcmp(option_prop(l, "media"), "cdrom")),
         .snapshot = s->o->snapshot || option_prop_on(l, "snapshot"),
         .cache = option_prop(l, "cache"),
         .discard = option_prop(l, "discard"),
@@ -149,7 +190,7 @@ static bool open_drive(struct session *s, const struct option_list *l, unsigned 
             return false;
         session_note_image(s, b->id, file, b->size, hash);
     }
-    return at != DRIVE_AT_VIRTIO || add_virtio_disk(s, b->id, e);
+    return add_drive_device(s, l, at, b->id, e);
 }
 
 bool session_open_drives(struct session *s, struct err *e)

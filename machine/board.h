@@ -35,6 +35,7 @@ struct board {
     const char *name, *doc;
     const struct isa *isa; /* machine/isa.h */
     const char *bios[2];     /* default firmware of 32 and 64 bits, by the names of host/file; NULL: none */
+    const char *drives;      /* what -hda and -drive without if= mean: "virtio", "ide" */
     const char *cpu;         /* default model; NULL: the ISA's */
     unsigned xlen;           /* 32 or 64; 0: either */
     unsigned max_cpus;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
 #include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
@@ -289,6 +290,14 @@ static struct device *ide_controller(struct machine *m, const struct device_clas
     return found;
 }
 
+static struct device *floppy_controller(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
+{
+    struct device *found = last_of_class(m, i82077_class.name);
+    if (!found)
+        err_set(e, "device '%s' needs a floppy controller, which machine '%s' has not", cls->name, m->board->name);
+    return found;
+}
+
 static struct device *pci_bridge(struct machine *m, const struct device_class *cls, const char *bus, struct err *e)
 {
     struct device *found = machine_device(m, "/pci");
@@ -300,6 +309,11 @@ static struct device *pci_bridge(struct machine *m, const struct device_class *c
 static bool to_virtio(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e)
 {
     return virtio_plug(holder, d, e);
+}
+
+static bool to_floppy(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e)
+{
+    return fdc_plug(holder, d, e);
 }
 
 /* "ide.1" is the second channel. */
@@ -328,7 +342,8 @@ static const struct bus_kind {
     bool (*plug)(struct device *holder, struct device *d, const char *bus, const char *addr, struct err *e);
 } bus_kinds[] = {
     { "virtio", virtio_slot, to_virtio }, { "virtio-serial", serial_holder, to_virtio },
-    { "ide", ide_controller, to_ide }, { "pci", pci_bridge, to_pci }, { "isa", NULL, NULL },
+    { "ide", ide_controller, to_ide }, { "floppy-bus", floppy_controller, to_floppy },
+    { "pci", pci_bridge, to_pci }, { "isa", NULL, NULL },
 };
 
 static const struct bus_kind *bus_named(const char *name)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cpu/x86/x86.h"
+#include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
 #include "iodev/bus/i440fx.h"
 #include "iodev/bus/piix3.h"
@@ -45,6 +46,7 @@
     { .name = "serial3", .cls = &isa_serial_class, .base = { 0x2e8 }, .wires = { IRQ(3, 1) } },                      \
     { .name = "parallel0", .cls = &isa_parallel_class, .base = { 0x378 }, .wires = { IRQ(7, 0) } },                  \
     { .name = "kbd", .cls = &i8042_class, .base = { 0x60, 0x64 }, .wires = { IRQ(1, 0), { 1, 0, "irq", GSI_IN(0, 12), 0 } } }, \
+    { .name = "floppy", .cls = &i82077_class, .base = { 0x3f0, 0x3f7 }, .wires = { IRQ(6, 0) } },                     \
     { .name = "port92", .cls = &port92_class, .base = { 0x92 } },                                                    \
     { .name = "post", .cls = &post_code_class, .base = { 0x80 } },                                                   \
     { .name = "fw-cfg", .cls = &fw_cfg_ports_class, .base = { 0x510 } }
@@ -110,6 +112,7 @@ static bool connect_at(struct machine *m, struct err *e)
     struct device *d;
     i8259_set_slave(machine_device(m, "/pic0"), machine_device(m, "/pic1"));
     i8237_set_cascade(machine_device(m, "/dma0"), machine_device(m, "/dma1"));
+    fdc_connect_dma(machine_device(m, "/floppy"), i8237_port(machine_device(m, "/dma0"), machine_device(m, "/dma1"), 2));
     i8042_set_hooks(machine_device(m, "/kbd"), a20_changed, reset_pulse, m);
     port92_set_hooks(machine_device(m, "/port92"), a20_changed, reset_pulse, m);
     mc146818_set_base(machine_device(m, "/rtc"), m->config->rtc_base);
@@ -132,11 +135,12 @@ static void power_off(void *opaque)
     machine_request(opaque, MACHINE_POWEROFF, 0, NULL);
 }
 
+/* To the boot CPU alone, as QEMU does and SeaBIOS, which moves SMBASE of that one only, expects. */
 static void smi(void *opaque, u32 line, bool level)
 {
     struct machine *m = opaque;
-    for (unsigned i = 0; level && i < m->n_cpus; i++)
-        m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_SMI, true);
+    if (level)
+        m->cpus[0]->ops->set_irq(m->cpus[0], X86_LINE_SMI, true);
 }
 
 static bool pc_map_ram(struct machine *m, struct ram *ram, struct err *e)
@@ -179,6 +183,7 @@ const struct board board_isapc = {
     .doc = "PC with an ISA bus only: an AT",
     .isa = &isa_x86,
     .bios = { "seabios", "seabios" },
+    .drives = "ide",
     .cpu = "486",
     .max_cpus = 1,
     .master_hz = 1000000000,
@@ -198,6 +203,7 @@ const struct board board_pc = {
     .doc = "PC with i440FX, PIIX3 and PIIX4 power management",
     .isa = &isa_x86,
     .bios = { "seabios", "seabios" },
+    .drives = "ide",
     .max_cpus = 8,
     .master_hz = 1000000000,
     .default_ram = 128 << 20,

@@ -6,6 +6,7 @@
 #include "bios/x86_kernel.h"
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/x86.h"
+#include "iodev/block/i82077.h"
 #include "iodev/misc/fw-cfg.h"
 #include "iodev/misc/piix4-pm.h"
 #include "iodev/timer/mc146818.h"
@@ -156,7 +157,11 @@ static void fill_cmos(struct machine *m)
     for (unsigned k = 0; k < 3; k++)
         mc146818_set(rtc, 0x5b + k, (u8)(high >> (8 * k)));
     mc146818_set(rtc, 0x5f, (u8)(m->n_cpus - 1));
-    mc146818_set(rtc, 0x14, 0x06); /* equipment: FPU, PS/2 mouse; the screen is found */
+    struct device *fdc = machine_device(m, "/floppy");
+    unsigned a = fdc_cmos_type(fdc, 0), b = fdc_cmos_type(fdc, 1), floppies = (a != 0) + (b != 0);
+    mc146818_set(rtc, 0x10, (u8)(a << 4 | b));
+    /* Equipment: FPU, PS/2 mouse, floppies; the screen is found. */
+    mc146818_set(rtc, 0x14, (u8)(0x06 | (floppies ? 1 | (floppies - 1) << 6 : 0)));
     mc146818_set(rtc, 0x38, 0x30); /* boot order: third device none, ... */
     mc146818_set(rtc, 0x3d, 0x12); /* ... first the disk, then the floppy */
 }

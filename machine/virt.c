@@ -133,6 +133,7 @@ const struct board board_virt = {
     .doc = "RISC-V board for virtual machines, as QEMU's",
     .isa = &isa_riscv,
     .bios = { "default", "default" },
+    .drives = "virtio",
     .max_cpus = 8,
     .master_hz = 1000000000,
     .ram_base = VIRT_RAM,
