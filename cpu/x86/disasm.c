@@ -152,15 +152,14 @@ static bool notrack(const struct dis *d)
 
 static bool segment(struct dis *d, const char *otherwise)
 {
-    if (d->segment == 0x3e && notrack(d))
-        return false;
-    if (d->segment) {
+    bool named = d->segment && !(d->segment == 0x3e && notrack(d));
+    if (named) {
         d->used_segment = true;
         static const char *const low[] = { "es", "cs", "ss", "ds" };
         put(&d->t, "%s:", d->segment >= 0x64 ? segment_names[d->segment - 0x64 + X86_FS] : low[d->segment >> 3 & 3]);
     } else if (otherwise)
         put(&d->t, "%s:", otherwise);
-    return d->segment;
+    return named;
 }
 
 static void displacement(struct dis *d, i64 v)
@@ -192,7 +191,8 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
         used_rex(d, REX_X);
     bool base = i->base != X86_NONE, rip = i->flags & X86_I_RIP;
     /* An SIB byte that was not needed to say it. */
-    bool no_index = sib && !index && !vsib && (x86_scale(i) || (base && (i->base & 7) != X86_SP) || (!base && d->bits != 64));
+    bool no_index = sib && !index && !vsib &&
+                    (x86_scale(i) || (base ? (i->base & 7) != X86_SP : d->bits == 32 || (d->bits == 64 && asize == 4)));
     if (!base && !index && !rip && !no_index) {
         d->used_67 = asize == 2;
         segment(d, "ds");
@@ -202,7 +202,7 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
         put(&d->t, "0x%llx", (unsigned long long)v);
         return;
     }
-    d->used_67 = true;
+    d->used_67 = base || index || rip || d->bits != 16;
     segment(d, NULL);
     put(&d->t, "[");
     if (rip) {
@@ -226,7 +226,7 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
     if (disp && rip)
         put(&d->t, "+0x%llx", (unsigned long long)(i64)i->disp);
     else if (disp)
-        displacement(d, i->disp);
+        displacement(d, !base && !index && d->bits == 64 && asize == 4 ? (i64)(u32)i->disp : i->disp);
     put(&d->t, "]");
 }
 

@@ -158,12 +158,18 @@ bool x86_far_jump(struct x86 *c, u16 selector, u64 offset, unsigned osize)
     return finish(c, &code, g.offset, c->cpl);
 }
 
+/* As hardware does it, the return address is written before the target is checked, and on the stack of 64-bit mode when that
+ * is where the call goes to. */
 static bool call_same(struct x86 *c, struct x86_desc *code, u64 offset, unsigned size)
 {
     struct x86_stack s;
     x86_stack_here(c, &s);
+    if (seg_is_64(c, &code->seg)) {
+        s.width = 8;
+        s.sp = c->r[X86_SP];
+    }
     u64 v[] = { c->seg[X86_CS].selector, c->next_rip };
-    if (!x86_check_target(c, &code->seg, offset) || !x86_push_frame(c, &s, size, v, 2) || !x86_mark_accessed(c, code))
+    if (!x86_push_frame(c, &s, size, v, 2) || !x86_check_target(c, &code->seg, offset) || !x86_mark_accessed(c, code))
         return false;
     x86_use_stack(c, &s);
     return finish(c, code, offset, c->cpl);
@@ -273,7 +279,7 @@ bool x86_check_return_ss(struct x86 *c, u16 selector, unsigned rpl, bool to_64, 
 bool x86_far_return(struct x86 *c, unsigned osize, u16 release)
 {
     u64 ip, cs, sp = 0, ss = 0;
-    if (!x86_stack_peek(c, 0, osize, 0, &ip) || !x86_stack_peek(c, 1, osize, 0, &cs))
+    if (!x86_stack_peek(c, 1, osize, 0, &cs) || !x86_stack_peek(c, 0, osize, 0, &ip)) /* in this order, as hardware does */
         return false;
     u16 selector = (u16)cs;
     if (x86_real_or_v86(c)) {
@@ -293,7 +299,7 @@ bool x86_far_return(struct x86 *c, unsigned osize, u16 release)
     if (rpl == c->cpl) {
         if (!x86_check_target(c, &d.seg, ip) || !x86_mark_accessed(c, &d))
             return false;
-        x86_set_sp(c, c->r[X86_SP] + 2 * osize + release);
+        set_reg(c, X86_SP, seg_is_64(c, &d.seg) ? 8 : c->stack_size, c->r[X86_SP] + 2 * osize + release);
         return finish(c, &d, ip, rpl);
     }
     struct x86_stack s;

@@ -78,9 +78,11 @@ bool x86_op_ins(struct x86 *c, const struct x86_insn *i)
     unsigned size = port_size(i);
     u16 port = (u16)c->r[X86_DX];
     u64 at = c->r[X86_DI] & size_mask(x86_asize(i));
+    if (!x86_io_allowed(c, port, size)) /* also when the count is 0, as hardware does */
+        return false;
     if (!counts(c, i))
         return true;
-    if (!x86_io_allowed(c, port, size) || !x86_store_check(c, X86_ES, at, size))
+    if (!x86_store_check(c, X86_ES, at, size))
         return false; /* before the device notices */
     if (!x86_store(c, X86_ES, at, size, x86_in(c, port, size)))
         return false;
@@ -94,9 +96,11 @@ bool x86_op_outs(struct x86 *c, const struct x86_insn *i)
     unsigned size = port_size(i);
     u16 port = (u16)c->r[X86_DX];
     u64 v;
+    if (!x86_io_allowed(c, port, size))
+        return false;
     if (!counts(c, i))
         return true;
-    if (!x86_io_allowed(c, port, size) || !x86_load(c, x86_segno(i), c->r[X86_SI] & size_mask(x86_asize(i)), size, &v))
+    if (!x86_load(c, x86_segno(i), c->r[X86_SI] & size_mask(x86_asize(i)), size, &v))
         return false;
     x86_out(c, port, size, v);
     x86_io_accessed(c, port, size);

@@ -30,13 +30,14 @@ bool x86_op_mov_sreg_rm(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
-/* A push of a selector writes 2 bytes and moves SP by the operand size (SDM 2, PUSH: what processors of today do). */
+/* A push of a selector writes 2 bytes and moves SP by the operand size (SDM 2, PUSH: what processors of today do); in 64-bit
+ * mode it writes all 8. */
 bool x86_op_push_sreg(struct x86 *c, const struct x86_insn *i)
 {
     unsigned size = x86_osize(i);
     u16 selector = c->seg[i->reg].selector;
-    if (size == 2)
-        return x86_push(c, 2, selector);
+    if (size != 4)
+        return x86_push(c, size, selector);
     u64 sp = (c->r[X86_SP] - size) & stack_mask(c->stack_size);
     if (!x86_store(c, X86_SS, sp, 2, selector))
         return false;

@@ -97,12 +97,15 @@ bool x86_op_bound(struct x86 *c, const struct x86_insn *i)
 {
     const unsigned size = x86_osize(i);
     u64 low, high;
-    if (!x86_load(c, x86_segno(i), x86_ea(c, i), size, &low) ||
-        !x86_load(c, x86_segno(i), (x86_ea(c, i) + size) & size_mask(x86_asize(i)), size, &high))
-        return false;
     const i64 v = sign_extend(c->r[i->reg], 8 * size);
-    if (v < sign_extend(low, 8 * size) || v > sign_extend(high, 8 * size))
-        return x86_fault(c, EXC_BR, "the index is outside the bounds");
+    if (!x86_load(c, x86_segno(i), x86_ea(c, i), size, &low))
+        return false;
+    if (v < sign_extend(low, 8 * size)) /* before the upper bound is read, as hardware does */
+        return x86_fault(c, EXC_BR, "the index is below the lower bound");
+    if (!x86_load(c, x86_segno(i), (x86_ea(c, i) + size) & size_mask(x86_asize(i)), size, &high))
+        return false;
+    if (v > sign_extend(high, 8 * size))
+        return x86_fault(c, EXC_BR, "the index is above the upper bound");
     return true;
 }
 

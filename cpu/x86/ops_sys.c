@@ -230,7 +230,7 @@ bool x86_op_arpl(struct x86 *c, const struct x86_insn *i)
     if (!get_rm(c, i, 2, &v))
         return false;
     bool raise = (v & 3) < rpl;
-    if (raise ? !set_rm(c, i, 2, (v & ~(u64)3) | rpl) : !set_rm(c, i, 2, v))
+    if (raise && !set_rm(c, i, 2, (v & ~(u64)3) | rpl))
         return false;
     set_zf(c, raise);
     return true;

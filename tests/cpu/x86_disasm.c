@@ -60,6 +60,10 @@ static const struct quirk {
     { 0, "data16 v", "(bad)", "66 before VEX is #UD" },
     { 0, "pclmul", "pclmulqdq", "immediates 2 and 3 get the names of 0x10 and 0x11" },
     { 0, "pcmpestr", "pcmpestr", "the width of the lengths is shown as a suffix" },
+    { 64, "xchg r8,rax", "data16", "REX.W wins over 66, which is not mentioned" },
+    { 64, "ds ", "notrack ", "3E means the same with 66 after it (SDM 1, 17.3.1)" },
+    { 0, "nop", "rep", "F2 and F3 mean nothing to 0F 18, and 66 with them is not mentioned" },
+    { 0, "rdssp", "nop", "without CET it is NOP (SDM 2B, RDSSP)" },
     { 0, NULL, NULL, NULL },
 };
 

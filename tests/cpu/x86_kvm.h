@@ -103,10 +103,10 @@ static inline bool kvm_load(struct judge *j, const struct world *w)
         d.db[n] = c->dr[n];
     struct kvm_vcpu_events e;
     memset(&e, 0, sizeof e);
-    struct {
-        struct kvm_msrs head;
+    struct { /* a kvm_msrs */
+        u32 nmsrs, pad;
         struct kvm_msr_entry m[7];
-    } msrs = { .head = { .nmsrs = 7 },
+    } msrs = { .nmsrs = 7,
                .m = { { 0xC0000081, 0, c->star }, { 0xC0000082, 0, c->lstar }, { 0xC0000084, 0, c->sfmask },
                       { 0x174, 0, c->sysenter_cs }, { 0x175, 0, c->sysenter_esp }, { 0x176, 0, c->sysenter_eip },
                       { 0xC0000102, 0, c->kernel_gs_base } } };

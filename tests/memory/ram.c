@@ -34,7 +34,7 @@ static void code_written(void *opaque, struct ram *ram, u64 page)
 
 static void listen(struct ram *r, struct ear *ear)
 {
-    *ear = (struct ear){ .l = { drop_stores, code_written, ear, NULL } };
+    *ear = (struct ear){ .l = { .drop_stores = drop_stores, .code_written = code_written, .opaque = ear } };
     ram_listen(r, &ear->l);
 }
 

@@ -284,7 +284,7 @@ static void flash_modes(void)
 {
     struct world w;
     build(&w);
-    struct ear ear = { .l = { on_drop, on_code, &ear, NULL } };
+    struct ear ear = { .l = { .drop_stores = on_drop, .code_written = on_code, .opaque = &ear } };
     ram_listen(w.flash, &ear.l);
     w.flash->host[0] = 0x11;
     w.flash_dev.bytes[0] = 0x99;
@@ -348,7 +348,7 @@ static void over_ram(void)
     struct err e = { "" };
     struct dev dev = { .reads = 0 }, other = { .reads = 0 };
     struct ram *ram = ram_new(a, "ram", 16 * PAGE_SIZE, false, &e);
-    struct ear ear = { .l = { on_drop, on_code, &ear, NULL } };
+    struct ear ear = { .l = { .drop_stores = on_drop, .code_written = on_code, .opaque = &ear } };
     u64 v;
     u8 b[16];
     CU_ASSERT_TRUE(space_add_ram(s, 0, ram, &e));
