@@ -42,10 +42,6 @@ static const struct {
     const char *name, *why;
 } not_here[] = {
     { "enable-kvm", "guest time is virtual, so instructions are interpreted; leave it out" },
-    { "cdrom", "the boards have no CD drive; attach the image as a disk: "
-               "-drive file=FILE,format=raw,readonly=on,if=virtio" },
-    { "fda", "the boards have no floppy drive; attach the image as a disk: -drive file=FILE,format=raw,if=virtio" },
-    { "fdb", "the boards have no floppy drive; attach the image as a disk: -drive file=FILE,format=raw,if=virtio" },
     { "boot", "the boards have no boot order; firmware decides, or -kernel" },
     { "usb", "the boards have no USB controller" },
     { "usbdevice", "the boards have no USB controller" },

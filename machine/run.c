@@ -124,6 +124,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             m->turn_left -= min_u64(used, m->turn_left);
         if (used)
             m->last_ran = c;
+        if (c->yield) {
+            c->yield = false;
+            m->turn_left = 0;
+        }
         if (clock->attention)
             see_if_stuck(m, c);
         switch (why) {

@@ -1,6 +1,7 @@
 /* Translations, caches, waiting, identification, random numbers. */
 #include "base/rng.h"
 #include "cpu/x86/lazy.h"
+#include "cpu/x86/ops.h"
 #include "cpu/x86/sys.h"
 
 static bool privileged(struct x86 *c)
@@ -40,6 +41,18 @@ bool x86_op_invpcid(struct x86 *c, const struct x86_insn *i)
 /* No caches are modelled: nothing is ever to be written back. */
 bool x86_op_invd(struct x86 *c, const struct x86_insn *i) { return privileged(c); }
 bool x86_op_wbinvd(struct x86 *c, const struct x86_insn *i) { return privileged(c); }
+
+/* Who waits in a loop gives its turn to the others. SeaBIOS lets a lock go and takes it again with one PAUSE between: a
+ * turn that always ended elsewhere in that loop would leave the others waiting for ever. */
+bool x86_op_pause(struct x86 *c, const struct x86_insn *i)
+{
+    if (c->config.cpus > 1) {
+        c->cpu.yield = true;
+        clock_kick(c->cpu.clock);
+        x86_look_again(c);
+    }
+    return true;
+}
 
 bool x86_op_hlt(struct x86 *c, const struct x86_insn *i)
 {

@@ -457,7 +457,7 @@ static void reset(struct device *d)
 {
     struct uart *u = uart(d);
     struct uart keep = *u;
-    *u = (struct uart){ .dll = keep.dll, .mcr = on_pc(d) ? 0 : keep.mcr, .msr = keep.msr };
+    *u = (struct uart){ .dll = keep.dll, .mcr = keep.mcr, .msr = keep.msr };
     timer_cancel(d->env->clock, &((struct uart_link *)d->link)->timeout);
     device_irq(d, 0, false);
 }

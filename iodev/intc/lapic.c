@@ -651,7 +651,7 @@ static const struct reg_desc regs[] = {
     REG("TIMER_CURRENT", 0x390, REG_NO_SLOT, "counts down", "APIC Timer", .access = REG_RO, .get = current_get),
     REG("TIMER_DIVIDE", 0x3e0, SLOT(divide), "divisor: bits 3, 1 and 0 are 0 for 2 to 6 for 128, 7 for 1", "APIC Timer",
         .rw = 0xb, .write = divide_write),
-    REG("SELF_IPI", 0x3f0, REG_NO_SLOT, "x2APIC: sends a vector to itself", "SELF IPI Register", .rw = 0xff,
+    REG("SELF_IPI", 0x3f0, REG_NO_SLOT, "x2APIC: sends a vector to itself", "SELF IPI Register",
         .access = REG_WO, .write = self_ipi_write, .visible = x2apic),
     { .name = NULL },
 };

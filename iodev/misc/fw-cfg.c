@@ -265,14 +265,25 @@ static u64 port_data_get(const struct device *d, u32 index)
     return data_get(d, 0) & 0xff;
 }
 
+static u64 dma_high_get(const struct device *d, u32 index)
+{
+    return fw(d)->dma >> 32;
+}
+
+static u64 dma_low_get(const struct device *d, u32 index)
+{
+    return (u32)fw(d)->dma;
+}
+
 static const struct reg_desc port_regs[] = {
     { .name = "selector", .offset = PORT_SELECTOR, .width = 2, .access = REG_WO, .slot = REG_NO_SLOT,
       .get = selector_get, .doc = "chooses an item, from its start", .section = "Selector (Control) Register" },
     { .name = "data", .offset = PORT_DATA, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = port_data_get,
       .doc = "the next byte of the selected item", .section = "Data Register" },
-    { .name = "dma", .offset = PORT_DMA, .width = 8, .access = REG_WO, .slot = REG_NO_SLOT, .get = dma_get,
-      .doc = "address of a control structure (big-endian); writing the low half starts it",
-      .section = "Guest-side DMA Interface" },
+    { .name = "dma-high", .offset = PORT_DMA, .width = 4, .access = REG_WO, .slot = REG_NO_SLOT, .get = dma_high_get,
+      .doc = "address of a control structure, upper half (big-endian)", .section = "Guest-side DMA Interface" },
+    { .name = "dma-low", .offset = PORT_DMA + 4, .width = 4, .access = REG_WO, .slot = REG_NO_SLOT, .get = dma_low_get,
+      .doc = "lower half; writing it starts the transfer", .section = "Guest-side DMA Interface" },
     { .name = NULL },
 };
 

@@ -325,6 +325,11 @@ static const struct reg_field mode_fields[] = {
     { NULL, 0, 0, NULL },
 };
 
+static u64 temporary_get(const struct device *d, u32 index)
+{
+    return 0; /* no memory to memory transfers */
+}
+
 #define ROW(name_, at, access_, doc_, section_, ...)                                                                  \
     { .name = name_, .offset = at, .width = 1, .access = access_, .slot = REG_NO_SLOT, .doc = doc_,                   \
       .section = section_, __VA_ARGS__ }
@@ -345,7 +350,7 @@ static const struct reg_field mode_fields[] = {
         .fields = mode_fields),                                                                                      \
     ROW("CLEAR_FF", 12 * step, REG_WO, "the next byte of address or count is the low one", "Software commands",      \
         .write = flip_flop_write),                                                                                   \
-    ROW("TEMPORARY", 13 * step, REG_RO, "of memory to memory transfers: 0", "Temporary register", .get = NULL),      \
+    ROW("TEMPORARY", 13 * step, REG_RO, "of memory to memory transfers: 0", "Temporary register", .get = temporary_get),      \
     ROW("MASTER_CLEAR", 13 * step, REG_WO, "resets the chip", "Software commands", .write = master_clear_write),     \
     ROW("CLEAR_MASK", 14 * step, REG_WO, "unmasks all channels", "Software commands", .write = mask_clear_write),    \
     ROW("MASK", 15 * step, REG_RW, "by channel: 1 masked", "Mask register", .get = mask_get, .write = mask_write)

@@ -84,7 +84,7 @@ static void run_case(u64 number)
                              .usage_status = 2 };
         switch (options_parse(&o, argc, argv)) {
         case OPTIONS_RUN:
-            if (!o.machine || !o.machine_props || o.cpus < 1 || o.cpus > 8 || (o.xlen != 32 && o.xlen != 64))
+            if (!o.machine_props || o.cpus < 1 || o.cpus > 8 || (o.xlen != 32 && o.xlen != 64))
                 wrong("accepted, but not a machine");
             break;
         case OPTIONS_DONE:
