@@ -19,9 +19,9 @@ static const struct prop_desc props[] = { { "fancy", PROP_BOOL, "off", "" }, { 0
 #define PARTS 6
 static const struct board_part good_parts[PARTS] = {
     { .name = "plic", .cls = &riscv_plic_class, .base = { 0xc000000 },
-      .wires = { { 0, 2, "cpus", 11 }, { 1, 2, "cpus", 9 } } },
+      .wires = { { 0, 2, "cpus", 11, 0 }, { 1, 2, "cpus", 9, 0 } } },
     { .name = "uart", .cls = &ns16550a_class, .base = { 0x10000000 }, .count = 2, .stride = 0x1000,
-      .wires = { { 0, 0, "plic", 10 } } },
+      .wires = { { 0, 0, "plic", 10, 0 } } },
     { .name = "test", .cls = &sifive_test_class, .base = { 0x100000 }, .when = "fancy" },
     { .name = "out", .cls = &bare_console_class, .base = { 0x100000 }, .when = "!fancy" },
     { 0 },
