@@ -21,7 +21,6 @@ struct acpi_isa_device {
 struct acpi_board {
     unsigned cpus;
     u64 low_ram_end;  /* of the RAM below 4 GiB: PCI memory windows begin there */
-    u64 high_ram_end; /* 0: no RAM above 4 GiB */
     u16 pm_base;      /* PIIX4 power management ports */
     u16 smi_command;
     u8 smi_acpi_enable, smi_acpi_disable;

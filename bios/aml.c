@@ -131,7 +131,6 @@ void aml_package(struct aml *a, unsigned elements)
 }
 
 void aml_if(struct aml *a) { begin(a, 0xa0); }
-void aml_else(struct aml *a) { begin(a, 0xa1); }
 
 void aml_define(struct aml *a, const char *name)
 {
@@ -250,4 +249,3 @@ void aml_res_window32(struct aml *a, u32 first, u32 last, bool cacheable)
 {
     window(a, 0x87, 4, 0, cacheable ? 3 : 1, first, last);
 }
-void aml_res_window64(struct aml *a, u64 first, u64 last) { window(a, 0x8a, 8, 0, 1, first, last); }

@@ -25,7 +25,6 @@ void aml_device(struct aml *a, const char *name);
 void aml_method(struct aml *a, const char *name, unsigned args); /* | AML_SERIALIZED: it makes names */
 void aml_package(struct aml *a, unsigned elements);
 void aml_if(struct aml *a); /* the predicate follows */
-void aml_else(struct aml *a);
 void aml_end(struct aml *a);
 
 /* Name (name, ...): the value follows. */
@@ -42,7 +41,7 @@ void aml_field(struct aml *a, const char *region, unsigned access, const struct 
 
 /* Opcodes of terms that are written out (20.2.5). */
 enum {
-    AML_STORE = 0x70, AML_AND = 0x7b, AML_OR = 0x7d, AML_RETURN = 0xa4, AML_LOCAL0 = 0x60, AML_ARG0 = 0x68, AML_ARG1 = 0x69,
+    AML_STORE = 0x70, AML_AND = 0x7b, AML_OR = 0x7d, AML_RETURN = 0xa4, AML_ARG0 = 0x68,
     AML_DWORD_FIELD = 0x8a, AML_NOTHING = 0x00, AML_LEQUAL = 0x93,
 };
 
@@ -56,7 +55,6 @@ void aml_res_interrupts(struct aml *a, const u32 *gsi, unsigned n); /* level, ac
 void aml_res_bus(struct aml *a, unsigned first, unsigned last);
 void aml_res_ports(struct aml *a, u16 first, u16 last);        /* produced by a bridge */
 void aml_res_window32(struct aml *a, u32 first, u32 last, bool cacheable);
-void aml_res_window64(struct aml *a, u64 first, u64 last);
 void aml_resources_end(struct aml *a);
 
 #endif

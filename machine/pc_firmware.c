@@ -211,7 +211,6 @@ bool pc_add_acpi(struct machine *m, struct err *e)
     list_isa(m->board, isa);
     struct acpi_board b = {
         .cpus = m->n_cpus, .low_ram_end = low_ram_end(m),
-        .high_ram_end = ram_size(m) > LOW_RAM_MOST ? ((u64)1 << 32) + ram_size(m) - LOW_RAM_MOST : 0,
         .pm_base = 0x600, /* where SeaBIOS puts it */
         .smi_command = PIIX4_PM_SMI_PORT, .smi_acpi_enable = PIIX4_PM_ACPI_ON, .smi_acpi_disable = PIIX4_PM_ACPI_OFF,
         .hpet_base = machine_device(m, "/hpet") ? PC_HPET : 0, .ioapic_base = PC_IOAPIC, .lapic_base = PC_LAPIC,
