@@ -47,11 +47,6 @@ static size_t block_bytes(unsigned slots)
     return (n + 15) & ~(size_t)15;
 }
 
-static void free_stops(void *opaque)
-{
-    free(((struct riscv_engine *)opaque)->stops.code);
-}
-
 static void *code_alloc(struct riscv_engine *e, size_t bytes)
 {
     void *p = e->code + e->code_used;
@@ -68,7 +63,7 @@ void rv_blocks_init(struct riscv_engine *e)
         e->code = xmalloc(e->code_size);
     }
     arena_defer(e->arena, free, e->code);
-    arena_defer(e->arena, free_stops, e);
+    arena_defer(e->arena, cpu_armed_free, &e->armed);
     e->pages = ARENA_ARRAY(e->arena, struct rv_page *, RV_PAGE_HASH);
     e->scratch = arena_alloc(e->arena, block_bytes(RV_BLOCK_SLOTS));
     struct rv_insn *pair = ARENA_ARRAY(e->arena, struct rv_insn, 2);
@@ -125,49 +120,22 @@ void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index)
 
 /* --- stop points ------------------------------------------------------------------------------------------------ */
 
-struct places { /* in a page, one bit each two bytes */
-    u32 bits[PAGE_SIZE / 64];
-};
-
-static void add_place(struct places *p, u64 addr)
-{
-    p->bits[(addr & PAGE_MASK) >> 6] |= 1u << (addr >> 1 & 31);
-}
-
-static bool has_place(const struct rv_page *page, const struct places *p)
+static bool has_place(const struct rv_page *page, const struct cpu_places *p)
 {
     for (unsigned k = 0; k < RV_PAGE_BUCKETS; k++)
         for (const struct rv_block *b = page->bucket[k]; b; b = b->next)
             for (unsigned s = 0; s < b->slots; s++)
-                if (p->bits[(b->side[s].offset & PAGE_MASK) >> 6] >> (b->side[s].offset >> 1 & 31) & 1)
+                if (cpu_place(p, b->side[s].offset))
                     return true;
     return false;
-}
-
-/* Armed now or then, not both: both lists are sorted. */
-static bool moved_places(const struct riscv_engine *e, const struct cpu_stops *now, struct places *p)
-{
-    size_t a = 0, b = 0, n = now ? now->n_code : 0;
-    bool any = false;
-    while (a < e->stops.n || b < n) {
-        if (a < e->stops.n && b < n && e->stops.code[a] == now->code[b]) {
-            a++;
-            b++;
-        } else {
-            bool then = b == n || (a < e->stops.n && e->stops.code[a] < now->code[b]);
-            add_place(p, then ? e->stops.code[a++] : now->code[b++]);
-            any = true;
-        }
-    }
-    return any;
 }
 
 void rv_blocks_restop(struct hart *h)
 {
     struct riscv_engine *e = h->engine;
     const struct cpu_stops *now = h->cpu.stops;
-    struct places moved = { { 0 } };
-    if (!moved_places(e, now, &moved))
+    struct cpu_places moved;
+    if (!cpu_armed_moved(&e->armed, now, &moved))
         return;
     for (unsigned k = 0; k < RV_PAGE_HASH; k++)
         for (struct rv_page *p = e->pages[k]; p; p = p->next)
@@ -176,14 +144,7 @@ void rv_blocks_restop(struct hart *h)
                 e->count.stop_pages++;
             }
     e->leave = false;
-    size_t n = now ? now->n_code : 0;
-    if (n > e->stops.room) {
-        e->stops.room = 2 * n;
-        e->stops.code = xrealloc(e->stops.code, e->stops.room * sizeof *e->stops.code);
-    }
-    if (n)
-        memcpy(e->stops.code, now->code, n * sizeof *now->code);
-    e->stops.n = n;
+    cpu_armed_take(&e->armed, now);
 }
 
 /* --- finding ---------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #ifndef CPU_RISCV_ENGINE_H
 #define CPU_RISCV_ENGINE_H
 
+#include "cpu/armed.h"
 #include "cpu/riscv/insn.h"
 #include "cpu/riscv/priv.h"
 #include "cpu/softfloat/softfloat.h"
@@ -240,10 +241,7 @@ struct riscv_engine {
     struct { /* host side, for describe */
         u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, shared, dropped_pages, stop_pages;
     } count;
-    struct { /* the armed addresses that blocks were made for, sorted */
-        u64 *code;
-        size_t n, room;
-    } stops;
+    struct cpu_armed armed; /* the code addresses that blocks were made for */
 
     struct rv_tier *tier; /* NULL: only the interpreter */
 

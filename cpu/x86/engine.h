@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "cpu/armed.h"
 #include "cpu/x86/insn.h"
 #include "cpu/x86/lazy.h"
 #include "memory/ram.h"
@@ -285,10 +286,7 @@ struct x86_engine {
     struct { /* host side, for describe */
         u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages, stop_pages;
     } count;
-    struct { /* the armed addresses that blocks were made for, sorted */
-        u64 *code;
-        size_t n, room;
-    } stops;
+    struct cpu_armed armed; /* the code addresses that blocks were made for */
     struct x86_tier *tier; /* NULL: only the interpreter */
     const struct cpu_reg *regs;
     u8 kind[X86_OP_COUNT]; /* of each row: what the engine must know of it, X86_KIND_* */

@@ -790,7 +790,10 @@ bool lapic_msr_write(struct device *d, u32 msr, u64 value)
         return true;
     }
     const struct reg_desc *r = device_reg_at(d, BANK_REGS, offset, true, &index);
-    u64 allowed = r ? r->rw | (r->fields == lvt_fields ? LVT_BUSY | LVT_REMOTE_IRR : 0) : 0;
+    u64 allowed = !r                         ? 0
+                  : r->fields == lvt_fields      ? r->rw | LVT_BUSY | LVT_REMOTE_IRR
+                  : r->write == self_ipi_write ? 0xff /* a command: nothing is kept, so rw is 0 */
+                                               : r->rw;
     if (!r || !r->write || (value & ~allowed))
         return false;
     return device_bank_write(d, BANK_REGS, offset, 4, value) == MEM_OK;

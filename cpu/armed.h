@@ -1,0 +1,28 @@
+/* Which code addresses an engine's blocks were made for: blocks hold the stop points that are armed, so those at a place where
+ * one came or went are made anew. */
+#ifndef CPU_ARMED_H
+#define CPU_ARMED_H
+
+#include "cpu/cpu.h"
+#include "memory/ram.h"
+
+struct cpu_armed {
+    u64 *code; /* sorted */
+    size_t n, room;
+};
+struct cpu_places { /* in a page, a bit each byte */
+    u64 bits[PAGE_SIZE / 64];
+};
+
+void cpu_armed_free(void *armed); /* for arena_defer() */
+/* Where addresses were armed or disarmed since cpu_armed_take(); false: nowhere. `now` may be NULL. */
+bool cpu_armed_moved(const struct cpu_armed *a, const struct cpu_stops *now, struct cpu_places *places);
+void cpu_armed_take(struct cpu_armed *a, const struct cpu_stops *now);
+
+static inline bool cpu_place(const struct cpu_places *p, u64 addr)
+{
+    u64 offset = addr & PAGE_MASK;
+    return p->bits[offset >> 6] >> (offset & 63) & 1;
+}
+
+#endif
