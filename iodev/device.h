@@ -16,6 +16,7 @@
 struct device;
 struct pci_function;
 struct pci_slot;
+struct screen_ops;
 
 enum reg_access { REG_RW, REG_RO, REG_WO };
 #define REG_NO_SLOT UINT32_MAX
@@ -76,6 +77,7 @@ struct device_class { /* constant */
     const char *doc;
     const char *bus;        /* where -device may put it: "virtio"; NULL: only boards make it */
     const char *compatible; /* for device trees; NULL: none */
+    const struct screen_ops *screen; /* iodev/screen.h: it is a display adapter; NULL: it is not */
     const struct pci_function *pci; /* iodev/bus/pci.h: it is one of these; NULL: not on a PCI bus */
     size_t state_size;
     const struct state_field *state;
