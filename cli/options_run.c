@@ -201,7 +201,6 @@ const struct option_row options_of_run[] = {
     { "name", NULL, "TEXT", NULL, IGNORED },
     { "k", NULL, "LAYOUT", NULL, IGNORED },
     { "vga", NULL, "none", NULL, IGNORED },
-    { "parallel", NULL, "SPEC", NULL, IGNORED },
     { "no-user-config", NULL, NULL, NULL, IGNORED },
     { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */
     { .name = NULL },

@@ -172,6 +172,8 @@ static bool boot(struct machine *m, struct err *e)
     for (unsigned i = 0; i < m->n_cpus; i++)
         m->cpus[i]->ops->reset(m->cpus[i], 0);
     set_a20(m);
+    if (machine_position(m))
+        pc_boot_again(m);
     return true;
 }
 
@@ -190,6 +192,7 @@ const struct board board_isapc = {
     .default_ram = 16 << 20,
     .max_ram = (u64)64 << 20,
     .ports = true,
+    .boot_order = true,
     .map_ram = isapc_map_ram,
     .parts = isapc_parts,
     .cpu_wiring = pc_cpu_wiring,
@@ -209,6 +212,7 @@ const struct board board_pc = {
     .default_ram = 128 << 20,
     .max_ram = (u64)64 << 30,
     .ports = true,
+    .boot_order = true,
     .map_ram = pc_map_ram,
     .parts = pc_parts,
     .cpu_wiring = pc_cpu_wiring,
