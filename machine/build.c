@@ -224,6 +224,10 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         append(m->arena, &props, v->name, v->text);
     if (has_prop(p->cls, PROP_U64, "harts"))
         append(m->arena, &props, "harts", arena_printf(m->arena, "%u", m->config->cpus));
+    if (p->per_cpu && has_prop(p->cls, PROP_U64, "id"))
+        append(m->arena, &props, "id", arena_printf(m->arena, "%u", k));
+    if (p->per_cpu && k == 0 && has_prop(p->cls, PROP_BOOL, "bsp"))
+        append(m->arena, &props, "bsp", "on");
     char *path = part_path(m, p, k);
     struct device *d = add_device(m, p->cls, path, props, e);
     if (!d)
