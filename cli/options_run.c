@@ -191,7 +191,7 @@ const struct option_row options_of_run[] = {
     { "nographic", NULL, NULL, "no window; serial 0 and monitor share the terminal (Ctrl-A h)", SETS_FLAG(nographic) },
     { "display", NULL, "none", "no window", CALLS(on_display), .list = list_displays },
     { "vga", NULL, "std|none", "the board's display adapter", CALLS(on_vga), .list = list_vgas },
-    { "nodefaults", NULL, NULL, "no default serial and monitor", SETS_FLAG(nodefaults) },
+    { "nodefaults", NULL, NULL, "no default serial, monitor and display adapter", SETS_FLAG(nodefaults) },
     { "S", NULL, NULL, "do not start the CPUs until told", SETS_FLAG(start_stopped) },
     { "s", NULL, NULL, "short for -gdb tcp::1234", CALLS(on_s) },
     { "gdb", NULL, "DEV", "wait for gdb on tcp::PORT (loopback) or unix:PATH", SETS_TEXT(gdb) },
