@@ -44,6 +44,7 @@ struct options {
     bool boot_menu, boot_strict, no_floppy_check, has_splash_time, has_reboot_timeout;
     u64 splash_time, reboot_timeout;    /* ms */
     const char *monitor;  /* NULL: default */
+    const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
     bool nographic, display_none, nodefaults, no_default_net;
     bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;

@@ -12,14 +12,6 @@
 #define SENDKEY_HOLD_MS 100
 #define SENDKEY_MOST 16
 
-static struct device *screen_of(struct machine *m)
-{
-    for (struct device *d = m->devices; d; d = d->next)
-        if (d->cls->screen)
-            return d;
-    return NULL;
-}
-
 /* The next word, or NULL. */
 static const char *word(struct session *s, const char **args)
 {
@@ -53,7 +45,7 @@ static bool no_screen(struct session *s, struct err *e)
 
 static bool do_screen(struct session *s, const char *args, struct buf *out, struct err *e)
 {
-    struct device *d = screen_of(s->m);
+    struct device *d = machine_screen(s->m, 0);
     return nothing_more(s, &args, e) && (d || no_screen(s, e)) && picture_text(d, out, e);
 }
 
@@ -73,7 +65,7 @@ static bool do_screendump(struct session *s, const char *args, struct buf *out, 
             return err_set(e, "'%s' is too much: it is: %s", w, form);
         }
     }
-    struct device *d = screen_of(s->m);
+    struct device *d = machine_screen(s->m, 0);
     enum picture_format format;
     struct screen_mode mode;
     if (!file)
