@@ -91,6 +91,7 @@ struct host_offer {
     bool (*ready)(void *opaque, struct machine *m);  /* something could be delivered now */
     bool (*offer)(void *opaque, struct machine *m);  /* delivers what there is room for; true: something was */
     void (*discard)(void *opaque);                   /* in a replay: throws away what came */
+    bool only_live; /* in the past of a machine it is thrown away too; otherwise it begins another life there */
     void *opaque;
     struct host_offer *next;
 };

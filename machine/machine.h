@@ -122,6 +122,7 @@ struct machine {
 
     struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
+    struct history *history;   /* NULL: nobody wants to go back; history.h */
     struct {                   /* `--hash-every N` */
         u64 every, next;       /* ticks; 0: never */
         void (*report)(void *opaque, u64 position, u64 hash);
