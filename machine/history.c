@@ -15,7 +15,7 @@ struct checkpoint {
     u64 writes; /* to disks, before it */
     struct moment *memory;
     struct buf state;
-    bool edit; /* what somebody changed by hand: execution cannot make it again */
+    bool kept; /* before or after somebody changed something by hand: execution cannot make that again */
 };
 
 /* What came from outside. */
@@ -33,6 +33,7 @@ struct history {
     struct pages *pages;
     struct taps *taps;
     bool past; /* events or positions of this life are still to come */
+    bool editing; /* by hand, since the machine ran last */
     bool lost; /* a disk could not be read or written back: begin anew */
     u64 end;   /* while `past` */
     struct checkpoint **point; /* in order of (at, events) */
@@ -100,7 +101,7 @@ static void thin(struct history *h)
         double least = 0;
         u64 end = now_end(h);
         for (unsigned i = 1; i + 1 < h->n_points; i++) {
-            if (h->point[i]->edit)
+            if (h->point[i]->kept)
                 continue;
             double gap = (double)(h->point[i + 1]->at - h->point[i - 1]->at);
             double age = (double)(end > h->point[i]->at ? end - h->point[i]->at : 0) + 1;
@@ -130,7 +131,7 @@ static struct checkpoint *take(struct history *h, bool edit)
         return h->point[i - 1];
     struct checkpoint *c = xcalloc(1, sizeof *c);
     *c = (struct checkpoint){ .at = m->clock.now, .events = h->done, .writes = taps_written(h->taps),
-                              .memory = pages_take(h->pages), .edit = edit };
+                              .memory = pages_take(h->pages), .kept = edit };
     snapshot_save_state(m, &c->state);
     h->bytes += c->state.cap + sizeof *c;
     if (h->n_points == h->cap_points) {
@@ -302,6 +303,7 @@ static void branch(struct history *h)
 
 void history_input(struct history *h, struct input_channel *ch, const u8 *bytes, size_t n)
 {
+    history_settle(h);
     if (h->past)
         branch(h);
     struct arrival *v = add_event(h);
@@ -312,13 +314,44 @@ void history_input(struct history *h, struct input_channel *ch, const u8 *bytes,
     h->bytes += n;
 }
 
-void history_edited(struct history *h)
+void history_edit(struct history *h)
 {
+    if (h->editing)
+        return;
     if (h->past)
         branch(h);
+    take(h, false)->kept = true;
+    h->editing = true;
+}
+
+bool history_editing(const struct history *h)
+{
+    return h->editing;
+}
+
+void history_settle(struct history *h)
+{
+    if (!h->editing)
+        return;
+    h->editing = false;
     add_event(h);
     struct checkpoint *c = take(h, true);
     h->event[h->n_events - 1].edit = c;
+}
+
+bool history_unedit(struct history *h, struct err *e)
+{
+    history_settle(h);
+    u64 n = h->done - h->first_event;
+    if (h->past || !n || !h->event[n - 1].edit || h->event[n - 1].at != h->m->clock.now)
+        return err_set(e, "nothing was changed by hand here");
+    unsigned i = h->n_points;
+    while (i && h->point[i - 1]->events >= h->done)
+        i--;
+    if (!i || !restore(h, h->point[i - 1], e))
+        return false;
+    branch(h);
+    return true;
 }
 
 /* --- going ------------------------------------------------------------------------------------------------------- */
@@ -357,6 +390,25 @@ enum machine_stop history_run(struct history *h, u64 until, struct err *e)
     return run(h, h->m->clock.now, until, until, e);
 }
 
+enum machine_stop history_step(struct history *h, struct cpu *c, u64 until)
+{
+    struct machine *m = h->m;
+    enum machine_stop why;
+    m->last_ran = NULL;
+    do {
+        bool idle = true;
+        for (unsigned i = 0; i < m->n_cpus; i++)
+            idle = idle && !m->cpus[i]->ops->has_work(m->cpus[i]);
+        u64 next = idle ? until : m->clock.now + 1;
+        why = machine_run(m, next < until ? next : until, true);
+        if (why == MACHINE_SEMIHOST && h->o.semihost) {
+            h->o.semihost(h->o.opaque, m->stop.cpu);
+            why = MACHINE_REACHED;
+        }
+    } while (why == MACHINE_REACHED && m->last_ran != c && m->clock.now < until);
+    return why;
+}
+
 static unsigned point_before(const struct history *h, u64 position) /* the last one at or before it */
 {
     unsigned low = 0, high = h->n_points;
@@ -373,6 +425,7 @@ static unsigned point_before(const struct history *h, u64 position) /* the last 
 bool history_goto(struct history *h, u64 position, struct err *e)
 {
     struct machine *m = h->m;
+    history_settle(h);
     u64 end = now_end(h);
     if (position < history_begin(h) || position > end)
         return err_set(e, "position %llu is not in the history, which goes from %llu to %llu",
@@ -417,6 +470,7 @@ bool history_before(const struct history *h, u64 position, u64 *checkpoint)
 
 void history_mark(struct history *h)
 {
+    history_settle(h);
     take(h, false);
 }
 

@@ -49,9 +49,12 @@ void history_mark(struct history *h); /* a checkpoint here */
 /* Could memory [offset, offset + len) have been written from checkpoint a to checkpoint b? */
 bool history_wrote(const struct history *h, u64 a, u64 b, const struct ram *r, u64 offset, u64 len);
 
-/* Somebody changed registers or memory by hand, or loaded a snapshot: this is the past's end now, and what was changed
- * belongs to it. */
-void history_edited(struct history *h);
+/* Somebody is about to change registers or memory by hand: this becomes the end of the past, and what is changed until the
+ * machine runs or goes again belongs to it. */
+void history_edit(struct history *h);
+/* Takes the last change by hand back, if the machine stands at it. False: it does not. */
+bool history_editing(const struct history *h); /* something was, since the machine ran or went */
+bool history_unedit(struct history *h, struct err *e);
 
 struct history_info {
     unsigned checkpoints, inputs;
@@ -60,6 +63,11 @@ struct history_info {
 void history_describe(const struct history *h, struct history_info *out);
 bool history_checkpoint(const struct history *h, unsigned n, u64 *position); /* oldest first; false: not that many */
 
+/* Executes one more instruction of `c`, at most up to `until`; as machine_step(). */
+enum machine_stop history_step(struct history *h, struct cpu *c, u64 until);
+
+/* For machine/run.c: before anything else, */
+void history_settle(struct history *h);
 /* For machine/run.c: the next position where something of the past is due, or a checkpoint is. */
 u64 history_next(const struct history *h);
 void history_due(struct history *h);

@@ -78,6 +78,8 @@ static void see_if_stuck(struct machine *m, struct cpu *c)
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 {
     struct clock *clock = &m->clock;
+    if (m->history)
+        history_settle(m->history);
     for (;;) {
         clock_fire(clock);
         if (m->request_pending) {

@@ -111,12 +111,10 @@ static void other_lives(void)
     /* A change by hand in the past. */
     CU_ASSERT(history_goto(h, 600000, &e));
     u64 before = machine_hash(m);
-    const struct cpu_reg *r = cpu_reg_named(m->cpus[0], "s11");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     u64 v = 0;
     m->cpus[0]->ops->reg_get(m->cpus[0], cpu_reg_named(m->cpus[0], "s3"), &v);
+    machine_edit(m);
     m->cpus[0]->ops->reg_set(m->cpus[0], cpu_reg_named(m->cpus[0], "s3"), v + 1);
-    history_edited(h);
     CU_ASSERT_EQUAL(branches, 1);
     CU_ASSERT_EQUAL(seen[0], 600000);
     CU_ASSERT_EQUAL(seen[1], 800000);
@@ -131,6 +129,7 @@ static void other_lives(void)
     CU_ASSERT_EQUAL(machine_hash(m), after);
     CU_ASSERT(history_goto(h, 600000, &e));
     CU_ASSERT_EQUAL(machine_hash(m), edited);
+    CU_ASSERT(history_unedit(h, &e) == false); /* not at the end */
     CU_ASSERT(history_goto(h, 599999, &e));
     machine_run(m, 600000, true);
     CU_ASSERT_EQUAL(machine_hash(m), edited);
@@ -144,6 +143,14 @@ static void other_lives(void)
     CU_ASSERT_FALSE(history_goto(h, 400000, &e));
     machine_run(m, 800000, true);
     CU_ASSERT(machine_hash(m) != typed);
+
+    u64 last = machine_hash(m);
+    machine_edit(m);
+    m->cpus[0]->ops->reg_set(m->cpus[0], cpu_reg_named(m->cpus[0], "s3"), 12345);
+    CU_ASSERT(machine_hash(m) != last);
+    CU_ASSERT(history_unedit(h, &e));
+    CU_ASSERT_EQUAL(machine_hash(m), last);
+    CU_ASSERT_FALSE(history_unedit(h, &e));
 
     /* A snapshot leads nowhere back. */
     struct buf s = { 0 };
