@@ -40,6 +40,7 @@ struct options {
     const char *serials[4];
     unsigned n_serials;
     const char *monitor;  /* NULL: default */
+    const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
     bool nographic, display_none, nodefaults, no_default_net;
     bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;
@@ -56,6 +57,8 @@ struct options {
     enum { ACCEL_BEST, ACCEL_INTERP, ACCEL_JIT } accel;
     bool check_jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
+    u64 history; /* bytes; 0: not given */
+    bool no_history;
     const char *dump_jit; /* a symbol or an address */
     bool perfmap, jitdump;
     enum pace pace;

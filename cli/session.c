@@ -15,6 +15,7 @@
 #include "jit/jit.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/record.h"
 
 static bool collect_devices(struct session *s, struct err *e)
@@ -187,7 +188,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     };
     if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !session_open_chars(s, e) ||
         !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) ||
-        !session_open_loaders(s, e))
+        !session_open_roms(s, e) || !session_open_loaders(s, e))
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)
@@ -250,6 +251,7 @@ void session_close(struct session *s)
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
+    history_free(s->history);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)
         host_char_close(s->chars[i]);
