@@ -386,7 +386,7 @@ bool debugger_execute(struct debugger *d, const char *line)
             const struct command *c = NULL;
             u64 position = machine_position(d->machine);
             ok = run_command(d, debugger_commands, text, "", &c, &e);
-            if (c && c->run != cmd_undo && !d->source_depth)
+            if (c && c->run != cmd_undo && c->run != cmd_source)
                 undo_note(d, position);
             if (!ok && e.text[0])
                 debug_printf(d, "%s\n", e.text);
