@@ -297,26 +297,65 @@ static void mode_13(void)
     picture("mode-x-480");
 }
 
+/* What QEMU does not know: the picture moved by less than a character. */
+static void panning(void)
+{
+    mode(0x0d);
+    planes(0x8000);
+    crtc(0x13, 30);
+    picture("pan-planar");
+    attribute(0x13, 3);
+    picture("pan-planar-3");
+    crtc(0x07, (u8)(crtc_in(7) & ~0x10));
+    crtc(0x09, (u8)(crtc_in(9) & ~0x40));
+    crtc(0x18, 199);
+    picture("pan-planar-3-split");
+    attribute(0x10, 0x21);
+    picture("pan-planar-3-split-top");
+    crtc(0x08, 0x20); /* one byte */
+    picture("pan-planar-byte");
+    mode(0x13);
+    linear(0xa000, 0xffff);
+    picture("pan-13");
+    attribute(0x13, 4);
+    picture("pan-13-4");
+    mode(3);
+    bios(0x1003, 0, 0, 0, 0);
+    text(0xb800, 4000, 0);
+    picture("pan-text");
+    attribute(0x13, 2);
+    crtc(0x08, 5); /* from the sixth line of the characters on */
+    picture("pan-text-2-row-5");
+    mode(3);
+    mode(7); /* SeaBIOS sets the CRT controller up before it moves to 0x3b4, so mode 3's stays */
+    outb(0x3b4, 0x14);
+    outb(0x3b5, 0x0f);
+    segment(0xb000);
+    for (u32 i = 0; i < 2000; i++)
+        poke16(2 * i, (u16)(0x20 | (i & 0xff) << 8));
+    picture("underline");
+}
+
 /* --- VBE ----------------------------------------------------------------------------------------------------- */
 
-static u32 info_of(u16 number)
+static int is_mode(u16 number, u32 width, u32 height, u32 bits)
 {
     static u8 block[256];
     u32 a = 0x4f01, c = number, d = (u32)block;
     __asm__ volatile("pushw %%es; pushw $0; popw %%es; int $0x10; popw %%es" : "+a"(a), "+c"(c), "+D"(d) : : "ebx", "edx", "esi", "memory", "cc");
-    u32 w = block[18] | block[19] << 8, bpp = block[25];
+    u32 w = block[18] | block[19] << 8, h = block[20] | block[21] << 8, bpp = block[25];
     if ((a & 0xffff) != 0x4f)
         return 0;
     /* 5-5-5 says 15 or 16 with a mask of five green bits. */
     if (bpp == 16 && block[33] == 5)
         bpp = 15;
-    return w << 8 | bpp;
+    return w == width && h == height && bpp == bits;
 }
 
-static u16 find_mode(u32 width, u32 bpp)
+static u16 find_mode(u32 width, u32 height, u32 bpp)
 {
     for (u16 n = 0x100; n < 0x1a0; n++)
-        if (info_of(n) == (width << 8 | bpp))
+        if (is_mode(n, width, height, bpp))
             return n;
     return 0;
 }
@@ -342,7 +381,7 @@ static void vbe_modes(void)
     };
     /* QEMU 7.2 ignores the map mask in it. */
     mode(0x12);
-    u16 n = find_mode(800, 4);
+    u16 n = find_mode(800, 600, 4);
     if (n && bios(0x4f02, n, 0, 0, 0) == 0x4f) {
         planes(60000);
         controller(100, 0);
@@ -351,7 +390,7 @@ static void vbe_modes(void)
         say("MISSING vbe-800-4\n");
     }
     for (u32 i = 0; i < 9; i++) {
-        n = find_mode(modes[i].width, modes[i].bpp);
+        n = find_mode(modes[i].width, modes[i].height, modes[i].bpp);
         if (!n || bios(0x4f02, n, 0, 0, 0) != 0x4f) {
             say("MISSING ");
             say(modes[i].name);
@@ -368,7 +407,7 @@ static void vbe_modes(void)
 /* The interface itself, without the BIOS. */
 static void dispi_modes(void)
 {
-    bios(0x4f02, find_mode(640, 8), 0, 0, 0);
+    bios(0x4f02, find_mode(640, 480, 8), 0, 0, 0);
     dispi(4, 0);
     dispi(1, 720);
     dispi(2, 400);
@@ -414,6 +453,7 @@ void main(void)
     cga_modes();
     planar_modes();
     mode_13();
+    panning();
     vbe_modes();
     dispi_modes();
     say("DONE\n");
