@@ -35,7 +35,7 @@ void tui_free(struct tui *t)
 /* Three bands: source beside registers, stack and locals; one tab; console beside commands. */
 static void arrange(struct tui *t)
 {
-    unsigned w = t->columns, h = t->rows - 1, right = w * 2 / 5 < 34 ? 34 : w * 2 / 5 > 60 ? 60 : w * 2 / 5, left = w - right;
+    unsigned w = t->columns, h = t->rows - 1, right = w < 130 ? (w < 110 ? 34 : 53) : 79, left = w - right;
     unsigned low = h / 4 < 6 ? 6 : h / 4, middle = h / 5 < 5 ? 5 : h / 5, top = h - low - middle;
     unsigned registers = top * 5 / 9, stack = (top - registers) / 2;
     struct { unsigned x, y, w, h; } box[PANES] = {
@@ -137,10 +137,38 @@ static void put_title(struct tui *t, enum pane_id id)
     }
 }
 
+/* Short lines side by side. */
+static void put_columns(struct tui *t, struct pane *p)
+{
+    enum { WIDTH = 26 };
+    unsigned across = p->w / WIDTH ? p->w / WIDTH : 1, y = 0, k = 0;
+    for (unsigned i = 0; i < p->h; i++)
+        put_text(t, p->x, p->y + i, p->w, "", TUI_PLAIN);
+    for (size_t i = p->top; i < p->lines.n && y < p->h; i++) {
+        const struct tui_line *l = &p->lines.line[i];
+        bool wide = strlen(l->text) >= WIDTH;
+        if (wide && k) {
+            y++;
+            k = 0;
+        }
+        if (y == p->h)
+            break;
+        put_text(t, p->x + k * WIDTH, p->y + y, wide || across == 1 ? p->w : WIDTH, l->text, l->style);
+        if (wide || ++k == across) {
+            y++;
+            k = 0;
+        }
+    }
+}
+
 static void put_pane(struct tui *t, enum pane_id id)
 {
     struct pane *p = &t->pane[id];
     size_t n = p->lines.n, most = n > p->h ? n - p->h : 0;
+    if (id == PANE_REGISTERS) {
+        put_columns(t, p);
+        return;
+    }
     if (p->follows || p->top > most)
         p->top = most;
     for (unsigned i = 0; i < p->h; i++) {
