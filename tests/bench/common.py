@@ -7,14 +7,14 @@ OTHER = FLOAT + ["chase", "memcpy"]
 KERNEL = ["fork", "syscalls", "faults"]
 PHASES = INTEGER + OTHER + ["boot"] + KERNEL
 C_NAME = {"qsort": "qsort_", "memcpy": "memcpy_"}  # where the plain name is the C library's
-LIMIT = 300  # seconds a run may take
+LIMIT = 300  # seconds a run may take; Bochs needs more of a kernel boot
 
 
 class Run:
     """One run of a command: its output, the moment of each line of it (seconds since the start, of the clock and of the
     process's own processor time), what it used in all."""
 
-    def __init__(self, command, watch=None, start=None, last=None):
+    def __init__(self, command, watch=None, start=None, last=None, limit=LIMIT):
         """start: makes (process, descriptor of its output) instead of command; last: ends it when a line says this."""
         self.lines, self.status = [], None  # (text, wall, cpu)
         begin = time.monotonic()
@@ -25,7 +25,7 @@ class Run:
             p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             out = p.stdout.fileno()
         clock = ~p.pid << 3 | 2  # the process's CPU clock, as clock_getcpuclockid(3) numbers it
-        rest, end, watched = b"", begin + LIMIT, begin
+        rest, end, watched = b"", begin + limit, begin
         with selectors.DefaultSelector() as s:
             s.register(out, selectors.EVENT_READ)
             while True:

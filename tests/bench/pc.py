@@ -121,7 +121,7 @@ class PC(Results):
         for system in self.systems:
             how = {"command": command(system, self.orrery, image)}
             if system == "bochs":
-                how = {"command": None, "start": Bochs(self.work, image).start}
+                how = {"command": None, "start": Bochs(self.work, image).start, "limit": 1200}
             r = Run(last="bench: all end", **how)
             if not self.take_lines(r, system):
                 self.complain(f"{','.join(phases)} on the PC: {system}: {r.tail()}")
