@@ -10,6 +10,7 @@
 #include "iodev/block/ide.h"
 #include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
+#include "iodev/char/parallel.h"
 #include "machine/board.h"
 #include "machine/isa.h"
 
@@ -197,6 +198,9 @@ static bool finish_device(struct machine *m, struct device *d, struct err *e)
     while (*end)
         end = &(*end)->next;
     *end = d;
+    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
+        if (d->cls->banks[b] && d->cls->bank_ram && d->cls->bank_ram(d, b))
+            machine_list_ram(m, d->cls->bank_ram(d, b));
     return true;
 }
 
@@ -213,7 +217,12 @@ static char *part_path(struct machine *m, const struct board_part *p, unsigned k
     return p->count || p->per_cpu ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
 }
 
-static bool build_part(struct machine *m, const struct board_part *p, unsigned k, unsigned *serial, struct err *e)
+/* How many of what -serial and -parallel gave have been taken. */
+struct ports_taken {
+    unsigned serial, parallel;
+};
+
+static bool build_part(struct machine *m, const struct board_part *p, unsigned k, struct ports_taken *n, struct err *e)
 {
     struct prop_value *props = NULL;
     add_globals(m, p->cls, &props);
@@ -221,20 +230,24 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         append(m->arena, &props, v->name, v->text);
     if (has_prop(p->cls, PROP_U64, "harts"))
         append(m->arena, &props, "harts", arena_printf(m->arena, "%u", m->config->cpus));
+    if (p->per_cpu && has_prop(p->cls, PROP_U64, "id"))
+        append(m->arena, &props, "id", arena_printf(m->arena, "%u", k));
+    if (p->per_cpu && k == 0 && has_prop(p->cls, PROP_BOOL, "bsp"))
+        append(m->arena, &props, "bsp", "on");
     char *path = part_path(m, p, k);
     struct device *d = add_device(m, p->cls, path, props, e);
     if (!d)
         return false;
-    /* Board parts take what -serial and -drive if=pflash gave them: by number and by their own name. */
-    if (has_prop(p->cls, PROP_CHARDEV, NULL) && !d->chr && *serial < ARRAY_LEN(m->config->serial))
-        d->chr = m->config->serial[(*serial)++];
+    /* Board parts take what -serial, -parallel and -drive if=pflash gave them: by number and by their own name. */
+    struct char_port *const *ports = p->cls == &isa_parallel_class ? m->config->parallel : m->config->serial;
+    unsigned most = p->cls == &isa_parallel_class ? ARRAY_LEN(m->config->parallel) : ARRAY_LEN(m->config->serial);
+    unsigned *taken = p->cls == &isa_parallel_class ? &n->parallel : &n->serial;
+    if (has_prop(p->cls, PROP_CHARDEV, NULL) && !d->chr && *taken < most)
+        d->chr = ports[(*taken)++];
     if (has_prop(p->cls, PROP_DRIVE, NULL) && !d->drive)
         d->drive = find_port((void *const *)m->config->drives, m->config->n_drives, block_id, path + 1);
     if (!finish_device(m, d, e))
         return false;
-    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
-            machine_list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->base[b] &&
             !device_map(d, b, p->cls->banks[b]->ports ? m->io : m->mem, board_base(p, b, k), e))
@@ -396,11 +409,14 @@ static bool build_plugged(struct machine *m, struct err *e)
 
 bool build_parts(struct machine *m, struct err *e)
 {
-    unsigned serial = 0;
+    struct ports_taken n = { 0 };
     for (const struct board_part *p = m->board->parts; p->name; p++)
         for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++)
-            if (!build_part(m, p, k, &serial, e))
+            if (!build_part(m, p, k, &n, e))
                 return false;
+    for (unsigned k = n.parallel; k < ARRAY_LEN(m->config->parallel); k++)
+        if (m->config->parallel[k])
+            return err_set(e, "machine '%s' has %u parallel ports (-parallel)", m->board->name, n.parallel);
     return build_plugged(m, e);
 }
 

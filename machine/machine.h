@@ -16,6 +16,7 @@
 #define MACHINE_DEFAULT_QUANTUM 4000
 #define MACHINE_MAX_DRIVES 16
 #define MACHINE_MAX_DEVICES 32
+#define MACHINE_MAX_ROMS 8
 
 /* A file's bytes with its name for messages; owned by whoever made the configuration. */
 struct blob {
@@ -42,6 +43,11 @@ struct machine_config {
     unsigned cpus;
     u64 ram_size;            /* bytes; 0: the board's */
     struct blob bios, kernel, initrd, dtb; /* size 0: none */
+    struct {
+        const char *name; /* as a device's property "romfile" says */
+        struct blob file;
+    } roms[MACHINE_MAX_ROMS]; /* of cards; one that is not here is missing on the card, too */
+    unsigned n_roms;
     const char *append;      /* NULL: none */
     struct loader_config loaders[16];
     unsigned n_loaders;
@@ -52,7 +58,16 @@ struct machine_config {
     bool semihosting;
     bool no_reboot;
 
+    /* -boot: letters a and b floppies, c disks, d CDs, n network, in the order in which firmware tries them. */
+    struct {
+        const char *order, *once; /* once: until the first reset; NULL: not given */
+        bool menu, strict, no_floppy_check;
+        bool has_splash_time, has_reboot_timeout;
+        u32 splash_time, reboot_timeout; /* ms */
+    } boot;
+
     struct char_port *serial[4]; /* NULL: nothing attached */
+    struct char_port *parallel[3];
     struct {
         const struct device_class *cls;
         struct prop_value *props;    /* what -device said, without the driver; resolved against the lists below */
@@ -164,6 +179,8 @@ u64 machine_hash(struct machine *m);           /* of the whole guest state */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
 
 struct device *machine_device(struct machine *m, const char *path);
+/* The n-th device that is a display adapter (cls->screen), from 0; NULL: there are not so many. */
+struct device *machine_screen(struct machine *m, unsigned n);
 
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
 void machine_save(struct machine *m, struct buf *out);

@@ -7,6 +7,7 @@
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/x86.h"
 #include "iodev/block/i82077.h"
+#include "iodev/bus/pci.h"
 #include "iodev/misc/fw-cfg.h"
 #include "iodev/misc/piix4-pm.h"
 #include "iodev/timer/mc146818.h"
@@ -15,6 +16,7 @@
 #include "machine/pc.h"
 
 #define LOW_RAM_MOST ((u64)3 << 30) /* what is more goes above 4 GiB */
+#define ROM_MOST ((u64)128 << 10)
 #define FIRMWARE_MOST ((u64)4 << 20)
 
 /* --- memory ------------------------------------------------------------------------------------------------------------- */
@@ -77,6 +79,12 @@ static bool add_file(struct machine *m, const char *name, const void *bytes, siz
     return fw_cfg_add_file(machine_device(m, "/fw-cfg"), name, arena_memdup(m->arena, bytes, n), (u32)n, e);
 }
 
+static const char *plain_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static bool add_number(struct machine *m, u16 key, u64 value, unsigned bytes, struct err *e)
 {
     u8 *p = arena_alloc(m->arena, bytes);
@@ -98,6 +106,25 @@ static bool add_memory_map(struct machine *m, struct err *e)
     bool ok = add_file(m, "etc/e820", map.data, map.len, e);
     buf_free(&map);
     return ok;
+}
+
+/* A PCI function shows its ROM itself; those of ISA cards SeaBIOS copies from the configuration device. */
+bool pc_add_roms(struct machine *m, struct err *e)
+{
+    for (struct device *d = m->devices; d; d = d->next)
+        for (unsigned i = 0; i < m->config->n_roms; i++) {
+            const struct blob *b = &m->config->roms[i].file;
+            const char *name = device_prop(d, "romfile");
+            if (!name || strcmp(name, m->config->roms[i].name))
+                continue;
+            if (b->size > ROM_MOST)
+                return err_set(e, "%s: %zu bytes are too many for a card's ROM", b->name, b->size);
+            if (d->cls->pci ? !pci_set_rom(d, b->data, b->size, e)
+                            : !add_file(m, arena_printf(m->arena, "vgaroms/%s", plain_name(name)), b->data, b->size, e))
+                return false;
+            break;
+        }
+    return true;
 }
 
 static bool add_smbios(struct machine *m, struct err *e)
@@ -123,16 +150,16 @@ static bool add_kernel(struct machine *m, struct err *e)
                             .initrd = { c->initrd.name, c->initrd.data, c->initrd.size }, .append = c->append,
                             .low_ram_end = low_ram_end(m) };
     if (!c->kernel.size)
-        return !c->initrd.size || err_set(e, "-initrd without -kernel: there is nobody to give it to");
+        return (!c->initrd.size || err_set(e, "-initrd without -kernel: there is nobody to give it to")) &&
+               pc_tell_boot_order(m, false, e);
     if (!x86_kernel_plan(&k, m->arena, e) || !fw_cfg_add_item(fw, X86_PLAN_KEY, k.plan, k.plan_size, e))
         return false;
     for (unsigned i = 0; i < k.n; i++)
         if (!fw_cfg_add_item(fw, (u16)(X86_PLAN_KEY + 1 + i), k.piece[i].data, k.piece[i].size, e))
             return false;
-    static const char order[] = "/rom@genroms/kernel.bin";
     u32 size;
     const u8 *rom = x86_kernel_rom(m->arena, &size);
-    return fw_cfg_add_file(fw, "genroms/kernel.bin", rom, size, e) && add_file(m, "bootorder", order, sizeof order, e);
+    return fw_cfg_add_file(fw, "genroms/kernel.bin", rom, size, e) && pc_tell_boot_order(m, true, e);
 }
 
 /* CMOS bytes as SeaBIOS and old systems read them ("CMOS Memory Map", Ralf Brown; QEMU's hw/i386/pc.c uses the same). */
@@ -162,8 +189,6 @@ static void fill_cmos(struct machine *m)
     mc146818_set(rtc, 0x10, (u8)(a << 4 | b));
     /* Equipment: FPU, PS/2 mouse, floppies; the screen is found. */
     mc146818_set(rtc, 0x14, (u8)(0x06 | (floppies ? 1 | (floppies - 1) << 6 : 0)));
-    mc146818_set(rtc, 0x38, 0x30); /* boot order: third device none, ... */
-    mc146818_set(rtc, 0x3d, 0x12); /* ... first the disk, then the floppy */
 }
 
 /* --- ACPI ------------------------------------------------------------------------------------------------------------------------ */
@@ -171,17 +196,17 @@ static void fill_cmos(struct machine *m)
 /* The ISA devices of the board's table that have a plug and play name. */
 static const struct {
     const char *part, *name, *hid;
-    unsigned uid;
+    unsigned uid, output; /* whose wire the interrupt is; what is not the first has its ports in the first's entry */
 } pnp_parts[] = {
-    { "serial0", "COM1", "PNP0501", 1 }, { "serial1", "COM2", "PNP0501", 2 }, { "serial2", "COM3", "PNP0501", 3 },
-    { "serial3", "COM4", "PNP0501", 4 }, { "parallel0", "LPT1", "PNP0400", 1 }, { "rtc", "RTC_", "PNP0B00", 0 },
-    { "kbd", "KBD_", "PNP0303", 0 }, { "floppy", "FDC0", "PNP0700", 0 },
+    { "serial0", "COM1", "PNP0501", 1, 0 }, { "serial1", "COM2", "PNP0501", 2, 0 }, { "serial2", "COM3", "PNP0501", 3, 0 },
+    { "serial3", "COM4", "PNP0501", 4, 0 }, { "parallel0", "LPT1", "PNP0400", 1, 0 }, { "rtc", "RTC_", "PNP0B00", 0, 0 },
+    { "kbd", "KBD_", "PNP0303", 0, 0 },     { "kbd", "MOU_", "PNP0F13", 0, 1 },     { "floppy", "FDC0", "PNP0700", 0, 0 },
 };
 
-static int irq_of(const struct board_part *p)
+static int irq_of(const struct board_part *p, unsigned output)
 {
     for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
-        if (!strcmp(w->to, "irq"))
+        if (w->out == output && !strcmp(w->to, "irq"))
             return (int)(w->line % 32);
     return -1;
 }
@@ -193,8 +218,8 @@ static void list_isa(const struct board *b, struct acpi_isa_device *out)
             if (strcmp(p->name, pnp_parts[k].part))
                 continue;
             *out = (struct acpi_isa_device){ .name = pnp_parts[k].name, .hid = pnp_parts[k].hid, .uid = pnp_parts[k].uid,
-                                             .irq = irq_of(p), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
-            for (unsigned bank = 0, n = 0; bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS; bank++)
+                                             .irq = irq_of(p, pnp_parts[k].output), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
+            for (unsigned bank = 0, n = 0; !pnp_parts[k].output && bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS; bank++)
                 if (p->cls->banks[bank] && p->base[bank]) {
                     out->ports[n].base = (u16)board_base(p, bank, 0);
                     out->ports[n++].length = (u8)p->cls->banks[bank]->size;
@@ -214,7 +239,7 @@ bool pc_add_acpi(struct machine *m, struct err *e)
         .pm_base = 0x600, /* where SeaBIOS puts it */
         .smi_command = PIIX4_PM_SMI_PORT, .smi_acpi_enable = PIIX4_PM_ACPI_ON, .smi_acpi_disable = PIIX4_PM_ACPI_OFF,
         .hpet_base = machine_device(m, "/hpet") ? PC_HPET : 0, .ioapic_base = PC_IOAPIC, .lapic_base = PC_LAPIC,
-        .pci_links = 0x60, .isa = isa, .vga = machine_device(m, "/vga") != NULL,
+        .pci_links = 0x60, .isa = isa, .vga = machine_screen(m, 0) != NULL,
     };
     acpi_make(&b, &f);
     bool ok = add_file(m, "etc/acpi/tables", f.tables.data, f.tables.len, e) &&
@@ -228,6 +253,6 @@ bool pc_tell_firmware(struct machine *m, struct err *e)
 {
     fill_cmos(m);
     return add_number(m, FW_CFG_NB_CPUS, m->n_cpus, 2, e) && add_number(m, FW_CFG_MAX_CPUS, m->n_cpus, 2, e) &&
-           add_number(m, FW_CFG_RAM_SIZE, low_ram_end(m), 8, e) && add_number(m, FW_CFG_BOOT_MENU, 0, 2, e) &&
+           add_number(m, FW_CFG_RAM_SIZE, low_ram_end(m), 8, e) && add_number(m, FW_CFG_BOOT_MENU, m->config->boot.menu, 2, e) &&
            add_memory_map(m, e) && add_smbios(m, e) && add_kernel(m, e);
 }
