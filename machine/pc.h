@@ -19,4 +19,7 @@ bool pc_add_acpi(struct machine *m, struct err *e);
 bool pc_cpu_wiring(struct machine *m, unsigned i, void *wiring, struct err *e);
 bool pc_connect_apics(struct machine *m, struct err *e);
 
+/* pc_idle.c: board.waits_for_ever */
+bool pc_waits_for_ever(struct machine *m, struct buf *out);
+
 #endif
