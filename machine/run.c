@@ -85,6 +85,8 @@ static void see_if_stuck(struct machine *m, struct cpu *c)
 static bool resets_for_ever(struct machine *m)
 {
     enum { ENOUGH = 3 };
+    if (history_past(m->history))
+        return false;
     u64 pc = m->last_ran ? cpu_linear_pc(m->last_ran) : 0;
     bool again = m->resets.times && m->resets.pc == pc && m->clock.now - m->resets.when < m->clock.hz / 2;
     m->resets.times = m->resets.outside ? 0 : again ? m->resets.times + 1 : 1;
@@ -117,6 +119,11 @@ static enum machine_stop do_request(struct machine *m)
         machine_reset(m);
         return MACHINE_REACHED;
     }
+    if (m->stop.why == MACHINE_STORY && history_past(m->history)) { /* it was told when it happened */
+        if (m->stop.code)
+            machine_reset(m);
+        return MACHINE_REACHED;
+    }
     if (m->stop.why == MACHINE_STORY) {
         m->reset_next = m->stop.code;
         if (m->replayer && !replayer_ends_here(m->replayer, m)) /* somebody looked at it, and let it go on */
@@ -145,15 +152,12 @@ static bool waits_for_ever(struct machine *m)
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 {
     struct clock *clock = &m->clock;
-<<<<<<< HEAD
+    if (m->history)
+        history_settle(m->history);
     if (m->reset_next) {
         m->reset_next = false;
         machine_reset(m);
     }
-=======
-    if (m->history)
-        history_settle(m->history);
->>>>>>> main
     for (;;) {
         clock_fire(clock);
         if (m->request_pending) {
@@ -184,15 +188,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         struct cpu *c = whose_turn(m);
         u64 limit = min_u64(until, next_happening(m, !c));
         if (!c) {
-<<<<<<< HEAD
             if (waits_for_ever(m))
                 continue;
-            /* In a replay nobody types: the recorded input says when the waiting ends. */
-            if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer))
-=======
             /* In a replay and in the past nobody types: the recorded input says when the waiting ends. */
             if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer && !history_past(m->history)))
->>>>>>> main
                 return stop(m, MACHINE_IDLE, NULL);
             clock->now = limit;
             continue;
