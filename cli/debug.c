@@ -90,6 +90,14 @@ void session_symbols(struct session *s)
         add_symbols(s, &s->mc.loaders[i].file);
 }
 
+/* For stories: symbols are read when the first one is told. */
+void session_name_code(void *opaque, u64 linear, char *out, size_t n)
+{
+    struct session *s = opaque;
+    session_symbols(s);
+    debugger_name_code(s->debugger->syms, linear, out, n);
+}
+
 /* --- the past ---------------------------------------------------------------------------------------------------- */
 
 static void branched(void *opaque, u64 position, u64 end)

@@ -216,6 +216,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
                                   .save = debugger_save, .load = debugger_load, .screen = session_screen_command };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
+    s->m->names = (struct machine_names){ session_name_code, s };
     if (!install_jit(s, e) || !session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
         return false;
     for (unsigned i = 0; i < s->n_chars; i++)

@@ -121,6 +121,7 @@ bool session_screen_command(void *opaque, const char *name, const char *args, st
 bool session_commit(struct session *s, struct err *e);
 /* Gives the debugger the symbols of what was loaded; the first call does. */
 void session_symbols(struct session *s);
+void session_name_code(void *opaque, u64 linear, char *out, size_t n); /* machine_names.name */
 /* For the debugger: runs the machine through the host loop, so that console, disks and network live while it runs. */
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until);
 enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c);
