@@ -7,7 +7,7 @@
 #ifndef CPU_X86_ALU_H
 #define CPU_X86_ALU_H
 
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 
 static inline u64 alu_mask(unsigned bits) { return ~(u64)0 >> (64 - bits); }
 static inline unsigned alu_count(u64 n, unsigned bits) { return n & (bits == 64 ? 63 : 31); }

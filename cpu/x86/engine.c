@@ -575,7 +575,7 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
     e->leave = e->watch_hit = false;
     e->want = NULL;
     e->running = true;
-    lz_from(c, (u32)c->rflags);
+    fl_into(c, (u32)c->rflags);
     while (budget > 0) {
         if (UNLIKELY(e->restop)) {
             e->restop = false;

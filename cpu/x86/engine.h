@@ -24,7 +24,7 @@
 
 #include "cpu/armed.h"
 #include "cpu/x86/insn.h"
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "memory/ram.h"
 
 struct x86_ctx;

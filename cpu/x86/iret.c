@@ -1,5 +1,5 @@
 /* IRET and the flags: PUSHF, POPF, CLI, STI, with IOPL, VME and PVI (SDM 3, 20.3; SDM 2, IRET, POPF, CLI, STI). */
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 /* Bits of the flags that this model has. */

@@ -2,7 +2,7 @@
  * system calls. */
 #include <string.h>
 
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 /* --- segment registers --- */
@@ -131,7 +131,7 @@ bool x86_op_int3(struct x86 *c, const struct x86_insn *i)
 
 bool x86_op_into(struct x86 *c, const struct x86_insn *i)
 {
-    if (lz_of(c))
+    if (fl_of(c))
         x86_deliver(c, EXC_OF, X86_EV_INT3, false, 0, c->next_rip);
     return true;
 }

@@ -359,7 +359,7 @@ bool x86_op_adox(struct x86 *c, const struct x86_insn *i) { return add_carry(c, 
 static bool adjust_packed(struct x86 *c, bool subtract)
 {
     const u8 old = (u8)c->r[X86_AX];
-    const bool old_cf = lz_cf(c), low = (old & 15) > 9 || lz_af(c), high = old > 0x99 || old_cf;
+    const bool old_cf = fl_cf(c), low = (old & 15) > 9 || fl_af(c), high = old > 0x99 || old_cf;
     unsigned fix = (low ? 6 : 0) + (high ? 0x60 : 0);
     const u8 r = (u8)(subtract ? old - fix : old + fix);
     const bool cf = high || (low && (subtract ? old < 6 : old > 0xf9) && !high);
@@ -372,7 +372,7 @@ bool x86_op_das(struct x86 *c, const struct x86_insn *i) { return adjust_packed(
 
 static bool adjust_digit(struct x86 *c, unsigned fix)
 {
-    const bool carry = (c->r[X86_AX] & 15) > 9 || lz_af(c);
+    const bool carry = (c->r[X86_AX] & 15) > 9 || fl_af(c);
     u64 ax = c->r[X86_AX];
     if (carry)
         ax += fix;
@@ -402,6 +402,6 @@ bool x86_op_aad(struct x86 *c, const struct x86_insn *i)
 
 bool x86_op_salc(struct x86 *c, const struct x86_insn *i)
 {
-    x86_set8(c, X86_AX, lz_cf(c) ? 0xff : 0);
+    x86_set8(c, X86_AX, fl_cf(c) ? 0xff : 0);
     return true;
 }

@@ -1,6 +1,6 @@
 /* Translations, caches, waiting, identification, random numbers. */
 #include "base/rng.h"
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/ops.h"
 #include "cpu/x86/sys.h"
 

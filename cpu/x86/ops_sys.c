@@ -1,5 +1,5 @@
 /* System registers: descriptor tables, control and debug registers, selectors looked at, extended state (SDM 2 and 3). */
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 static bool privileged(struct x86 *c)

@@ -1,6 +1,6 @@
 /* System management mode (SDM 3, chapter 31; APM 2, chapter 10): entry, the state save map, RSM. Models with long mode use
  * the map of AMD64, the others that of the P6 family; QEMU does the same, and firmware knows both. */
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 /* The map lies at the end of 32 KiB: offsets are from SMBASE + 8000H (APM) and go up to 7FFFH. */

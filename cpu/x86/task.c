@@ -2,7 +2,7 @@
  * after it the machine is in the new task and faults are the new one's (7.3, steps 1 to 11 and from 12 on). */
 #include <string.h>
 
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 /* Where a TSS keeps what (figures 7-2 and 7-10). */

@@ -1,7 +1,7 @@
 /* Interrupts and exceptions: gates, stacks, double and triple faults (SDM 3, chapter 6), and which comes first (6.9). */
 #include <stdio.h>
 
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
 const struct event_type x86_event_trap = {

@@ -215,7 +215,7 @@ struct x86 {
     u32 mxcsr;
     union x86_vec v[16];
 
-    /* The arithmetic flags while run() runs (lazy.h); put into rflags and back whenever somebody outside run() can look,
+    /* The arithmetic flags while run() runs (flags.h); put into rflags and back whenever somebody outside run() can look,
      * so that equal states are equal bytes. */
     u16 arith;
 
@@ -273,7 +273,7 @@ bool x86_fault_page(struct x86 *c, u64 linear, u32 error, const char *why);
 static inline bool x86_gp0(struct x86 *c, const char *why) { return x86_fault_code(c, EXC_GP, 0, why); }
 static inline bool x86_ud(struct x86 *c, const char *why) { return x86_fault(c, EXC_UD, why); }
 
-/* --- flags: lazy.h, flags.c */
+/* --- flags: flags.h, flags.c */
 u64 x86_flags(const struct x86 *c);              /* RFLAGS, arithmetic flags included */
 void x86_set_flags(struct x86 *c, u64 rflags);   /* all of it, no checks; the caller sees to the effects of IF, TF, VM */
 void x86_set_arith(struct x86 *c, u32 flags);    /* the arithmetic flags alone */

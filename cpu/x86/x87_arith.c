@@ -1,5 +1,5 @@
 /* x87 arithmetic and comparison. SDM 1, 8.3.5 to 8.3.7. */
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/ops.h"
 #include "cpu/x86/x87.h"
 

@@ -1,5 +1,5 @@
 /* x87 loads, stores, exchange, constants. SDM 1, 8.3.3 and 8.3.4. */
-#include "cpu/x86/lazy.h"
+#include "cpu/x86/flags.h"
 #include "cpu/x86/ops.h"
 #include "cpu/x86/x87.h"
 

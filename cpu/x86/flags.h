@@ -5,8 +5,8 @@
  * On an x86-64 host an arithmetic instruction of the guest is one of the host followed by LAHF and SETO; elsewhere C computes
  * the same word. (The classic lazy form, result and carries, took 12 host instructions where this takes 3, and more again
  * when a condition was asked.) Only flags that the manual defines, or that all processors leave alike, come from the host's. */
-#ifndef CPU_X86_LAZY_H
-#define CPU_X86_LAZY_H
+#ifndef CPU_X86_FLAGS_H
+#define CPU_X86_FLAGS_H
 
 #include "cpu/x86/x86.h"
 
@@ -20,12 +20,12 @@
 
 /* --- asking ----------------------------------------------------------------------------------------------------- */
 
-static inline bool lz_cf(const struct x86 *c) { return c->arith >> 8 & 1; }
-static inline bool lz_of(const struct x86 *c) { return c->arith & 1; }
-static inline bool lz_zf(const struct x86 *c) { return c->arith >> 14 & 1; }
-static inline bool lz_sf(const struct x86 *c) { return c->arith >> 15; }
-static inline bool lz_af(const struct x86 *c) { return c->arith >> 12 & 1; }
-static inline bool lz_pf(const struct x86 *c) { return c->arith >> 10 & 1; }
+static inline bool fl_cf(const struct x86 *c) { return c->arith >> 8 & 1; }
+static inline bool fl_of(const struct x86 *c) { return c->arith & 1; }
+static inline bool fl_zf(const struct x86 *c) { return c->arith >> 14 & 1; }
+static inline bool fl_sf(const struct x86 *c) { return c->arith >> 15; }
+static inline bool fl_af(const struct x86 *c) { return c->arith >> 12 & 1; }
+static inline bool fl_pf(const struct x86 *c) { return c->arith >> 10 & 1; }
 
 /* The condition codes 0..15 of Jcc, SETcc, CMOVcc. */
 static inline bool fl_cond(u32 f, unsigned cc)
@@ -43,10 +43,10 @@ static inline bool fl_cond(u32 f, unsigned cc)
     }
     return v != (cc & 1);
 }
-static inline bool lz_cond(const struct x86 *c, unsigned cc) { return fl_cond(c->arith, cc); }
+static inline bool fl_holds(const struct x86 *c, unsigned cc) { return fl_cond(c->arith, cc); }
 
 /* As bits of EFLAGS, and back. */
-static inline u32 lz_arith(const struct x86 *c)
+static inline u32 fl_arith(const struct x86 *c)
 {
     return (c->arith >> 8 & (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF)) | (c->arith & 1u) << 11;
 }
@@ -54,8 +54,8 @@ static inline u16 fl_from(u32 f)
 {
     return (u16)((f & (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF)) << 8 | FL_ONE | (f >> 11 & 1));
 }
-static inline void lz_from(struct x86 *c, u32 f) { c->arith = fl_from(f); }
-static inline void lz_set_cf(struct x86 *c, bool cf) /* the others stay */
+static inline void fl_into(struct x86 *c, u32 f) { c->arith = fl_from(f); }
+static inline void fl_set_cf(struct x86 *c, bool cf) /* the others stay */
 {
     c->arith = (u16)((c->arith & ~FL_CF) | (cf ? FL_CF : 0));
 }
