@@ -251,7 +251,7 @@ static void load_tables(struct acpi_files *f)
         rsdt + size > f->tables.len || memcmp(f->tables.data + rsdt, "RSDT", 4))
         wrong("the RSDP leads nowhere");
     for (u64 at = 36; at + 4 <= size; at += 4) {
-        u64 table = load_le(f->tables.data + rsdt + at, 4) - file[0].base, n;
+        u64 table = load_le(f->tables.data + rsdt + at, 4) - file[0].base, n = 0;
         if (table + 36 > f->tables.len || (n = load_le(f->tables.data + table + 4, 4)) < 36 || n > f->tables.len - table)
             wrong("a table outside the file");
         if (sum_of(f->tables.data + table, n))

@@ -2,7 +2,7 @@
  * any port, register and configuration register; and, so that more than the first gate of each chip is tried, guests that
  * know how to talk to them and say nonsense: ATA, ATAPI and floppy commands with random parameters, descriptor tables of
  * the bus master that wrap, cross and end beyond RAM, fw_cfg's DMA, keyboard commands, timers and interrupt controllers
- * set up at random, keys and mice. Whatever comes, the machine answers; the same case twice ends in the same state; a
+ * set up at random, displays in modes nobody has, keys and mice. Whatever comes, the machine answers; the same case twice ends in the same state; a
  * snapshot taken at the end and loaded again is the same machine. */
 #include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
@@ -12,6 +12,7 @@
 #include "iodev/misc/pc-testdev.h"
 #include "iodev/misc/pci-testdev.h"
 #include "iodev/misc/pvpanic.h"
+#include "iodev/screen.h"
 #include "machine/machine.h"
 #include "tests/fuzz/board.h"
 
@@ -413,6 +414,51 @@ static void interrupts(struct fuzz *f)
     in(f, base + pick(f, 2), 1);
 }
 
+/* Index and data pairs of VGA, the Bochs interface, stores all over its memory; and somebody looks. */
+static void display(struct fuzz *f)
+{
+    static const u16 pairs[][2] = { { 0x3c4, 8 }, { 0x3ce, 9 }, { 0x3d4, 0x20 }, { 0x3b4, 0x20 }, { 0x3d4, 0x20 } };
+    struct device *vga = machine_screen(f->m, 0);
+    for (u64 n = 1 + pick(f, 12); n; n--)
+        switch (pick(f, 5)) {
+        case 0: {
+            const u16 *p = pairs[pick(f, ARRAY_LEN(pairs))];
+            out(f, p[0], 2, pick(f, p[1]) | value(f) << 8);
+            break;
+        }
+        case 1:
+            out(f, 0x1ce, 2, pick(f, 11));
+            out(f, 0x1cf, 2, chance(f, 2) ? 8 * pick(f, 300) : chance(f, 2) ? pick(f, 0x42) : value(f));
+            break;
+        case 2:
+            in(f, 0x3da, 1);
+            out(f, 0x3c0, 1, pick(f, 0x40));
+            out(f, 0x3c0, 1, value(f));
+            break;
+        case 3: out(f, 0x3c2 + pick(f, 8), 1, value(f)); break;
+        default: poke(f, 0xa0000 + pick(f, 0x20000), 1u << pick(f, 4), value(f)); break;
+        }
+    struct screen_mode mode = { 0 };
+    if (!vga || !chance(f, 8))
+        return;
+    vga->cls->screen->mode(vga, &mode);
+    if (mode.width > 16000 || mode.height > 12000) /* what the Bochs interface says that it can */
+        wrong("a picture larger than any");
+    if (mode.width && mode.height && mode.width * mode.height < 4 << 20) { /* exactly as large as it says */
+        u32 *pixels = xmalloc((size_t)mode.width * mode.height * sizeof *pixels);
+        vga->cls->screen->draw(vga, pixels);
+        free(pixels);
+    }
+    if (mode.columns && mode.rows) {
+        struct screen_cell *cells = xmalloc((size_t)mode.columns * mode.rows * sizeof *cells);
+        int cursor;
+        vga->cls->screen->text(vga, cells, &cursor);
+        if (cursor < -1 || cursor >= (int)(mode.columns * mode.rows))
+            wrong("a cursor outside the screen");
+        free(cells);
+    }
+}
+
 static void one_step(struct fuzz *f)
 {
     switch (pick(f, 24)) {
@@ -427,6 +473,7 @@ static void one_step(struct fuzz *f)
     case 14: timers(f); break;
     case 15: interrupts(f); break;
     case 20: disk_dma(f); break;
+    case 21: display(f); break;
     case 16: descriptors(f, pick(f, 2), 8 * pick(f, 2)); break;
     case 17: poke(f, address(f), 1u << pick(f, 4), value(f)); break;
     case 18: enable_disks(f); break;
