@@ -207,7 +207,7 @@ static void look(struct x86 *c, u64 *rng)
     c->cpu.ops->disasm(&c->cpu, c->rip, bytes, n, text, sizeof text);
     for (const struct cpu_reg *r = c->cpu.ops->regs(&c->cpu); r->name; r++)
         c->cpu.ops->reg_get(&c->cpu, r, &value);
-    x86_tell_story(c, &b);
+    x86_tell_story(c, NULL, &b);
     buf_free(&b);
 }
 
