@@ -172,16 +172,17 @@ static void fill_cmos(struct machine *m)
 static const struct {
     const char *part, *name, *hid;
     unsigned uid;
+    u8 out; /* its interrupt; a device of another one than the first has its ports from that one */
 } pnp_parts[] = {
-    { "serial0", "COM1", "PNP0501", 1 }, { "serial1", "COM2", "PNP0501", 2 }, { "serial2", "COM3", "PNP0501", 3 },
-    { "serial3", "COM4", "PNP0501", 4 }, { "parallel0", "LPT1", "PNP0400", 1 }, { "rtc", "RTC_", "PNP0B00", 0 },
-    { "kbd", "KBD_", "PNP0303", 0 }, { "floppy", "FDC0", "PNP0700", 0 },
+    { "serial0", "COM1", "PNP0501", 1, 0 }, { "serial1", "COM2", "PNP0501", 2, 0 }, { "serial2", "COM3", "PNP0501", 3, 0 },
+    { "serial3", "COM4", "PNP0501", 4, 0 }, { "parallel0", "LPT1", "PNP0400", 1, 0 }, { "rtc", "RTC_", "PNP0B00", 0, 0 },
+    { "kbd", "KBD_", "PNP0303", 0, 0 }, { "kbd", "MOU_", "PNP0F13", 0, 1 }, { "floppy", "FDC0", "PNP0700", 0, 0 },
 };
 
-static int irq_of(const struct board_part *p)
+static int irq_of(const struct board_part *p, u8 out)
 {
     for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
-        if (!strcmp(w->to, "irq"))
+        if (!strcmp(w->to, "irq") && w->out == out)
             return (int)(w->line % 32);
     return -1;
 }
@@ -193,8 +194,8 @@ static void list_isa(const struct board *b, struct acpi_isa_device *out)
             if (strcmp(p->name, pnp_parts[k].part))
                 continue;
             *out = (struct acpi_isa_device){ .name = pnp_parts[k].name, .hid = pnp_parts[k].hid, .uid = pnp_parts[k].uid,
-                                             .irq = irq_of(p), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
-            for (unsigned bank = 0, n = 0; bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS; bank++)
+                                             .irq = irq_of(p, pnp_parts[k].out), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
+            for (unsigned bank = 0, n = 0; bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS && !pnp_parts[k].out; bank++)
                 if (p->cls->banks[bank] && p->base[bank]) {
                     out->ports[n].base = (u16)board_base(p, bank, 0);
                     out->ports[n++].length = (u8)p->cls->banks[bank]->size;
