@@ -40,6 +40,7 @@ struct options {
     const char *serials[4];
     unsigned n_serials;
     const char *monitor;  /* NULL: default */
+    const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
     bool nographic, display_none, nodefaults, no_default_net;
     bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;

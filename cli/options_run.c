@@ -22,6 +22,19 @@ static bool on_display(struct options *o, const char *arg, struct err *e)
            err_set(e, "'%s' is not supported: this board has no screen; use -display none or -nographic", arg);
 }
 
+static bool list_vgas(const struct options *o, const char *name)
+{
+    if (!name)
+        printf("none                 no display adapter\nstd                  VGA with the Bochs display interface (default of PCs)\n");
+    return !name;
+}
+
+static bool on_vga(struct options *o, const char *arg, struct err *e)
+{
+    o->vga = arg;
+    return !strcmp(arg, "std") || !strcmp(arg, "none") || err_set(e, "'%s' is not supported: it takes std or none", arg);
+}
+
 static bool on_s(struct options *o, const char *arg, struct err *e)
 {
     o->gdb = "tcp::1234";
@@ -177,7 +190,8 @@ static bool on_code_cache(struct options *o, const char *arg, struct err *e)
 const struct option_row options_of_run[] = {
     { "nographic", NULL, NULL, "no window; serial 0 and monitor share the terminal (Ctrl-A h)", SETS_FLAG(nographic) },
     { "display", NULL, "none", "no window", CALLS(on_display), .list = list_displays },
-    { "nodefaults", NULL, NULL, "no default serial and monitor", SETS_FLAG(nodefaults) },
+    { "vga", NULL, "std|none", "the board's display adapter", CALLS(on_vga), .list = list_vgas },
+    { "nodefaults", NULL, NULL, "no default serial, monitor and display adapter", SETS_FLAG(nodefaults) },
     { "S", NULL, NULL, "do not start the CPUs until told", SETS_FLAG(start_stopped) },
     { "s", NULL, NULL, "short for -gdb tcp::1234", CALLS(on_s) },
     { "gdb", NULL, "DEV", "wait for gdb on tcp::PORT (loopback) or unix:PATH", SETS_TEXT(gdb) },
@@ -200,7 +214,6 @@ const struct option_row options_of_run[] = {
     { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
     { "name", NULL, "TEXT", NULL, IGNORED },
     { "k", NULL, "LAYOUT", NULL, IGNORED },
-    { "vga", NULL, "none", NULL, IGNORED },
     { "parallel", NULL, "SPEC", NULL, IGNORED },
     { "no-user-config", NULL, NULL, NULL, IGNORED },
     { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */

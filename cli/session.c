@@ -187,7 +187,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     };
     if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !session_open_chars(s, e) ||
         !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) ||
-        !session_open_loaders(s, e))
+        !session_open_roms(s, e) || !session_open_loaders(s, e))
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)

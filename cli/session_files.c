@@ -9,6 +9,7 @@
 #include "host/block/image.h"
 #include "host/file/file.h"
 #include "iodev/block/virtio-blk.h"
+#include "machine/build.h"
 
 static void free_buf(void *p)
 {
@@ -61,6 +62,79 @@ static bool open_firmware(struct session *s, struct err *e)
     bool ok = load_blob(s, "bios", path, &s->mc.bios, e);
     free(path);
     return ok;
+}
+
+static bool open_rom(struct session *s, const struct device_class *cls, const struct prop_value *typed, struct err *e)
+{
+    const char *name = NULL;
+    for (const struct prop_desc *p = cls->props; p && p->name; p++)
+        if (!strcmp(p->name, "romfile"))
+            name = p->fallback;
+    if (!name)
+        return true;
+    const char *global = arena_printf(s->arena, "%s.romfile", cls->name);
+    for (const struct prop_value *g = s->mc.globals; g; g = g->next)
+        if (!strcmp(g->name, global))
+            name = g->text;
+    for (; typed; typed = typed->next)
+        if (!strcmp(typed->name, "romfile"))
+            name = typed->text;
+    for (unsigned i = 0; i < s->mc.n_roms; i++)
+        if (!strcmp(s->mc.roms[i].name, name))
+            return true;
+    if (!*name) /* romfile= is a card without */
+        return true;
+    if (s->mc.n_roms == MACHINE_MAX_ROMS)
+        return err_set(e, "there are more than %d ROMs of devices", MACHINE_MAX_ROMS);
+    struct err why;
+    char *path = host_firmware_find(name, &why);
+    if (!path)
+        return err_set(e, "the ROM of device '%s': %s", cls->name, why.text);
+    s->mc.roms[s->mc.n_roms].name = name;
+    bool ok = load_blob(s, arena_printf(s->arena, "rom.%s", cls->name), path, &s->mc.roms[s->mc.n_roms].file, e);
+    s->mc.n_roms += ok;
+    free(path);
+    return ok;
+}
+
+/* The board's own adapter: unless -vga or -machine says so, it is not there with -nodefaults or when -device adds one. */
+static bool choose_vga(struct session *s, bool *has, struct err *e)
+{
+    const struct options *o = s->o;
+    const struct board *b = options_board(o->machine);
+    const struct prop_desc *p = b ? b->props : NULL;
+    while (p && p->name && strcmp(p->name, "vga"))
+        p++;
+    *has = p && p->name;
+    if (!*has)
+        return !o->vga || !strcmp(o->vga, "none") || err_set(e, "-vga %s: machine '%s' has no display adapter", o->vga, o->machine);
+    bool other = o->nodefaults;
+    for (unsigned i = 0; i < s->mc.n_devices; i++)
+        other = other || s->mc.device[i].cls->screen;
+    const char *typed = s->mc.board_props, *comma = *typed ? "," : "";
+    if (o->vga)
+        s->mc.board_props = arena_printf(s->arena, "%s%svga=%s", typed, comma, strcmp(o->vga, "none") ? "on" : "off");
+    else if (other)
+        s->mc.board_props = arena_printf(s->arena, "vga=off%s%s", comma, typed);
+    for (struct prop_value *v = props_parse(s->arena, s->mc.board_props, e); v; v = v->next)
+        if (!strcmp(v->name, "vga"))
+            *has = strcmp(v->text, "off") && strcmp(v->text, "no") && strcmp(v->text, "false") && strcmp(v->text, "0");
+    return true;
+}
+
+bool session_open_roms(struct session *s, struct err *e)
+{
+    const struct board *b = options_board(s->o->machine);
+    bool vga;
+    if (!choose_vga(s, &vga, e))
+        return false;
+    for (const struct board_part *p = b ? b->parts : NULL; p && p->name; p++)
+        if ((!p->cls->screen || vga) && !open_rom(s, p->cls, NULL, e))
+            return false;
+    for (unsigned i = 0; i < s->mc.n_devices; i++)
+        if (!open_rom(s, s->mc.device[i].cls, s->mc.device[i].props, e))
+            return false;
+    return true;
 }
 
 bool session_open_files(struct session *s, struct err *e)

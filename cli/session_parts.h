@@ -7,6 +7,8 @@
 
 /* session_files.c */
 bool session_open_files(struct session *s, struct err *e); /* firmware, kernel, initial RAM disk, device tree */
+/* What -vga means for the board, and the ROMs of its parts and of -device; when the devices are known. */
+bool session_open_roms(struct session *s, struct err *e);
 bool session_open_drives(struct session *s, struct err *e);
 /* A recording names it. */
 bool session_note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash);

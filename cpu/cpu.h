@@ -111,6 +111,7 @@ struct cpu_ops {
 
     u64 (*get_pc)(const struct cpu *c);
     void (*set_pc)(struct cpu *c, u64 pc);
+    u64 (*linear_pc)(const struct cpu *c); /* the virtual address of the next instruction; NULL: what get_pc() says */
     const struct cpu_reg *(*regs)(const struct cpu *c); /* only those this model has */
     bool (*reg_get)(const struct cpu *c, const struct cpu_reg *r, u64 *value); /* no side effects */
     bool (*reg_set)(struct cpu *c, const struct cpu_reg *r, u64 value);
@@ -150,6 +151,12 @@ static inline void cpu_skip_stop(struct cpu *c)
 {
     c->skip_stop_at = c->clock->now;
     c->skip_stop_pc = c->ops->get_pc(c);
+}
+
+/* Where the next instruction is, for those who know of no segments. */
+static inline u64 cpu_linear_pc(const struct cpu *c)
+{
+    return c->ops->linear_pc ? c->ops->linear_pc(c) : c->ops->get_pc(c);
 }
 
 /* Reads guest-virtual memory as the CPU sees it now, without side effects; returns bytes read. */

@@ -277,7 +277,10 @@ static bool examine(struct debugger *d, const char *args, bool physical, struct 
         d->x_last.size = cpu_addr_mask(d->cpu) == UINT32_MAX ? 4 : 8;
     else if (f.letter == 'c')
         d->x_last.size = 1;
-    if (*args) {
+    bool far;
+    if (*args && !physical && !debugger_far(d, args, &addr, &far, e))
+        return false;
+    if (*args && (physical || !far)) {
         struct expr_env env = debugger_env(d);
         struct value v;
         if (!expr_value(&env, args, &v, e))

@@ -103,6 +103,7 @@ HANDLER(info_registers)
                      where[0] ? ">" : "");
     }
     debug_printf(d, "%-14s %s\n", "privilege", d->cpu->ops->privilege_name(d->cpu));
+    show_x86_registers(d);
     return true;
 }
 
@@ -291,6 +292,12 @@ HANDLER(info_device)
         device_register(d, dev, bank, r, index, true);
         return true;
     }
+    show_device(d, dev);
+    return true;
+}
+
+void show_device(struct debugger *d, const struct device *dev)
+{
     debug_printf(d, "%s: %s, %s\n", dev->path, dev->cls->name, dev->cls->doc ? dev->cls->doc : "");
     for (const struct prop_desc *p = dev->cls->props; p && p->name; p++) {
         const char *v = device_prop(dev, p->name);
@@ -318,7 +325,6 @@ HANDLER(info_device)
         debug_write(d, &out);
         buf_free(&out);
     }
-    return true;
 }
 
 HANDLER(info_mtree)
@@ -401,7 +407,7 @@ HANDLER(info_cpus)
     for (unsigned i = 0; i < m->n_cpus; i++) {
         struct cpu *c = m->cpus[i];
         char where[256];
-        u64 pc = c->ops->get_pc(c) & cpu_addr_mask(c);
+        u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
         struct source_pos p;
         symbols_format(d->syms, pc, where, sizeof where);
         debug_printf(d, "%c %u  %s (%s, %s)  0x%016llx %s%s%s", c == d->cpu ? '*' : ' ', i, c->name,
@@ -464,6 +470,8 @@ HANDLER(info_mem)
 {
     struct cpu *c = d->cpu;
     struct cpu_walk w = { 0 };
+    if (debugger_x86(d))
+        return show_x86_mappings(d, false, e);
     c->ops->walk(c, 0, CPU_READ, &w);
     if (!w.n_levels && !strcmp(w.mode, "bare")) {
         debug_printf(d, "Translation is off: virtual addresses are physical.\n");

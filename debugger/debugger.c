@@ -151,7 +151,7 @@ bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e
 
 u64 debugger_pc(const struct debugger *d)
 {
-    return d->cpu->ops->get_pc(d->cpu) & cpu_addr_mask(d->cpu);
+    return cpu_linear_pc(d->cpu) & cpu_addr_mask(d->cpu);
 }
 
 void debugger_select_cpu(struct debugger *d, struct cpu *c)

@@ -67,7 +67,7 @@ static bool run_register(const struct node *n, const struct expr_env *env, struc
     if (!strcmp(n->name, "pc")) {
         struct type *code = type_builtin(s, TYPE_FUNCTION, 1, false, "code");
         *out = value_typed(type_pointer(s, code, size),
-                           env->frame ? env->frame->pc : env->cpu->ops->get_pc(env->cpu) & cpu_addr_mask(env->cpu));
+                           env->frame ? env->frame->pc : cpu_linear_pc(env->cpu) & cpu_addr_mask(env->cpu));
         out->where = VALUE_REGISTER;
         out->reg = r;
         return true;

@@ -6,13 +6,13 @@
 
 u64 cpu_addr_mask(const struct cpu *c)
 {
-    return strstr(c->ops->isa, "32") ? UINT32_MAX : UINT64_MAX;
+    return strstr(c->ops->isa, "32") || !strcmp(c->ops->isa, "i386") ? UINT32_MAX : UINT64_MAX;
 }
 
 void frame_innermost(struct symbols *s, struct cpu *c, struct frame *out)
 {
     *out = (struct frame){ .how = "registers" };
-    out->pc = out->lookup_pc = c->ops->get_pc(c) & cpu_addr_mask(c);
+    out->pc = out->lookup_pc = cpu_linear_pc(c) & cpu_addr_mask(c);
     for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++) {
         bool general = !strcmp(r->group, "general"), is_float = !strcmp(r->group, "float");
         unsigned n = r->number + (is_float ? 32 : 0);

@@ -157,7 +157,7 @@ static void note_stop(struct gdb_stub *s, enum machine_stop why)
     s->hit = s->current->hit;
     s->selected = s->control = s->current;
     /* Arriving on a breakpoint in another way is a report of it, too: going on does not report it again. */
-    if (gdb_points_armed_at(s, s->current->ops->get_pc(s->current)))
+    if (gdb_points_armed_at(s, cpu_linear_pc(s->current)))
         cpu_skip_stop(s->current);
 }
 

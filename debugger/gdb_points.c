@@ -158,7 +158,7 @@ void gdb_points_report(struct gdb_stub *s, struct buf *out)
         report_watch(s, out);
     if (s->why != MACHINE_BREAK)
         return;
-    u64 pc = as_pc(s, s->current->ops->get_pc(s->current));
+    u64 pc = as_pc(s, cpu_linear_pc(s->current));
     bool software = find(s, GDB_SOFTWARE, pc, 0), hardware = find(s, GDB_HARDWARE, pc, 0);
     if (software && s->wants_swbreak)
         buf_printf(out, "swbreak:;");

@@ -66,7 +66,7 @@ static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
 
 static struct stop_point *break_hit(struct debugger *d, struct cpu *c)
 {
-    u64 pc = c->ops->get_pc(c) & cpu_addr_mask(c);
+    u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
     struct stop_point *first = NULL;
     for (struct stop_point *p = d->stops.list; p; p = p->next)
         if (p->kind == STOP_BREAK && p->enabled && stop_has_addr(p, pc) && wanted(d, p, c) && !first)

@@ -101,15 +101,29 @@ static bool target_of(const char *text, u64 *addr)
     return !*end && *addr >= 0x1000;
 }
 
+/* What is added to the program counter for the address of an instruction: the base of CS. */
+static u64 code_base(const struct debugger *d)
+{
+    return cpu_linear_pc(d->cpu) - d->cpu->ops->get_pc(d->cpu);
+}
+
+static bool segment_of_code(const struct debugger *d, u64 *selector)
+{
+    const struct cpu_reg *r = cpu_reg_named(d->cpu, "cs");
+    return r && d->cpu->ops->reg_get(d->cpu, r, selector);
+}
+
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
 {
     u8 bytes[16]; /* no instruction of any ISA is longer */
     char text[160], where[256];
-    u64 n = cpu_peek(d->cpu, addr, bytes, sizeof bytes), target;
-    unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr, bytes, n, text, sizeof text) : 0;
+    u64 n = cpu_peek(d->cpu, addr, bytes, sizeof bytes), target, base = code_base(d), selector;
+    unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr - base, bytes, n, text, sizeof text) : 0;
     u64 offset;
     const struct symbol *sym = symbols_at(d->syms, addr, &offset);
     buf_printf(out, "%s%s0x%016llx%s", marker ? "=> " : "   ", paint(d, BLUE), (unsigned long long)addr, paint(d, OFF));
+    if (base && segment_of_code(d, &selector))
+        buf_printf(out, " %04llx:%04llx", (unsigned long long)selector, (unsigned long long)(addr - base));
     if (sym)
         buf_printf(out, " <%s%s%s+%llu>", paint(d, YELLOW), sym->name, paint(d, OFF), (unsigned long long)offset);
     buf_printf(out, ":\t");
@@ -119,7 +133,7 @@ unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
     }
     buf_printf(out, "%s", text);
     if (target_of(text, &target)) {
-        symbols_format(d->syms, target, where, sizeof where);
+        symbols_format(d->syms, target + base, where, sizeof where);
         if (where[0])
             buf_printf(out, " <%s>", where);
     }

@@ -66,7 +66,7 @@ struct prop_desc { /* lists end with a NULL name */
     const char *doc;
 };
 
-#define DEVICE_MAX_BANKS 10
+#define DEVICE_MAX_BANKS 12
 #define DEVICE_MAX_OUT 40
 /* Beyond those of the class: the configuration registers of a PCI function, its own and those of every header. They are
  * mapped nowhere; device_rows(), device_reg_at() and device_reg_named() know them. */

@@ -197,6 +197,9 @@ static bool finish_device(struct machine *m, struct device *d, struct err *e)
     while (*end)
         end = &(*end)->next;
     *end = d;
+    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
+        if (d->cls->banks[b] && d->cls->bank_ram && d->cls->bank_ram(d, b))
+            machine_list_ram(m, d->cls->bank_ram(d, b));
     return true;
 }
 
@@ -236,9 +239,6 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
         d->drive = find_port((void *const *)m->config->drives, m->config->n_drives, block_id, path + 1);
     if (!finish_device(m, d, e))
         return false;
-    for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
-        if (p->cls->banks[b] && p->cls->bank_ram && p->cls->bank_ram(d, b))
-            machine_list_ram(m, p->cls->bank_ram(d, b));
     for (unsigned b = 0; b < DEVICE_MAX_BANKS; b++)
         if (p->cls->banks[b] && p->base[b] &&
             !device_map(d, b, p->cls->banks[b]->ports ? m->io : m->mem, board_base(p, b, k), e))

@@ -139,6 +139,14 @@ struct device *machine_device(struct machine *m, const char *path)
     return NULL;
 }
 
+struct device *machine_screen(struct machine *m, unsigned n)
+{
+    for (struct device *d = m->devices; d; d = d->next)
+        if (d->cls->screen && !n--)
+            return d;
+    return NULL;
+}
+
 struct input_channel *machine_channel(struct machine *m, const char *name)
 {
     for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)

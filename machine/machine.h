@@ -16,6 +16,7 @@
 #define MACHINE_DEFAULT_QUANTUM 4000
 #define MACHINE_MAX_DRIVES 16
 #define MACHINE_MAX_DEVICES 32
+#define MACHINE_MAX_ROMS 8
 
 /* A file's bytes with its name for messages; owned by whoever made the configuration. */
 struct blob {
@@ -42,6 +43,11 @@ struct machine_config {
     unsigned cpus;
     u64 ram_size;            /* bytes; 0: the board's */
     struct blob bios, kernel, initrd, dtb; /* size 0: none */
+    struct {
+        const char *name; /* as a device's property "romfile" says */
+        struct blob file;
+    } roms[MACHINE_MAX_ROMS]; /* of cards; one that is not here is missing on the card, too */
+    unsigned n_roms;
     const char *append;      /* NULL: none */
     struct loader_config loaders[16];
     unsigned n_loaders;
@@ -164,6 +170,8 @@ u64 machine_hash(struct machine *m);           /* of the whole guest state */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
 
 struct device *machine_device(struct machine *m, const char *path);
+/* The n-th device that is a display adapter (cls->screen), from 0; NULL: there are not so many. */
+struct device *machine_screen(struct machine *m, unsigned n);
 
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
 void machine_save(struct machine *m, struct buf *out);

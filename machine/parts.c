@@ -15,6 +15,7 @@
 #include "iodev/intc/riscv-aclint.h"
 #include "iodev/intc/riscv-plic.h"
 #include "iodev/char/parallel.h"
+#include "iodev/display/vga.h"
 #include "iodev/intc/gsi.h"
 #include "iodev/intc/i8259.h"
 #include "iodev/misc/bare-console.h"
@@ -81,5 +82,7 @@ const struct device_class *const machine_device_classes[] = {
     &ide_hd_class,
     &ide_cd_class,
     &floppy_class,
+    &vga_class,
+    &isa_vga_class,
     NULL,
 };

@@ -8,6 +8,7 @@
 #include "iodev/bus/piix3.h"
 #include "iodev/char/ns16550a.h"
 #include "iodev/char/parallel.h"
+#include "iodev/display/vga.h"
 #include "iodev/input/i8042.h"
 #include "iodev/intc/gsi.h"
 #include "iodev/intc/i8259.h"
@@ -56,6 +57,7 @@ static const struct board_part isapc_parts[] = {
     { .name = "irq", .cls = &gsi_class,
       .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 } } },
     { .name = "ide", .cls = &isa_ide_class, .base = { 0x1f0, 0x3f6 }, .wires = { IRQ(14, 0) } },
+    { .name = "vga", .cls = &isa_vga_class, .when = "vga" },
     { 0 },
 };
 
@@ -67,6 +69,7 @@ static const struct board_part pc_parts[] = {
       .wires = { IRQ(14, 0), { 1, 0, "irq", GSI_IN(0, 15), 0 } } },
     { .name = "pm", .cls = &piix4_pm_class, .base = { 0, 0, PIIX4_PM_SMI_PORT }, .pci = PCI_AT(1, 3),
       .wires = { { PIIX4_PM_OUT_SCI, 0, "irq", GSI_IN(3, 9), 0 } } },
+    { .name = "vga", .cls = &vga_class, .pci = PCI_AT(2, 0), .when = "vga" },
     AT_PARTS("lapic0"),
     { .name = "irq", .cls = &gsi_class,
       .wires = { { 0, 0, "pic0", 0, 2 }, { 3, 0, "pic0", 3, 5 }, { 8, 0, "pic1", 0, 8 }, { GSI_OUT_IOAPIC, 0, "ioapic", 0, 24 } } },
@@ -75,6 +78,11 @@ static const struct board_part pc_parts[] = {
     { .name = "lapic", .cls = &lapic_class, .per_cpu = true, .props = "hz=100000000" /* CPUID 15H: x86_config.bus_khz */ },
     { .name = "ioapic", .cls = &ioapic_class, .base = { PC_IOAPIC } },
     { 0 },
+};
+
+static const struct prop_desc pc_props[] = {
+    { "vga", PROP_BOOL, "on", "the board's display adapter is there (-vga std|none)" },
+    { NULL, PROP_U64, NULL, NULL },
 };
 
 /* --- hooks --------------------------------------------------------------------------------------------------------------------- */
@@ -122,7 +130,7 @@ static bool connect_at(struct machine *m, struct err *e)
         if (d->cls == &pvpanic_class)
             pvpanic_set_hook(d, panicked, m);
     }
-    return pc_tell_firmware(m, e);
+    return pc_add_roms(m, e) && pc_tell_firmware(m, e);
 }
 
 static void chip_reset(void *opaque, bool hard)
@@ -192,6 +200,7 @@ const struct board board_isapc = {
     .ports = true,
     .map_ram = isapc_map_ram,
     .parts = isapc_parts,
+    .props = pc_props,
     .cpu_wiring = pc_cpu_wiring,
     .connect = isapc_connect,
     .boot = boot,
@@ -211,6 +220,7 @@ const struct board board_pc = {
     .ports = true,
     .map_ram = pc_map_ram,
     .parts = pc_parts,
+    .props = pc_props,
     .cpu_wiring = pc_cpu_wiring,
     .connect = pc_connect,
     .boot = boot,

@@ -12,6 +12,7 @@
 bool isapc_map_ram(struct machine *m, struct ram *ram, struct err *e);
 bool isapc_firmware(struct machine *m, struct err *e); /* maps it */
 struct ram *pc_firmware_rom(struct machine *m, struct err *e); /* only makes it */
+bool pc_add_roms(struct machine *m, struct err *e);            /* of cards */
 bool pc_tell_firmware(struct machine *m, struct err *e);       /* what every PC tells */
 bool pc_add_acpi(struct machine *m, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/x86.h"
 #include "iodev/block/i82077.h"
+#include "iodev/bus/pci.h"
 #include "iodev/misc/fw-cfg.h"
 #include "iodev/misc/piix4-pm.h"
 #include "iodev/timer/mc146818.h"
@@ -15,6 +16,7 @@
 #include "machine/pc.h"
 
 #define LOW_RAM_MOST ((u64)3 << 30) /* what is more goes above 4 GiB */
+#define ROM_MOST ((u64)128 << 10)
 #define FIRMWARE_MOST ((u64)4 << 20)
 
 /* --- memory ------------------------------------------------------------------------------------------------------------- */
@@ -77,6 +79,12 @@ static bool add_file(struct machine *m, const char *name, const void *bytes, siz
     return fw_cfg_add_file(machine_device(m, "/fw-cfg"), name, arena_memdup(m->arena, bytes, n), (u32)n, e);
 }
 
+static const char *plain_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static bool add_number(struct machine *m, u16 key, u64 value, unsigned bytes, struct err *e)
 {
     u8 *p = arena_alloc(m->arena, bytes);
@@ -98,6 +106,25 @@ static bool add_memory_map(struct machine *m, struct err *e)
     bool ok = add_file(m, "etc/e820", map.data, map.len, e);
     buf_free(&map);
     return ok;
+}
+
+/* A PCI function shows its ROM itself; those of ISA cards SeaBIOS copies from the configuration device. */
+bool pc_add_roms(struct machine *m, struct err *e)
+{
+    for (struct device *d = m->devices; d; d = d->next)
+        for (unsigned i = 0; i < m->config->n_roms; i++) {
+            const struct blob *b = &m->config->roms[i].file;
+            const char *name = device_prop(d, "romfile");
+            if (!name || strcmp(name, m->config->roms[i].name))
+                continue;
+            if (b->size > ROM_MOST)
+                return err_set(e, "%s: %zu bytes are too many for a card's ROM", b->name, b->size);
+            if (d->cls->pci ? !pci_set_rom(d, b->data, b->size, e)
+                            : !add_file(m, arena_printf(m->arena, "vgaroms/%s", plain_name(name)), b->data, b->size, e))
+                return false;
+            break;
+        }
+    return true;
 }
 
 static bool add_smbios(struct machine *m, struct err *e)
@@ -215,7 +242,7 @@ bool pc_add_acpi(struct machine *m, struct err *e)
         .pm_base = 0x600, /* where SeaBIOS puts it */
         .smi_command = PIIX4_PM_SMI_PORT, .smi_acpi_enable = PIIX4_PM_ACPI_ON, .smi_acpi_disable = PIIX4_PM_ACPI_OFF,
         .hpet_base = machine_device(m, "/hpet") ? PC_HPET : 0, .ioapic_base = PC_IOAPIC, .lapic_base = PC_LAPIC,
-        .pci_links = 0x60, .isa = isa, .vga = machine_device(m, "/vga") != NULL,
+        .pci_links = 0x60, .isa = isa, .vga = machine_screen(m, 0) != NULL,
     };
     acpi_make(&b, &f);
     bool ok = add_file(m, "etc/acpi/tables", f.tables.data, f.tables.len, e) &&

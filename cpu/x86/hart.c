@@ -265,6 +265,11 @@ static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
 }
 
 static u64 get_pc(const struct cpu *c) { return ((const struct x86 *)c)->rip; }
+static u64 linear_pc(const struct cpu *cpu)
+{
+    const struct x86 *c = (const struct x86 *)cpu;
+    return c->code_bits == 64 ? c->rip : (u32)(c->seg[X86_CS].base + c->rip);
+}
 static void set_pc(struct cpu *c, u64 pc) { x86_of(c)->rip = x86_of(c)->code_bits == 64 ? pc : (u32)pc; }
 
 static const char *privilege_name(const struct cpu *cpu)
@@ -389,7 +394,7 @@ static const struct state_field state[] = {
 
 #define OPS(isa_)                                                                                                     \
     { .isa = isa_, .reset = reset, .run = x86_run, .set_irq = set_irq, .has_work = has_work, .stuck = x86_stuck,      \
-      .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .regs = regs, .reg_get = reg_get,           \
+      .stops_changed = stops_changed, .get_pc = get_pc, .set_pc = set_pc, .linear_pc = linear_pc, .regs = regs, .reg_get = reg_get,           \
       .reg_set = reg_set, .privilege_name = privilege_name, .walk = x86_walk, .disasm = x86_disasm, .state = state,   \
       .state_loaded = state_loaded, .describe = describe }
 static const struct cpu_ops ops64 = OPS("x86_64"), ops32 = OPS("i386");

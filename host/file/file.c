@@ -159,6 +159,8 @@ static const struct firmware {
     { "seabios", "bios-256k.bin", "/usr/share/seabios/bios-256k.bin", "seabios" },
     { "bios-256k.bin", "bios-256k.bin", "/usr/share/seabios/bios-256k.bin", "seabios" },
     { "bios.bin", "bios.bin", "/usr/share/seabios/bios.bin", "seabios" },
+    { "vgabios-stdvga.bin", "vgabios-stdvga.bin", "/usr/share/seabios/vgabios-stdvga.bin", "seabios" },
+    { "vgabios-isavga.bin", "vgabios-isavga.bin", "/usr/share/seabios/vgabios-isavga.bin", "seabios" },
     { "u-boot", "u-boot.bin", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "u-boot-qemu" },
     { "u-boot.bin", "u-boot.bin", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "u-boot-qemu" },
 };

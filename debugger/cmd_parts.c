@@ -1,0 +1,324 @@
+/* `info pic`, `pit`, `ide` and their like: the devices of a kind by the name that people know them by, and the way of an
+ * interrupt from its line to the CPU. Read without side effects, from the rows of the devices. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/x86/show.h"
+#include "debugger/commands.h"
+#include "iodev/bus/pci.h"
+#include "machine/board.h"
+
+/* --- devices by kind ---------------------------------------------------------------------------------------------------- */
+
+struct kind {
+    const char *name, *what;
+    const char *classes[6]; /* a trailing * matches the rest */
+};
+static const struct kind kinds[] = {
+    { "pic", "interrupt controller", { "i8259", "riscv-plic", "riscv.*" } },
+    { "ioapic", "I/O APIC", { "ioapic" } },
+    { "lapic", "local APIC", { "lapic" } },
+    { "pit", "8254 timer", { "i8254" } },
+    { "hpet", "HPET", { "hpet" } },
+    { "rtc", "real-time clock", { "mc146818rtc", "goldfish*" } },
+    { "ide", "IDE channel", { "piix3-ide", "isa-ide", "ide-hd", "ide-cd" } },
+    { "fdc", "floppy controller", { "isa-fdc", "floppy" } },
+    { "kbd", "keyboard controller", { "i8042", "ps2*" } },
+    { "dma", "DMA controller", { "i8237*" } },
+};
+
+static bool is_kind(const struct kind *k, const char *cls)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(k->classes) && k->classes[n]; n++) {
+        size_t len = strlen(k->classes[n]);
+        bool prefix = k->classes[n][len - 1] == '*';
+        if (prefix ? !strncmp(cls, k->classes[n], len - 1) : !strcmp(cls, k->classes[n]))
+            return true;
+    }
+    return false;
+}
+
+static bool by_kind(struct debugger *d, const char *name, struct err *e)
+{
+    const struct kind *k = kinds;
+    while (strcmp(k->name, name))
+        k++;
+    bool any = false;
+    for (const struct device *dev = d->machine->devices; dev; dev = dev->next)
+        if (is_kind(k, dev->cls->name)) {
+            show_device(d, dev);
+            any = true;
+        }
+    return any || err_set(e, "This machine (%s) has no %s; `info devices` lists what it has.", d->machine->board->name, k->what);
+}
+
+HANDLER(info_ioapic) { return by_kind(d, "ioapic", e); }
+HANDLER(info_pit) { return by_kind(d, "pit", e); }
+HANDLER(info_hpet) { return by_kind(d, "hpet", e); }
+HANDLER(info_rtc) { return by_kind(d, "rtc", e); }
+HANDLER(info_ide) { return by_kind(d, "ide", e); }
+HANDLER(info_fdc) { return by_kind(d, "fdc", e); }
+HANDLER(info_kbd) { return by_kind(d, "kbd", e); }
+HANDLER(info_dma) { return by_kind(d, "dma", e); }
+
+/* --- registers by name ---------------------------------------------------------------------------------------------------- */
+
+static u64 reg(const struct device *dev, const char *name)
+{
+    unsigned bank;
+    u32 index;
+    const struct reg_desc *r = dev ? device_reg_named(dev, name, &bank, &index) : NULL;
+    return r ? device_reg_get(dev, r, index) : 0;
+}
+
+static u64 reg_n(const struct device *dev, const char *name, unsigned n)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s[%u]", name, n);
+    return reg(dev, text);
+}
+
+static void lines(struct buf *out, const char *what, u64 bits, unsigned first)
+{
+    buf_printf(out, "  %s", what);
+    const char *gap = " ";
+    for (unsigned n = 0; n < 8; n++)
+        if (bits >> n & 1) {
+            buf_printf(out, "%s%u", gap, first + n);
+            gap = ", ";
+        }
+    buf_printf(out, "%s\n", bits ? "" : " none");
+}
+
+/* --- 8259s ------------------------------------------------------------------------------------------------------------------ */
+
+static void show_pic(struct debugger *d, const struct device *pic, unsigned first)
+{
+    struct buf out = { 0 };
+    u64 irr = reg(pic, "IRR"), isr = reg(pic, "ISR"), imr = reg(pic, "IMR"), icw4 = reg(pic, "ICW4");
+    buf_printf(&out, "%s: IRQ %u to %u at vectors 0x%02llx to 0x%02llx%s%s\n", pic->path, first, first + 7,
+               (unsigned long long)(reg(pic, "ICW2") & 0xf8), (unsigned long long)(reg(pic, "ICW2") | 7),
+               icw4 & 2 ? ", automatic EOI" : "", reg(pic, "SPECIAL_MASK") ? ", special mask mode" : "");
+    lines(&out, "requested ", irr, first);
+    lines(&out, "in service", isr, first);
+    lines(&out, "masked    ", imr, first);
+    debug_write(d, &out);
+    buf_free(&out);
+}
+
+HANDLER(info_pic)
+{
+    const struct device *pic0 = machine_device(d->machine, "/pic0"), *pic1 = machine_device(d->machine, "/pic1");
+    if (!pic0)
+        return by_kind(d, "pic", e);
+    show_pic(d, pic0, 0);
+    if (pic1)
+        show_pic(d, pic1, 8);
+    return by_kind(d, "pic", e);
+}
+
+/* --- local APIC ---------------------------------------------------------------------------------------------------------------- */
+
+static int highest(const struct device *lapic, const char *name)
+{
+    for (int n = 7; n >= 0; n--)
+        for (u64 v = reg_n(lapic, name, (unsigned)n), b = 31; v; b--)
+            if (v >> b & 1)
+                return (int)(32 * (unsigned)n + b);
+    return -1;
+}
+
+static void vectors(struct buf *out, const struct device *lapic, const char *name, const char *what)
+{
+    const char *gap = " ";
+    buf_printf(out, "  %s", what);
+    for (unsigned n = 0; n < 8; n++)
+        for (unsigned b = 0; b < 32; b++)
+            if (reg_n(lapic, name, n) >> b & 1) {
+                buf_printf(out, "%s0x%02x", gap, 32 * n + b);
+                gap = ", ";
+            }
+    buf_printf(out, "%s\n", *gap == ' ' ? " none" : "");
+}
+
+static struct device *lapic_of(struct debugger *d, unsigned n)
+{
+    char path[16];
+    snprintf(path, sizeof path, "/lapic%u", n);
+    return machine_device(d->machine, path);
+}
+
+HANDLER(info_lapic)
+{
+    const struct device *lapic = lapic_of(d, d->cpu->index);
+    if (!lapic)
+        return by_kind(d, "lapic", e);
+    struct buf out = { 0 };
+    buf_printf(&out, "%s: ID 0x%llx, %s\n", lapic->path, (unsigned long long)reg(lapic, "ID") >> 24,
+               reg(lapic, "SVR") >> 8 & 1 ? "enabled" : "disabled by software (SVR)");
+    vectors(&out, lapic, "IRR", "requested ");
+    vectors(&out, lapic, "ISR", "in service");
+    buf_printf(&out, "  priority    0x%02llx (PPR): vectors from 0x%02llx on get through\n", (unsigned long long)reg(lapic, "PPR"),
+               (unsigned long long)((reg(lapic, "PPR") & 0xf0) + 16));
+    debug_write(d, &out);
+    buf_free(&out);
+    show_device(d, lapic);
+    return true;
+}
+
+/* --- the way of an interrupt ------------------------------------------------------------------------------------------------- */
+
+/* What keeps input n of an 8259 from being served; NULL: nothing does. `by` is the input in the way, or -1. */
+static const char *held_at(const struct device *pic, unsigned n, int *by)
+{
+    u64 irr = reg(pic, "IRR"), isr = reg(pic, "ISR"), imr = reg(pic, "IMR");
+    unsigned lowest = (unsigned)reg(pic, "LOWEST");
+    *by = -1;
+    if (reg(pic, "EXPECT"))
+        return "the 8259 waits for the rest of its initialization (ICW2 to ICW4)";
+    if (imr >> n & 1)
+        return "it is masked in the 8259 (IMR)";
+    for (unsigned rank = 0; rank < 8; rank++) {
+        unsigned k = (lowest + 1 + rank) & 7;
+        bool counts = !(reg(pic, "SPECIAL_MASK") && (imr >> k & 1));
+        if ((isr >> k & 1) && counts) {
+            *by = (int)k;
+            return "is in service and was not ended: no EOI came";
+        }
+        if (k == n)
+            return NULL;
+        if (irr >> k & ~imr >> k & 1) {
+            *by = (int)k;
+            return "is requested too and goes first";
+        }
+    }
+    return NULL;
+}
+
+static void tell_8259(struct buf *out, const struct device *pic, const struct device *master, unsigned n, unsigned first)
+{
+    int by;
+    const char *why = held_at(pic, n, &by);
+    buf_printf(out, "  IRQ %-2u  8259: vector 0x%02llx%s%s%s", first + n, (unsigned long long)((reg(pic, "ICW2") & 0xf8) + n),
+               reg(pic, "IRR") >> n & 1 ? ", requested" : "", reg(pic, "ISR") >> n & 1 ? ", in service" : "",
+               reg(pic, "IMR") >> n & 1 ? ", masked" : "");
+    if (!(reg(pic, "IRR") >> n & 1)) {
+        buf_printf(out, "\n");
+        return;
+    }
+    if (!why && master) {
+        first = 0;
+        why = held_at(master, 2, &by);
+    }
+    if (why && by >= 0)
+        buf_printf(out, "; waits: IRQ %u %s\n", first + (unsigned)by, why);
+    else if (why)
+        buf_printf(out, "; waits: %s\n", why);
+    else
+        buf_printf(out, "; goes on to the CPU\n");
+}
+
+static void tell_cpu(struct debugger *d, const struct cpu *cpu, struct buf *out)
+{
+    const struct x86 *c = (const struct x86 *)cpu;
+    const struct device *lapic = lapic_of(d, cpu->index);
+    buf_printf(out, "%s: IF=%u%s%s", cpu->name, (unsigned)(c->rflags >> 9 & 1), c->rflags & X86_IF ? "" : ", interrupts are off",
+               c->intr ? ", INTR is up" : "");
+    if (c->shadow)
+        buf_printf(out, ", in the shadow of %s", c->shadow & X86_SHADOW_SS ? "MOV SS" : "STI");
+    if (lapic) {
+        int isr = highest(lapic, "ISR"), irr = highest(lapic, "IRR");
+        u64 lint0 = reg(lapic, "LVT_LINT0");
+        buf_printf(out, "; local APIC %s, LINT0 %s", reg(lapic, "SVR") >> 8 & 1 ? "on" : "off",
+                   lint0 >> 16 & 1 ? "masked" : (lint0 >> 8 & 7) == 7 ? "takes the 8259 (ExtINT)" : "on");
+        if (irr >= 0)
+            buf_printf(out, ", 0x%02x requested", irr);
+        if (isr >= 0)
+            buf_printf(out, ", 0x%02x in service%s", isr, irr >= 0 && (irr & 0xf0) <= (isr & 0xf0) ? ": no EOI came" : "");
+    }
+    buf_printf(out, "\n");
+}
+
+HANDLER(info_irq)
+{
+    struct machine *m = d->machine;
+    const struct device *pic0 = machine_device(m, "/pic0"), *pic1 = machine_device(m, "/pic1"), *io = machine_device(m, "/ioapic");
+    struct buf out = { 0 };
+    if (!debugger_x86(d) || !pic0)
+        return by_kind(d, "pic", e);
+    for (unsigned n = 0; n < 16; n++) {
+        const struct device *pic = n < 8 ? pic0 : pic1;
+        if (!pic || n == 2 || (!((reg(pic, "IRR") | reg(pic, "ISR")) >> n % 8 & 1) && (reg(pic, "IMR") >> n % 8 & 1)))
+            continue;
+        tell_8259(&out, pic, n < 8 ? NULL : pic0, n % 8, n & 8);
+    }
+    for (unsigned n = 0; io && n < 24; n++) {
+        u64 v = reg_n(io, "IOREDTBL", n);
+        bool high = reg(io, "LINES") >> n & 1;
+        if (v >> 16 & 1)
+            continue;
+        buf_printf(&out, "  GSI %-2u  I/O APIC: vector 0x%02llx to %s 0x%02llx, %s%s%s\n", n, (unsigned long long)(v & 0xff),
+                   v >> 11 & 1 ? "logical" : "APIC", (unsigned long long)(v >> 56), v >> 15 & 1 ? "level" : "edge",
+                   high ? ", line up" : "", v >> 14 & 1 ? ", waits for its EOI (remote IRR)" : "");
+    }
+    if (!out.len)
+        buf_printf(&out, "  all are masked, none is requested\n");
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        tell_cpu(d, m->cpus[i], &out);
+    debug_write(d, &out);
+    buf_free(&out);
+    return true;
+}
+
+/* --- PCI ------------------------------------------------------------------------------------------------------------------------ */
+
+/* PCI Code and ID Assignment Specification: the ones that are met here. */
+static const char *pci_kind(unsigned base, unsigned sub)
+{
+    static const struct {
+        u8 base, sub;
+        const char *name;
+    } row[] = { { 1, 1, "IDE controller" }, { 1, 0, "storage controller" }, { 2, 0, "Ethernet controller" }, { 3, 0, "VGA controller" },
+                { 6, 0, "host bridge" }, { 6, 1, "ISA bridge" }, { 6, 0x80, "bridge" }, { 4, 1, "audio device" },
+                { 0x0c, 3, "USB controller" }, { 0xff, 0, "device" } };
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++)
+        if (row[n].base == base && row[n].sub == sub)
+            return row[n].name;
+    return "device";
+}
+
+static void show_function(const struct device *dev, struct buf *out)
+{
+    unsigned irq = (unsigned)reg(dev, "INTLN"), pin = (unsigned)reg(dev, "INTPN"), command = (unsigned)reg(dev, "PCICMD");
+    buf_printf(out, "  00:%02x.%u  %04llx:%04llx  %s (%s %s)%s%s%s\n", pci_devfn(dev) >> 3, pci_devfn(dev) & 7,
+               (unsigned long long)reg(dev, "VID"), (unsigned long long)reg(dev, "DID"),
+               pci_kind((unsigned)reg_n(dev, "CLASS", 2), (unsigned)reg_n(dev, "CLASS", 1)), dev->cls->name, dev->path,
+               command & 1 ? ", ports" : "", command & 2 ? ", memory" : "", command & 4 ? ", bus master" : "");
+    if (pin)
+        buf_printf(out, "      interrupt pin %c, line %u\n", 'A' + (int)pin - 1, irq);
+    for (unsigned n = 0; n < 6; n++) {
+        u64 bar = reg_n(dev, "BAR", n);
+        if (!bar)
+            continue;
+        if (bar & 1)
+            buf_printf(out, "      BAR %u: ports at 0x%llx\n", n, (unsigned long long)(bar & ~(u64)3));
+        else
+            buf_printf(out, "      BAR %u: %smemory at 0x%llx\n", n, bar & 8 ? "prefetchable " : "",
+                       (unsigned long long)(bar & ~(u64)15));
+        n += (bar & 7) == 4;
+    }
+}
+
+HANDLER(info_pci)
+{
+    struct buf out = { 0 };
+    for (unsigned devfn = 0; devfn < 256; devfn++)
+        for (const struct device *dev = d->machine->devices; dev; dev = dev->next)
+            if (dev->pci && pci_devfn(dev) == devfn)
+                show_function(dev, &out);
+    if (!out.len)
+        return err_set(e, "This machine (%s) has no PCI bus; `info devices` lists what it has.", d->machine->board->name);
+    debug_write(d, &out);
+    buf_free(&out);
+    return true;
+}
