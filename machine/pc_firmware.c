@@ -198,18 +198,17 @@ static void fill_cmos(struct machine *m)
 /* The ISA devices of the board's table that have a plug and play name. */
 static const struct {
     const char *part, *name, *hid;
-    unsigned uid;
-    u8 out; /* its interrupt; a device of another one than the first has its ports from that one */
+    unsigned uid, output; /* whose wire the interrupt is; what is not the first has its ports in the first's entry */
 } pnp_parts[] = {
     { "serial0", "COM1", "PNP0501", 1, 0 }, { "serial1", "COM2", "PNP0501", 2, 0 }, { "serial2", "COM3", "PNP0501", 3, 0 },
     { "serial3", "COM4", "PNP0501", 4, 0 }, { "parallel0", "LPT1", "PNP0400", 1, 0 }, { "rtc", "RTC_", "PNP0B00", 0, 0 },
-    { "kbd", "KBD_", "PNP0303", 0, 0 }, { "kbd", "MOU_", "PNP0F13", 0, 1 }, { "floppy", "FDC0", "PNP0700", 0, 0 },
+    { "kbd", "KBD_", "PNP0303", 0, 0 },     { "kbd", "MOU_", "PNP0F13", 0, 1 },     { "floppy", "FDC0", "PNP0700", 0, 0 },
 };
 
-static int irq_of(const struct board_part *p, u8 out)
+static int irq_of(const struct board_part *p, unsigned output)
 {
     for (const struct board_wire *w = p->wires; w < p->wires + ARRAY_LEN(p->wires) && w->to; w++)
-        if (!strcmp(w->to, "irq") && w->out == out)
+        if (w->out == output && !strcmp(w->to, "irq"))
             return (int)(w->line % 32);
     return -1;
 }
@@ -221,8 +220,8 @@ static void list_isa(const struct board *b, struct acpi_isa_device *out)
             if (strcmp(p->name, pnp_parts[k].part))
                 continue;
             *out = (struct acpi_isa_device){ .name = pnp_parts[k].name, .hid = pnp_parts[k].hid, .uid = pnp_parts[k].uid,
-                                             .irq = irq_of(p, pnp_parts[k].out), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
-            for (unsigned bank = 0, n = 0; bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS && !pnp_parts[k].out; bank++)
+                                             .irq = irq_of(p, pnp_parts[k].output), .dma = strcmp(p->name, "floppy") ? -1 : 2 };
+            for (unsigned bank = 0, n = 0; !pnp_parts[k].output && bank < DEVICE_MAX_BANKS && n < ACPI_MAX_PORTS; bank++)
                 if (p->cls->banks[bank] && p->base[bank]) {
                     out->ports[n].base = (u16)board_base(p, bank, 0);
                     out->ports[n++].length = (u8)p->cls->banks[bank]->size;

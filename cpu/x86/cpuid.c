@@ -107,9 +107,9 @@ static void basic(const struct x86_config *c, const struct x86_cpuid_in *in, u32
         if (!in->apic_on)
             out[CPUID_EDX] &= ~(1u << 9);
         break;
-    case 2: /* descriptors: 4 KiB TLBs, and "look into leaf 4" where there is one */
+    case 2: /* descriptors: TLBs, 16 KiB + 16 KiB, 256 KiB (a Coppermine), or "look into leaf 4" where there is one */
         out[CPUID_EAX] = c->max_leaf >= 4 ? 0x00feff01 : 0x03020101;
-        out[CPUID_EDX] = c->max_leaf >= 4 ? 0 : 0x0c040841;
+        out[CPUID_EDX] = c->max_leaf >= 4 ? 0 : 0x0c040882;
         break;
     case 4: caches(c, subleaf, out); break;
     case 5:

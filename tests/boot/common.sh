@@ -65,6 +65,15 @@ want_linux() {
   [ -s "$linux/Image" ] && [ -s "$linux/initrd.gz" ] || { echo "FAILED: fetch-linux left no kernel in $linux"; exit 1; }
 }
 
+want_pc_linux() { # amd64|i386: pc_linux is its folder; ORRERY_LINUX_AMD64 and ORRERY_LINUX_I386 name folders to share
+  case $1 in
+  amd64) pc_linux=${ORRERY_LINUX_AMD64:-$BUILD/linux-amd64} ;;
+  *) pc_linux=${ORRERY_LINUX_I386:-$BUILD/linux-$1} ;;
+  esac
+  "$here/fetch-linux" "$pc_linux" "$1" || skip "Debian's $1 kernel cannot be had (no network?)"
+  [ -s "$pc_linux/Image" ] && [ -s "$pc_linux/initrd.gz" ] || { echo "FAILED: fetch-linux left no kernel in $pc_linux"; exit 1; }
+}
+
 want_teach() { # `make check` has built it; by hand it may be missing
   [ -s "$teach" ] || make -s -C "$BUILD" tests/labs/teach/teach.elf || exit 1
 }
@@ -77,5 +86,13 @@ guest() { # NAME [XLEN]: NAME.elf from the assembly on standard input; it begins
     -Wl,-T,"$SRC/tests/labs/teach/kernel.ld" -o "$1.elf" "$1.S" || exit 1
 }
 
+# Linux says so of every machine with this chipset (PCI without a memory-mapped configuration space), of a Pentium III's
+# performance counters, of a kernel without PAE, and of drives when their driver is unloaded. Everything else of
+# `test=complaints` is a fault.
+no_complaints() { # WHAT FILE
+  has "$1's warnings are read" "$2" "orrery-guest: warned acpi PNP0A03:00: fail to add MMCONFIG"
+  same "$1 complains about nothing" "$(sed -n 's/^orrery-guest: warned //p' "$2" | tr -d '\r' |
+    grep -v -e 'fail to add MMCONFIG information' -e 'Failed to access perfctr msr' -e 'not compiled for PAE' -e 'ata.*: disable device$')" ""
+}
 hash_lines() { grep -aE '^[0-9]+ [0-9a-f]{16}$' "$1"; } # of --hash-every
 state_hash() { sed -n 's/^state-hash //p' "$1" | tr -d '\r'; }  # "HASH at POSITION"
