@@ -22,6 +22,7 @@ struct debugger;
 struct jit_watch;
 struct monitor;
 struct gdb_server;
+struct host_input;
 
 struct session {
     struct arena *arena;
@@ -41,6 +42,7 @@ struct session {
 
     struct host_char *chars[20];
     unsigned n_chars;
+    struct host_input *input; /* keys and mouse on their way into the machine */
     struct host_net *nets[8];
     unsigned n_nets;
 
@@ -108,6 +110,8 @@ bool monitor_serve(struct monitor *mon);
 /* At a breakpoint or watchpoint: false when nobody wants to know, else it said where. */
 bool monitor_stopped(struct monitor *mon, enum machine_stop why);
 
+/* screens.c: for debugger_host.screen. */
+bool session_screen_command(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
 /* commit.c: what drives opened with `snapshot` keep in memory goes to their image files. */
 bool session_commit(struct session *s, struct err *e);
 /* Gives the debugger the symbols of what was loaded; the first call does. */

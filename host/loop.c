@@ -406,6 +406,17 @@ bool host_loop_ready(const struct host_loop *l, struct machine *m)
     return false;
 }
 
+u64 host_loop_due(const struct host_loop *l, struct machine *m)
+{
+    u64 first = CLOCK_NEVER;
+    for (const struct host_offer *o = l->offers; o; o = o->next) {
+        u64 due = o->due ? o->due(o->opaque, m) : CLOCK_NEVER;
+        if (due < first)
+            first = due;
+    }
+    return first;
+}
+
 bool host_loop_offer(struct host_loop *l, struct machine *m)
 {
     bool any = false;

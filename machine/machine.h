@@ -58,7 +58,16 @@ struct machine_config {
     bool semihosting;
     bool no_reboot;
 
+    /* -boot: letters a and b floppies, c disks, d CDs, n network, in the order in which firmware tries them. */
+    struct {
+        const char *order, *once; /* once: until the first reset; NULL: not given */
+        bool menu, strict, no_floppy_check;
+        bool has_splash_time, has_reboot_timeout;
+        u32 splash_time, reboot_timeout; /* ms */
+    } boot;
+
     struct char_port *serial[4]; /* NULL: nothing attached */
+    struct char_port *parallel[3];
     struct {
         const struct device_class *cls;
         struct prop_value *props;    /* what -device said, without the driver; resolved against the lists below */
