@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/gdbserver.h"
+#include "cli/tui.h"
 #include "debugger/debugger.h"
 #include "host/block/image.h"
 #include "host/char/mux.h"
@@ -93,6 +94,9 @@ static bool debugger_load(void *opaque, struct machine *m, const char *path, str
 
 static void debugger_write_out(void *opaque, const char *text, size_t n)
 {
+    const struct session *s = opaque;
+    if (tui_terminal_say(s->screen, text, n))
+        return;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
 }
@@ -263,6 +267,7 @@ void session_close(struct session *s)
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
     history_free(s->history);
+    tui_terminal_free(s->screen);
     host_input_free(s->input);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)

@@ -22,6 +22,7 @@ struct debugger;
 struct jit_watch;
 struct monitor;
 struct gdb_server;
+struct tui_terminal;
 struct history;
 struct host_input;
 
@@ -64,6 +65,7 @@ struct session {
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    struct tui_terminal *screen; /* of --tui */
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */

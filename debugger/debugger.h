@@ -86,6 +86,7 @@ struct debugger {
     unsigned collect_depth;
     unsigned source_depth;
     bool quit;
+    bool wants_screen; /* `tui` was typed */
     bool failed; /* the last command was an error */
     bool dead;   /* the machine has ended */
     int exit_code;
