@@ -69,6 +69,16 @@ struct window *window_new(const struct device *screen, const struct gui_hands *h
         err_set(e, "there is no window: SDL says '%s'; try -display curses or -nographic", SDL_GetError());
         return NULL;
     }
+    /* Without a display SDL takes a driver that shows nothing: only when somebody asked for it. */
+    static const char *const shows_nothing[] = { "dummy", "offscreen", "evdev" };
+    const char *driver = SDL_GetCurrentVideoDriver(), *asked = getenv("SDL_VIDEODRIVER");
+    for (unsigned i = 0; i < ARRAY_LEN(shows_nothing) && !asked; i++)
+        if (driver && !strcmp(driver, shows_nothing[i])) {
+            SDL_QuitSubSystem(SDL_INIT_VIDEO);
+            err_set(e, "there is no window: no display is to be had (DISPLAY or WAYLAND_DISPLAY); try -display curses or "
+                    "-nographic");
+            return NULL;
+        }
     struct window *w = xcalloc(1, sizeof *w);
     w->screen = screen;
     w->hands = *hands;
