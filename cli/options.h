@@ -64,6 +64,8 @@ struct options {
     enum { ACCEL_BEST, ACCEL_INTERP, ACCEL_JIT } accel;
     bool check_jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
+    u64 history; /* bytes; 0: not given */
+    bool no_history;
     const char *dump_jit; /* a symbol or an address */
     bool perfmap, jitdump;
     enum pace pace;

@@ -16,6 +16,7 @@
 #include "jit/jit.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/record.h"
 
 static bool collect_devices(struct session *s, struct err *e)
@@ -264,6 +265,7 @@ void session_close(struct session *s)
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
+    history_free(s->history);
     host_input_free(s->input);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)

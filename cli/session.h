@@ -22,6 +22,7 @@ struct debugger;
 struct jit_watch;
 struct monitor;
 struct gdb_server;
+struct history;
 struct host_input;
 struct display;
 
@@ -67,6 +68,8 @@ struct session {
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    struct history *history; /* of `orrery debug`; NULL: not kept */
+    u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
     bool has_symbols;
     bool paused;               /* by a monitor or -S: nothing runs until told */

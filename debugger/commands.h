@@ -64,6 +64,11 @@ HANDLER(cmd_finish);
 HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
 HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_help);
 HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
+/* cmd_back.c */
+HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step); HANDLER(cmd_reverse_next);
+HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_write); HANDLER(cmd_goto);
+HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
+void undo_note(struct debugger *d, u64 position); /* a command that began there is over */
 /* cmd_stop.c */
 HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch); HANDLER(cmd_awatch);
 HANDLER(cmd_delete); HANDLER(cmd_clear); HANDLER(cmd_enable); HANDLER(cmd_disable); HANDLER(cmd_condition);

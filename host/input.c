@@ -98,7 +98,7 @@ struct host_input *host_input_new(struct host_loop *l, struct machine *m)
     in->m = m;
     in->keyboard = channel_like(m, ".keyboard");
     in->mouse = channel_like(m, ".mouse");
-    in->offer = (struct host_offer){ ready, offer, discard, due_at, in, NULL };
+    in->offer = (struct host_offer){ .ready = ready, .offer = offer, .discard = discard, .due = due_at, .opaque = in };
     host_loop_offer_add(l, &in->offer);
     return in;
 }

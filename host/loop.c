@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "machine/machine.h"
+#include "machine/history.h"
 
 struct host_watch {
     struct host_loop *loop;
@@ -421,7 +421,7 @@ bool host_loop_offer(struct host_loop *l, struct machine *m)
 {
     bool any = false;
     for (struct host_offer *o = l->offers; o; o = o->next) {
-        if (m->replayer)
+        if (m->replayer || (o->only_live && history_past(m->history)))
             o->discard(o->opaque); /* what the guest sees comes from the recording */
         else if (o->offer(o->opaque, m))
             any = true;

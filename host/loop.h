@@ -93,6 +93,7 @@ struct host_offer {
     void (*discard)(void *opaque);                   /* in a replay: throws away what came */
     /* The position at which it will be ready by itself; CLOCK_NEVER: somebody must bring something first. NULL: that. */
     u64 (*due)(void *opaque, struct machine *m);
+    bool only_live; /* in the past of a machine it is thrown away too; otherwise it begins another life there */
     void *opaque;
     struct host_offer *next;
 };
