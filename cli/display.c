@@ -271,7 +271,8 @@ bool session_open_display(struct session *s, struct err *e)
         return true;
     bool window = s->display_kind == DISPLAY_SDL;
     if (window && !machine_screen(s->m, 0))
-        return err_set(e, "-display sdl: machine '%s' has no screen here", s->m->board->name);
+        return err_set(e, "-display: '%s' needs a screen, which machine '%s' has not; use -display none or -nographic",
+                       s->o->display_name ? s->o->display_name : "sdl", s->m->board->name);
     struct display *d = xcalloc(1, sizeof *d);
     d->s = s;
     s->display = d;

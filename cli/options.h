@@ -47,6 +47,7 @@ struct options {
     const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
     enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL, DISPLAY_CURSES } display;
+    const char *display_name; /* as typed; NULL: not given */
     bool full_screen, window_stays; /* of -display sdl */
     const char *name;     /* of -name; NULL: none */
     bool nographic, nodefaults, no_default_net;

@@ -34,6 +34,7 @@ static bool on_display(struct options *o, const char *arg, struct err *e)
     if (k == ARRAY_LEN(displays))
         return err_set(e, "'%s' is not supported; there are sdl (a window), curses (text in the terminal) and none", p->name);
     o->display = displays[k].kind;
+    o->display_name = p->name;
     for (p = p->next; p; p = p->next) {
         if (!strcmp(p->name, "full-screen"))
             o->full_screen = !strcmp(p->text, "on");
