@@ -1,5 +1,6 @@
 #include "bios/x86_kernel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bios/elf.h"
@@ -50,9 +51,35 @@ static bool place_initrd(struct x86_kernel *k, u64 most, u64 above, u64 *addr, s
                    "with -m", k->initrd.name, k->initrd.size, (unsigned long long)(k->low_ram_end >> 20));
 }
 
+/* "vga=" of the command line is the boot loader's: "normal", "ext", "ask" or a number (Documentation/arch/x86/boot.rst,
+ * "Special Command Line Options"). False: it is not there, or says nothing of that. */
+static bool video_mode(const char *append, u16 *mode)
+{
+    static const struct { const char *name; u16 mode; } names[] = { { "normal", 0xffff }, { "ext", 0xfffe }, { "ask", 0xfffd } };
+    bool found = false;
+    for (const char *p = append; p && (p = strstr(p, "vga=")); p += 4) {
+        size_t n = strcspn(p + 4, " ");
+        if (p != append && p[-1] != ' ')
+            continue;
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+            if (n == strlen(names[i].name) && !strncmp(p + 4, names[i].name, n)) {
+                *mode = names[i].mode;
+                found = true;
+            }
+        char *end;
+        unsigned long v = strtoul(p + 4, &end, 0);
+        if (n && end == p + 4 + n && v <= 0xffff) {
+            *mode = (u16)v;
+            found = true;
+        }
+    }
+    return found;
+}
+
 static bool plan_linux(struct x86_kernel *k, struct arena *a, struct err *e)
 {
-    enum { SETUP_SECTS = 0x1f1, VERSION = 0x206, LOADER = 0x210, LOADFLAGS = 0x211, IMAGE = 0x218, IMAGE_SIZE = 0x21c,
+    enum { SETUP_SECTS = 0x1f1, VID_MODE = 0x1fa, VERSION = 0x206, LOADER = 0x210,
+           LOADFLAGS = 0x211, IMAGE = 0x218, IMAGE_SIZE = 0x21c,
            HEAP_END = 0x224, CMD_LINE = 0x228, INITRD_MAX = 0x22c, CMDLINE_SIZE = 0x238, PREF_ADDRESS = 0x258, INIT_SIZE = 0x260,
            LOADED_HIGH = 1, CAN_USE_HEAP = 0x80, UNDEFINED_LOADER = 0xff };
     const u8 *d = k->kernel.data;
@@ -79,6 +106,9 @@ static bool plan_linux(struct x86_kernel *k, struct arena *a, struct err *e)
     setup[LOADFLAGS] |= CAN_USE_HEAP;
     store_le(setup + HEAP_END, 2, COMMAND_LINE - SETUP - 0x200);
     store_le(setup + CMD_LINE, 4, COMMAND_LINE);
+    u16 mode;
+    if (video_mode(k->append, &mode))
+        store_le(setup + VID_MODE, 2, mode);
     store_le(setup + IMAGE, 4, k->initrd.size ? initrd : 0);
     store_le(setup + IMAGE_SIZE, 4, k->initrd.size);
     k->kind = "Linux";

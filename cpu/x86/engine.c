@@ -1,5 +1,6 @@
 /* The run loop: finds or makes the block at rip, enters the chain of handlers, takes interrupts between chains. */
 #include "cpu/x86/access.h"
+#include "cpu/x86/sys.h"
 
 /* --- where and when a slot is ------------------------------------------------------------------------------------- */
 
@@ -280,6 +281,15 @@ i64 x86_h_op_rep(X86_ARGS)
 i64 x86_h_next(X86_ARGS)
 {
     X86_BRANCH_NOT_TAKEN;
+}
+
+/* MOV or LEA to the stack pointer, noted for the story. */
+i64 x86_h_set_sp(X86_ARGS)
+{
+    x86_at(X86_PASS);
+    x86_note(c, X86_WROTE_SP, 0, NULL);
+    x86_handler *fn = x86_fast_handler(i, x86_block_of(i)->key);
+    X86_TAIL fn(X86_PASS);
 }
 
 i64 x86_h_nowhere(X86_ARGS) /* never entered: its n exceeds every budget */

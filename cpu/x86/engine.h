@@ -491,6 +491,7 @@ struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, u
 void x86_blocks_restop(struct x86 *c);
 
 /* Pseudo slots. */
-x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad;
+x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;
+x86_handler *x86_fast_handler(const struct x86_insn *i, u8 key); /* NULL: there is none */
 
 #endif
