@@ -25,6 +25,25 @@ static bool add_piece(struct x86_kernel *k, const void *data, u64 size, u64 addr
     return true;
 }
 
+/* Room for the memory map, which the ROM writes. The last word of an entry may be reserved: 0. */
+static bool add_map(struct x86_kernel *k, struct arena *a, struct err *e)
+{
+    return add_piece(k, memset(arena_alloc(a, 24 * MAP_MAX), 0, 24 * MAP_MAX), 24 * MAP_MAX, MAP, 24 * MAP_MAX, e);
+}
+
+/* Pieces are stored one after another: a kernel linked to where its command line goes would never see it. */
+static bool lies_apart(const struct x86_kernel *k, struct err *e)
+{
+    for (unsigned i = 0; i < k->n; i++)
+        for (unsigned j = i + 1; j < k->n; j++) {
+            const struct x86_piece *p = &k->piece[i], *q = &k->piece[j];
+            if ((u64)p->addr + p->mem_size > q->addr && (u64)q->addr + q->mem_size > p->addr)
+                return err_set(e, "%s: what goes to 0x%x (0x%x bytes) and what goes to 0x%x (0x%x bytes) would overwrite each "
+                               "other; link the kernel elsewhere", k->kernel.name, p->addr, p->mem_size, q->addr, q->mem_size);
+        }
+    return true;
+}
+
 static bool add_command_line(struct x86_kernel *k, struct err *e)
 {
     const char *text = k->append ? k->append : "";
@@ -227,7 +246,7 @@ static bool plan_multiboot(struct x86_kernel *k, const u8 *h, struct arena *a, s
     k->entry.ebx = INFO;
     if (size > MAP - INFO)
         return err_set(e, "-initrd: a name of %zu characters is too long for a multiboot kernel", strlen(file));
-    return add_piece(k, info, size, INFO, size, e) && add_command_line(k, e);
+    return add_piece(k, info, size, INFO, size, e) && add_map(k, a, e) && add_command_line(k, e);
 }
 
 static void tag(u8 **p, u32 type, u32 size)
@@ -347,15 +366,12 @@ static bool plan_pvh(struct x86_kernel *k, u32 start, struct arena *a, struct er
     }
     store_le(info + 24, 8, COMMAND_LINE);
     store_le(info + 40, 8, MAP);
-    u8 *map = arena_alloc(a, 24 * MAP_MAX); /* the last word of an entry is reserved: 0 */
-    memset(map, 0, 24 * MAP_MAX);
     want_map(k, MAP, 0, INFO + 48, 0);
     k->entry.rsdp_at = INFO + 32;
     k->kind = "PVH";
     k->entry.start = start;
     k->entry.ebx = INFO;
-    return add_piece(k, info, SIZE, INFO, SIZE, e) && add_piece(k, map, 24 * MAP_MAX, MAP, 24 * MAP_MAX, e) &&
-           add_command_line(k, e);
+    return add_piece(k, info, SIZE, INFO, SIZE, e) && add_map(k, a, e) && add_command_line(k, e);
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------------------- */
@@ -385,7 +401,7 @@ bool x86_kernel_plan(struct x86_kernel *k, struct arena *a, struct err *e)
 {
     k->n = 0;
     memset(&k->entry, 0, sizeof k->entry);
-    if (!plan_any(k, a, e))
+    if (!plan_any(k, a, e) || !lies_apart(k, e))
         return false;
     k->plan_size = 64 + 12 * k->n;
     u8 *p = arena_alloc(a, k->plan_size);

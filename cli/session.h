@@ -98,6 +98,9 @@ bool session_load(struct session *s, const char *path, struct err *e);
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
 
+/* debug.c: keeps the past of the machine from here on. False with a sentence on standard error. */
+bool session_keep_history(struct session *s);
+
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);

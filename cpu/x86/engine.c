@@ -192,10 +192,22 @@ static inline __attribute__((always_inline)) i64 follow(X86_ARGS, bool taken, u6
     X86_CHAIN_FROM_HELPER(b->slot, vpage);
 }
 
-X86_COLD i64 x86_taken_slow(X86_ARGS)
+/* A branch to another page, which no link may lead to: where the jump cache knows a block, it has been there, so that the
+ * target needs no check. */
+static inline bool other_page(const struct x86 *c, const struct x86_insn *link, struct x86_ctx *ctx, u64 pc, u64 vpage)
+{
+    const struct x86_engine *e = c->engine;
+    return (pc & ~PAGE_MASK) != vpage && link == e->nowhere && !e->alone && x86_known(ctx, pc);
+}
+
+i64 x86_taken_slow(X86_ARGS)
 {
     u64 pc = vpage + i->imm, rip = x86_rip_of(c, pc);
     c->engine->taken = true;
+    if (LIKELY(c->code_bits == 64 && other_page(c, i[1].fn, ctx, pc, vpage))) {
+        budget += x86_block_n(i[1].fn);
+        X86_ENTER(pc);
+    }
     if ((i->sizes & 15) == 1 && c->code_bits != 64)
         rip = (u16)rip;
     if (UNLIKELY(!x86_near_ok(c, rip))) {
@@ -205,9 +217,14 @@ X86_COLD i64 x86_taken_slow(X86_ARGS)
     return follow(X86_PASS, true, pc, rip);
 }
 
-X86_COLD i64 x86_next_slow(X86_ARGS)
+i64 x86_next_slow(X86_ARGS)
 {
     u64 pc = vpage + x86_side_of(i + 1)->offset;
+    const struct x86_insn *link = (const struct x86_insn *)(uintptr_t)i[1].imm;
+    if (LIKELY(c->code_bits == 64 && other_page(c, link, ctx, pc, vpage))) {
+        budget += x86_block_n(link);
+        X86_ENTER(pc);
+    }
     return follow(X86_PASS, false, pc, x86_rip_of(c, pc));
 }
 
