@@ -25,6 +25,7 @@ struct gdb_server;
 struct tui_terminal;
 struct history;
 struct host_input;
+struct display;
 
 struct session {
     struct arena *arena;
@@ -44,6 +45,9 @@ struct session {
 
     struct host_char *chars[20];
     unsigned n_chars;
+    bool has_screen;            /* the board's or one that -device adds */
+    enum display_kind display_kind; /* after the default was chosen; still DISPLAY_DEFAULT: nobody shows anything */
+    struct display *display;    /* NULL: none */
     struct host_input *input; /* keys and mouse on their way into the machine */
     struct host_net *nets[8];
     unsigned n_nets;
