@@ -28,6 +28,11 @@ static inline X128 get128(const void *p)
     c->v[i->reg].q[1] = 0
 #define XPUT32Z(x_) XPUT64Z((u64)(u32)(x_))
 
+#define XXOR(a, b) ((a) ^ (b))
+#define XAND(a, b) ((a) & (b))
+#define XOR128(a, b) ((a) | (b))
+#define XANDN(a, b) (~(a) & (b))
+
 #define MASKED (FP_ALL << FP_MASKS | 3u << FP_RC | FP_PE)
 #define EASY(W, a, b)                                                            \
     FALLBACK((c->mxcsr & MASKED) == (FP_ALL << FP_MASKS | FP_PE));               \
