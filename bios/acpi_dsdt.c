@@ -45,7 +45,6 @@ static void link_device(struct aml *a, unsigned k)
     aml_end(a);
 
     /* A template with one interrupt whose number, at byte 5, is what the register says. */
-    aml_method(a, "_CRS", AML_SERIALIZED);
     aml_define(a, "RESI");
     aml_resources(a);
     aml_res_interrupts(a, &(u32){ 0 }, 1);
@@ -53,6 +52,10 @@ static void link_device(struct aml *a, unsigned k)
     aml_op(a, AML_DWORD_FIELD);
     aml_name(a, "RESI");
     aml_int(a, 5);
+    aml_name(a, "IRQN");
+    aml_method(a, "_CRS", AML_SERIALIZED);
+    aml_op(a, AML_STORE);
+    aml_int(a, 0);
     aml_name(a, "IRQN");
     aml_if(a);
     aml_op(a, AML_LEQUAL);
@@ -149,7 +152,6 @@ static void host_bridge(struct aml *a, const struct acpi_board *b)
     aml_device(a, "PCI0");
     aml_define(a, "_HID");
     aml_eisa_id(a, "PNP0A03");
-    aml_define_int(a, "_ADR", 0);
     aml_define_int(a, "_UID", 0);
     aml_define(a, "_CRS");
     aml_resources(a);

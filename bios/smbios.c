@@ -65,7 +65,7 @@ static void bios(struct maker *k, const struct smbios_machine *m)
     dword(k, 8);      /* characteristics: not given */
     dword(k, 0);
     byte(k, 0);
-    byte(k, 4);       /* a virtual machine */
+    byte(k, 0x10);    /* a virtual machine */
     byte(k, 0);
     byte(k, 0);
     word(k, 0xffff);  /* no embedded controller */

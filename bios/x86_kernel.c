@@ -154,11 +154,6 @@ static void want_map(struct x86_kernel *k, u32 map, u32 prefix, u32 count_at, u3
     k->entry.map_bytes_at = bytes_at;
 }
 
-static u32 upper_kib(const struct x86_kernel *k)
-{
-    return (u32)((k->low_ram_end - HIGH) >> 10);
-}
-
 static bool plan_multiboot(struct x86_kernel *k, const u8 *h, struct arena *a, struct err *e)
 {
     enum { ADDRESSES = 1 << 16, HAS_MEMORY = 1, HAS_CMDLINE = 4, HAS_MODULES = 8, HAS_MAP = 64, HAS_NAME = 512,
@@ -175,11 +170,12 @@ static bool plan_multiboot(struct x86_kernel *k, const u8 *h, struct arena *a, s
     } else if (!add_elf(k, &entry, &end, e)) {
         return false;
     }
-    u8 *info = arena_alloc(a, SIZE);
-    memset(info, 0, SIZE);
+    const char *file = k->initrd.name ? k->initrd.name : "";
+    size_t size = SIZE + strlen(file) + 1;
+    u8 *info = arena_alloc(a, size);
+    memset(info, 0, size);
     store_le(info, 4, HAS_MEMORY | HAS_CMDLINE | HAS_MAP | HAS_NAME | (k->initrd.size ? HAS_MODULES : 0));
-    store_le(info + 4, 4, 640);
-    store_le(info + 8, 4, upper_kib(k));
+    k->entry.memory_at = INFO + 4;
     store_le(info + 16, 4, COMMAND_LINE);
     store_le(info + 48, 4, MAP);
     store_le(info + 64, 4, INFO + NAME);
@@ -191,14 +187,17 @@ static bool plan_multiboot(struct x86_kernel *k, const u8 *h, struct arena *a, s
         store_le(info + 24, 4, INFO + MODULES);
         store_le(info + MODULES, 4, module);
         store_le(info + MODULES + 4, 4, module + k->initrd.size);
-        store_le(info + MODULES + 8, 4, COMMAND_LINE); /* its string: the command line's */
+        store_le(info + MODULES + 8, 4, INFO + SIZE); /* its string */
+        memcpy(info + SIZE, file, strlen(file));
     }
     want_map(k, MAP, 4, 0, INFO + 44);
     k->kind = "multiboot";
     k->entry.start = (u32)entry;
     k->entry.eax = 0x2badb002;
     k->entry.ebx = INFO;
-    return add_piece(k, info, SIZE, INFO, SIZE, e) && add_command_line(k, e);
+    if (size > MAP - INFO)
+        return err_set(e, "-initrd: a name of %zu characters is too long for a multiboot kernel", strlen(file));
+    return add_piece(k, info, size, INFO, size, e) && add_command_line(k, e);
 }
 
 static void tag(u8 **p, u32 type, u32 size)
@@ -238,8 +237,8 @@ static bool plan_multiboot2(struct x86_kernel *k, const u8 *h, struct arena *a, 
         return false;
     if (!add_module(k, end, &module, e))
         return false;
-    const char *text = k->append ? k->append : "";
-    size_t n = strlen(text) + 1, room = 256 + 2 * n + 24 * MAP_MAX;
+    const char *text = k->append ? k->append : "", *file = k->initrd.name ? k->initrd.name : "";
+    size_t n = strlen(text) + 1, n_file = strlen(file) + 1, room = 256 + n + n_file + 24 * MAP_MAX;
     u8 *info = arena_alloc(a, room), *p = info + 8, *t;
     memset(info, 0, room);
     memcpy(p + 8, text, n);
@@ -249,11 +248,10 @@ static bool plan_multiboot2(struct x86_kernel *k, const u8 *h, struct arena *a, 
     if (k->initrd.size) {
         store_le(p + 8, 4, module);
         store_le(p + 12, 4, module + k->initrd.size);
-        memcpy(p + 16, text, n);
-        tag(&p, I_MODULE, (u32)(16 + n));
+        memcpy(p + 16, file, n_file);
+        tag(&p, I_MODULE, (u32)(16 + n_file));
     }
-    store_le(p + 8, 4, 640);
-    store_le(p + 12, 4, upper_kib(k));
+    k->entry.memory_at = INFO + (u32)(p + 8 - info);
     tag(&p, I_MEMORY, 16);
     /* Entries that are left over say: nothing, reserved. */
     t = p;
@@ -270,7 +268,7 @@ static bool plan_multiboot2(struct x86_kernel *k, const u8 *h, struct arena *a, 
     k->entry.eax = 0x36d76289;
     k->entry.ebx = INFO;
     if (size > SETUP - INFO)
-        return err_set(e, "-append: %zu characters are too many for a multiboot kernel", n);
+        return err_set(e, "-append, -initrd: %zu characters are too many for a multiboot kernel", n + n_file);
     return add_piece(k, info, size, INFO, size, e);
 }
 
@@ -322,6 +320,7 @@ static bool plan_pvh(struct x86_kernel *k, u32 start, struct arena *a, struct er
     u8 *map = arena_alloc(a, 24 * MAP_MAX); /* the last word of an entry is reserved: 0 */
     memset(map, 0, 24 * MAP_MAX);
     want_map(k, MAP, 0, INFO + 48, 0);
+    k->entry.rsdp_at = INFO + 32;
     k->kind = "PVH";
     k->entry.start = start;
     k->entry.ebx = INFO;
@@ -362,7 +361,7 @@ bool x86_kernel_plan(struct x86_kernel *k, struct arena *a, struct err *e)
     u8 *p = arena_alloc(a, k->plan_size);
     const u32 head[16] = { k->n, k->entry.map, k->entry.map_stride, k->entry.map_prefix, k->entry.map_count_at,
                            k->entry.map_bytes_at, k->entry.flat, k->entry.start, k->entry.eax, k->entry.ebx, k->entry.esi,
-                           k->entry.esp };
+                           k->entry.esp, k->entry.rsdp_at, k->entry.memory_at };
     for (unsigned i = 0; i < 16; i++)
         store_le(p + 4 * i, 4, head[i]);
     for (unsigned i = 0; i < k->n; i++) {

@@ -30,6 +30,8 @@ struct x86_kernel {
         u32 map, map_stride, map_prefix, map_count_at, map_bytes_at; /* map 0: none is wanted */
         u32 flat;   /* 0: Linux's real-mode entry, start is a segment */
         u32 start, eax, ebx, esi, esp;
+        u32 rsdp_at;   /* where the address of ACPI's root pointer goes; 0: nowhere */
+        u32 memory_at; /* where the KiB below 640 KiB and from 1 MiB on go; 0: nowhere */
     } entry;
     const u8 *plan;
     u32 plan_size;

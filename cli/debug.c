@@ -2,11 +2,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/console.h"
 #include "cli/session.h"
 #include "debugger/debugger.h"
 #include "host/file/file.h"
+#include "machine/history.h"
 
 /* --stop-at and --max-instructions end a session of the debugger as they end a run. */
 static enum machine_stop end_at_limit(struct session *s, enum machine_stop why)
@@ -87,9 +89,61 @@ void session_symbols(struct session *s)
         add_symbols(s, &s->mc.loaders[i].file);
 }
 
+/* --- the past ---------------------------------------------------------------------------------------------------- */
+
+static void branched(void *opaque, u64 position, u64 end)
+{
+    struct session *s = opaque;
+    if (end > position)
+        debug_printf(s->debugger, "[The timeline branches at position %llu: what came after, to %llu, is another life now "
+                     "and forgotten.]\n", (unsigned long long)position, (unsigned long long)end);
+}
+
+static void serve_again(void *opaque, struct cpu *c)
+{
+    int status;
+    session_semihost(opaque, c, &status);
+}
+
+/* Long ways are shown, and can be left. */
+static bool progress(void *opaque, u64 from, u64 now, u64 to)
+{
+    struct session *s = opaque;
+    u64 ns = host_now_ns();
+    int signal;
+    if (!s->past_since || ns - s->past_looked > 1000000000)
+        s->past_since = ns; /* another way began */
+    s->past_looked = ns;
+    if (isatty(STDERR_FILENO) && ns - s->past_since > 1000000000)
+        fprintf(stderr, "\rexecuting the past: position %llu of %llu (Ctrl-C stops)\033[K\r", (unsigned long long)now,
+                (unsigned long long)to);
+    host_loop_poll(s->loop, 0);
+    if (host_loop_requested(s->loop) == HOST_NOTHING)
+        return true;
+    struct host_result r = { .request = host_loop_take_request(s->loop, &signal) };
+    r.signal = signal;
+    interrupted(s, &r);
+    return false;
+}
+
+static bool keep_history(struct session *s)
+{
+    struct err e;
+    struct history_options o = { .limit = s->o->history, .opaque = s, .branched = branched, .semihost = serve_again,
+                                 .progress = progress };
+    if (s->o->no_history || s->m->recorder || s->m->replayer)
+        return true;
+    if ((s->history = history_new(s->m, &o, &e)))
+        return true;
+    fprintf(stderr, "%s: %s\n", s->o->program, e.text);
+    return false;
+}
+
 int debug_main(struct session *s)
 {
     struct debugger *d = s->debugger;
+    if (!keep_history(s))
+        return 1;
     session_symbols(s);
     bool ok = true;
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {

@@ -42,11 +42,10 @@ static const struct {
     const char *name, *why;
 } not_here[] = {
     { "enable-kvm", "guest time is virtual, so instructions are interpreted; leave it out" },
-    { "boot", "the boards have no boot order; firmware decides, or -kernel" },
     { "usb", "the boards have no USB controller" },
     { "usbdevice", "the boards have no USB controller" },
-    { "vnc", "the boards have no screen; use -nographic" },
-    { "spice", "the boards have no screen; use -nographic" },
+    { "vnc", "there is no VNC server yet; use -display sdl or -display curses" },
+    { "spice", "there is no SPICE server; use -display sdl or -display curses" },
     { "audiodev", "the boards have no sound" },
     { "audio", "the boards have no sound" },
     { "soundhw", "the boards have no sound" },
@@ -56,7 +55,6 @@ static const struct {
     { "sd", "the boards have no SD card; attach the image as a disk: -drive file=FILE,format=raw,if=virtio" },
     { "mtdblock", "write -drive if=pflash,file=FILE" },
     { "pflash", "write -drive if=pflash,file=FILE" },
-    { "debugcon", "the boards have no debug port; use -serial" },
     { "plugin", "use --trace, '--trace ?' lists the kinds" },
     { "singlestep", "not needed: -d in_asm and -d exec log single instructions" },
 };

@@ -37,8 +37,12 @@ struct options {
     struct option_list drives[MAX_OF_EACH], devices[MAX_OF_EACH], netdevs[MAX_OF_EACH], chardevs[MAX_OF_EACH],
         objects[MAX_OF_EACH], loaders[MAX_OF_EACH];
     unsigned n_drives, n_devices, n_netdevs, n_chardevs, n_objects, n_loaders;
-    const char *serials[4];
-    unsigned n_serials;
+    const char *serials[4], *parallels[3];
+    unsigned n_serials, n_parallels;
+    const char *debugcon; /* what -debugcon said; NULL: no such port */
+    const char *boot_order, *boot_once; /* of -boot; NULL: not given */
+    bool boot_menu, boot_strict, no_floppy_check, has_splash_time, has_reboot_timeout;
+    u64 splash_time, reboot_timeout;    /* ms */
     const char *monitor;  /* NULL: default */
     const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
@@ -57,6 +61,8 @@ struct options {
     enum { ACCEL_BEST, ACCEL_INTERP, ACCEL_JIT } accel;
     bool check_jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
+    u64 history; /* bytes; 0: not given */
+    bool no_history;
     const char *dump_jit; /* a symbol or an address */
     bool perfmap, jitdump;
     enum pace pace;

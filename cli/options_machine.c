@@ -154,6 +154,55 @@ static bool on_memory(struct options *o, const char *arg, struct err *e)
     return option_size(size, (u64)1 << 20, &o->ram_size, e); /* a plain number is MiB */
 }
 
+/* --- -boot ------------------------------------------------------------------------------------------------- */
+
+static bool boot_ms(const struct prop_value *p, u64 most, bool *has, u64 *value, struct err *e)
+{
+    *has = true;
+    if (!option_number(p->text, value, e) || *value > most)
+        return err_set(e, "%s=%s: it takes milliseconds, up to %llu", p->name, p->text, (unsigned long long)most);
+    return true;
+}
+
+static bool boot_flag(const struct prop_value *p, bool *flag, struct err *e)
+{
+    *flag = !strcmp(p->text, "on");
+    return *flag || !strcmp(p->text, "off") || err_set(e, "%s=%s: it is on or off", p->name, p->text);
+}
+
+static bool on_boot(struct options *o, const char *arg, struct err *e)
+{
+    struct prop_value *p = props_parse(o->arena, arg, e);
+    if (p && arg[strcspn(arg, ",=")] != '=') { /* the first word alone */
+        o->boot_order = p->name;
+        p = p->next;
+    }
+    for (; p; p = p->next) {
+        bool ok = true;
+        if (!strcmp(p->name, "order"))
+            o->boot_order = p->text;
+        else if (!strcmp(p->name, "once"))
+            o->boot_once = p->text;
+        else if (!strcmp(p->name, "menu"))
+            ok = boot_flag(p, &o->boot_menu, e);
+        else if (!strcmp(p->name, "strict"))
+            ok = boot_flag(p, &o->boot_strict, e);
+        else if (!strcmp(p->name, "splash-time"))
+            ok = boot_ms(p, 65535, &o->has_splash_time, &o->splash_time, e);
+        else if (!strcmp(p->name, "reboot-timeout"))
+            ok = !strcmp(p->text, "-1") ? (o->has_reboot_timeout = true, o->reboot_timeout = UINT32_MAX, true)
+                                        : boot_ms(p, 65535, &o->has_reboot_timeout, &o->reboot_timeout, e);
+        else if (!strcmp(p->name, "splash"))
+            ok = err_set(e, "splash=: pictures are not shown at the start; leave it out");
+        else
+            ok = err_set(e, "'%s' is not known; it takes order=, once=, menu=, strict=, splash-time=, reboot-timeout=",
+                         p->name);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
 const struct option_row options_of_machine[] = {
     { "machine", "M", "NAME[,prop=value]", "board; '?' lists; dumpdtb=FILE writes the device tree and ends",
       CALLS(on_machine), .list = list_machines },
@@ -164,6 +213,9 @@ const struct option_row options_of_machine[] = {
     { "kernel", NULL, "FILE", "ELF, Linux Image, gzip of one, or raw", SETS_TEXT(kernel) },
     { "initrd", NULL, "FILE", "initial RAM disk", SETS_TEXT(initrd) },
     { "append", NULL, "TEXT", "kernel command line", SETS_TEXT(append) },
+    { "boot", NULL, "[order=]LETTERS[,...]", "PCs: a floppy, c disk, d CD, n network; once=, menu=on, splash-time=MS",
+      CALLS(on_boot) },
+    { "no-fd-bootchk", NULL, NULL, "PCs: boot floppies without the signature 55 aa too", SETS_FLAG(no_floppy_check) },
     { "dtb", NULL, "FILE", "device tree instead of the board's own", SETS_TEXT(dtb) },
     { .name = NULL },
 };

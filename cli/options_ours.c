@@ -71,6 +71,12 @@ static bool add_command(struct options *o, const char *text, bool file, struct e
 static bool on_ex(struct options *o, const char *arg, struct err *e) { return add_command(o, arg, false, e); }
 static bool on_x(struct options *o, const char *arg, struct err *e) { return add_command(o, arg, true, e); }
 
+static bool on_history(struct options *o, const char *arg, struct err *e)
+{
+    o->no_history = !strcmp(arg, "off");
+    return o->no_history || option_size(arg, (u64)1 << 20, &o->history, e);
+}
+
 const struct option_row options_of_ours[] = {
     { "seed", NULL, "N", "seed of everything random in the machine (default 1)", SETS_NUMBER(seed) },
     { "quantum", NULL, "N", "instructions a hart executes before the next one's turn (default 4000)",
@@ -93,6 +99,7 @@ const struct option_row options_of_ours[] = {
       SETS_NUMBER(max_instructions) },
     { "ex", NULL, "COMMAND", "debugger command at the start (repeatable)", CALLS(on_ex) },
     { "x", NULL, "FILE", "debugger commands from a file", CALLS(on_x) },
+    { "history", NULL, "SIZE|off", "memory for going back in `orrery debug` (default 512M)", CALLS(on_history) },
     { "batch", NULL, NULL, "end after the -ex and -x commands", SETS_FLAG(batch) },
     { .name = NULL },
 };

@@ -27,6 +27,14 @@ static bool on_serial(struct options *o, const char *arg, struct err *e)
     return true;
 }
 
+static bool on_parallel(struct options *o, const char *arg, struct err *e)
+{
+    if (o->n_parallels == ARRAY_LEN(o->parallels))
+        return err_set(e, "there are at most %zu parallel ports", ARRAY_LEN(o->parallels));
+    o->parallels[o->n_parallels++] = arg;
+    return true;
+}
+
 /* --- drives ------------------------------------------------------------------------------------------------ */
 
 static bool on_drive(struct options *o, const char *arg, struct err *e)
@@ -248,6 +256,9 @@ const struct option_row options_of_parts[] = {
       ADDS_TO(chardevs, "backend"), .list = list_chars },
     { "serial", NULL, "SPEC", "stdio mon:stdio file:F null pty unix:P tcp:H:P chardev:ID", CALLS(on_serial),
       .list = list_chars },
+    { "parallel", NULL, "SPEC", "parallel port (PCs): what is printed goes there", CALLS(on_parallel),
+      .list = list_chars },
+    { "debugcon", NULL, "SPEC", "debug console at port 0xe9 (PCs)", SETS_TEXT(debugcon), .list = list_chars },
     { "monitor", NULL, "SPEC", "command line of the machine on a character stream", SETS_TEXT(monitor),
       .list = list_chars },
     { "object", NULL, "TYPE,id=ID[,...]", "rng-random, filter-dump (pcap of a netdev)", ADDS_TO(objects, "qom-type"),

@@ -214,7 +214,6 @@ const struct option_row options_of_run[] = {
     { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
     { "name", NULL, "TEXT", NULL, IGNORED },
     { "k", NULL, "LAYOUT", NULL, IGNORED },
-    { "parallel", NULL, "SPEC", NULL, IGNORED },
     { "no-user-config", NULL, NULL, NULL, IGNORED },
     { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */
     { .name = NULL },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/session.h"
+#include "machine/history.h"
 
 enum { SYS_OPEN = 1, SYS_CLOSE, SYS_WRITEC, SYS_WRITE0, SYS_WRITE, SYS_READ, SYS_READC, SYS_ISERROR, SYS_ISTTY,
        SYS_SEEK, SYS_FLEN = 12, SYS_CLOCK = 16, SYS_TIME, SYS_ERRNO = 19, SYS_GET_CMDLINE = 21, SYS_EXIT = 24,
@@ -36,7 +37,8 @@ static void write_guest(struct session *s, struct cpu *c, u64 va, u64 n)
         u64 k = cpu_peek(c, va, chunk, n < sizeof chunk ? n : sizeof chunk);
         if (!k)
             return;
-        fwrite(chunk, 1, k, stdout);
+        if (!history_past(s->m->history)) /* else it was written then */
+            fwrite(chunk, 1, k, stdout);
         va += k;
         n -= k;
     }
@@ -60,7 +62,8 @@ bool session_semihost(struct session *s, struct cpu *c, int *status)
     case SYS_WRITE0: {
         u8 ch;
         for (u64 n = 0; n < 1 << 20 && cpu_peek(c, arg + n, &ch, 1) == 1 && ch; n++)
-            fputc(ch, stdout);
+            if (!history_past(s->m->history))
+                fputc(ch, stdout);
         break;
     }
     case SYS_WRITE: {

@@ -11,10 +11,12 @@
 #include "host/block/image.h"
 #include "host/char/mux.h"
 #include "host/file/file.h"
+#include "host/input.h"
 #include "host/net/net.h"
 #include "jit/jit.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/record.h"
 
 static bool collect_devices(struct session *s, struct err *e)
@@ -145,6 +147,10 @@ static bool check_options(struct session *s, struct err *e)
     }
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
+    const struct board *b = options_board(o->machine);
+    bool boot = o->boot_order || o->boot_once || o->boot_menu || o->boot_strict;
+    if (boot && b && !b->boot_order)
+        return err_set(e, "-boot: machine '%s' has no boot order; firmware decides, or -kernel", b->name);
     bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
     for (unsigned i = 0; i < o->n_drives && !program; i++)
         program = option_prop(&o->drives[i], "if") && !strcmp(option_prop(&o->drives[i], "if"), "pflash");
@@ -184,10 +190,14 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         .board = o->machine, .board_props = o->machine_props, .cpu = o->cpu, .xlen = o->xlen, .cpus = o->cpus,
         .ram_size = o->ram_size, .append = o->append, .seed = o->seed, .rtc_base = o->rtc_base, .quantum = o->quantum,
         .timing = o->timing, .semihosting = o->semihosting, .no_reboot = o->no_reboot, .globals = o->globals,
+        .boot = { .order = o->boot_order, .once = o->boot_once, .menu = o->boot_menu, .strict = o->boot_strict,
+                  .no_floppy_check = o->no_floppy_check, .has_splash_time = o->has_splash_time,
+                  .has_reboot_timeout = o->has_reboot_timeout, .splash_time = (u32)o->splash_time,
+                  .reboot_timeout = (u32)o->reboot_timeout },
     };
     if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !session_open_chars(s, e) ||
         !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) ||
-        !session_open_roms(s, e) || !session_open_loaders(s, e))
+        !session_open_debugcon(s, e) || !session_open_roms(s, e) || !session_open_loaders(s, e))
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)
@@ -199,7 +209,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.report = report_hash;
     struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
                                   .step = session_step, .read_file = debugger_read_file,
-                                  .save = debugger_save, .load = debugger_load };
+                                  .save = debugger_save, .load = debugger_load, .screen = session_screen_command };
+    s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
     if (!install_jit(s, e) || !session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
         return false;
@@ -250,6 +261,8 @@ void session_close(struct session *s)
     monitor_free(s->monitor);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
+    history_free(s->history);
+    host_input_free(s->input);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)
         host_char_close(s->chars[i]);

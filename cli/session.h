@@ -22,6 +22,8 @@ struct debugger;
 struct jit_watch;
 struct monitor;
 struct gdb_server;
+struct history;
+struct host_input;
 
 struct session {
     struct arena *arena;
@@ -41,6 +43,7 @@ struct session {
 
     struct host_char *chars[20];
     unsigned n_chars;
+    struct host_input *input; /* keys and mouse on their way into the machine */
     struct host_net *nets[8];
     unsigned n_nets;
 
@@ -61,6 +64,8 @@ struct session {
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    struct history *history; /* of `orrery debug`; NULL: not kept */
+    u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
     bool has_symbols;
     bool paused;               /* by a monitor or -S: nothing runs until told */
@@ -108,6 +113,8 @@ bool monitor_serve(struct monitor *mon);
 /* At a breakpoint or watchpoint: false when nobody wants to know, else it said where. */
 bool monitor_stopped(struct monitor *mon, enum machine_stop why);
 
+/* screens.c: for debugger_host.screen. */
+bool session_screen_command(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
 /* commit.c: what drives opened with `snapshot` keep in memory goes to their image files. */
 bool session_commit(struct session *s, struct err *e);
 /* Gives the debugger the symbols of what was loaded; the first call does. */

@@ -15,6 +15,7 @@ bool session_note_image(struct session *s, const char *role, const char *path, u
 bool session_open_loaders(struct session *s, struct err *e);
 
 /* session_ports.c */
+bool session_open_debugcon(struct session *s, struct err *e); /* behind the devices that -device names */
 bool session_open_chars(struct session *s, struct err *e);
 bool session_open_monitor(struct session *s, struct err *e); /* needs the machine */
 bool session_open_nets(struct session *s, struct err *e);

@@ -6,6 +6,7 @@
 
 #include "host/char/mux.h"
 #include "host/net/net.h"
+#include "iodev/misc/isa-debugcon.h"
 
 /* --- characters -------------------------------------------------------------------------------------------- */
 
@@ -38,6 +39,20 @@ static struct host_char *open_char(struct session *s, const char *spec, const ch
     if (c)
         s->chars[s->n_chars++] = c;
     return c;
+}
+
+/* A port that -chardev made already, or a new one. */
+static bool open_port(struct session *s, const char *spec, const char *id, struct char_port **port, struct err *e)
+{
+    struct host_char *c = open_char(s, spec, id, e);
+    if (!c)
+        return false;
+    for (unsigned k = 0; k < s->mc.n_chars && !strncmp(spec, "chardev:", 8); k++)
+        if (!strcmp(s->mc.chars[k]->id, host_char_id(c)))
+            *port = s->mc.chars[k];
+    if (!*port)
+        *port = host_char_port(c, e);
+    return *port != NULL;
 }
 
 bool session_open_chars(struct session *s, struct err *e)
@@ -73,17 +88,41 @@ bool session_open_chars(struct session *s, struct err *e)
             serials[i] = "stdio"; /* Ctrl-C leads to the debugger, which is the monitor */
         char id[16];
         snprintf(id, sizeof id, "serial%u", i);
-        struct host_char *c = open_char(s, serials[i], id, e);
-        if (!c)
-            return err_prefix(e, "-serial %s", serials[i]);
-        struct char_port *port = NULL;
-        for (unsigned k = 0; k < o->n_chardevs && !strncmp(serials[i], "chardev:", 8); k++)
-            if (!strcmp(s->mc.chars[k]->id, host_char_id(c)))
-                port = s->mc.chars[k];
-        s->mc.serial[i] = port ? port : host_char_port(c, e);
-        if (!s->mc.serial[i])
+        if (!open_port(s, serials[i], id, &s->mc.serial[i], e))
             return err_prefix(e, "-serial %s", serials[i]);
     }
+    for (unsigned i = 0; i < o->n_parallels; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "parallel%u", i);
+        if (strcmp(o->parallels[i], "none") && !open_port(s, o->parallels[i], id, &s->mc.parallel[i], e))
+            return err_prefix(e, "-parallel %s", o->parallels[i]);
+    }
+    return true;
+}
+
+/* As `-chardev SPEC,id=debugcon -device isa-debugcon,chardev=debugcon`. */
+bool session_open_debugcon(struct session *s, struct err *e)
+{
+    const char *spec = s->o->debugcon;
+    struct char_port *port = NULL;
+    if (!spec || !strcmp(spec, "none"))
+        return true;
+    if (!open_port(s, spec, "debugcon", &port, e))
+        return err_prefix(e, "-debugcon %s", spec);
+    unsigned k = 0;
+    while (k < s->mc.n_chars && s->mc.chars[k] != port)
+        k++;
+    if (k == s->mc.n_chars) {
+        if (s->mc.n_chars == ARRAY_LEN(s->mc.chars))
+            return err_set(e, "-debugcon %s: there are more than %zu chardevs", spec, ARRAY_LEN(s->mc.chars));
+        s->mc.chars[s->mc.n_chars++] = port;
+    }
+    if (s->mc.n_devices == MACHINE_MAX_DEVICES)
+        return err_set(e, "there are more than %d devices", MACHINE_MAX_DEVICES);
+    struct prop_value *chardev = ARENA_NEW(s->arena, struct prop_value);
+    *chardev = (struct prop_value){ "chardev", port->id, NULL };
+    s->mc.device[s->mc.n_devices].cls = &isa_debugcon_class;
+    s->mc.device[s->mc.n_devices++].props = chardev;
     return true;
 }
 

@@ -24,19 +24,20 @@ enum cpu_stop {
 
 enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4 };
 
-/* Armed addresses; owned by the debugger, shared by all CPUs of a machine. Virtual addresses. */
+/* Armed addresses; owned by the debugger, shared by all CPUs of a machine. Virtual addresses, but where it says so. */
 struct cpu_stops {
     const u64 *code; /* sorted */
     size_t n_code;
     const struct cpu_watch {
         u64 addr, len;
         u8 access; /* CPU_READ | CPU_WRITE */
+        bool physical;
     } *watch;
     size_t n_watch;
 };
 
 struct cpu_hit {
-    u64 addr;
+    u64 addr, paddr;
     u8 size, access;
     u64 old_value, value; /* of a watched store, up to 8 bytes */
 };
@@ -65,6 +66,18 @@ struct cpu_retire {
         u8 size, access;
     } mem[4];
 };
+
+/* Does a watch of the accesses [va, va + size), which are [pa, pa + size) in memory, exist? */
+static inline bool cpu_watched(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access)
+{
+    for (size_t k = 0; s && k < s->n_watch; k++) {
+        const struct cpu_watch *w = &s->watch[k];
+        u64 at = w->physical ? pa : va;
+        if ((w->access & access) && at <= w->addr + (w->len - 1) && w->addr <= at + (size - 1))
+            return true;
+    }
+    return false;
+}
 
 struct cpu_observer {
     /* Called after each instruction. Returns how many ticks it took: 1 unless it is a timing model. */

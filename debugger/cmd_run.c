@@ -136,6 +136,7 @@ HANDLER(cmd_jump)
     if (machine_untouchable(d->machine))
         return err_set(e, "cannot jump: %s", machine_untouchable(d->machine));
     debug_printf(d, "Continuing at 0x%llx.\n", (unsigned long long)p.addrs[0]);
+    machine_edit(d->machine);
     d->cpu->ops->set_pc(d->cpu, p.addrs[0] - (cpu_linear_pc(d->cpu) - d->cpu->ops->get_pc(d->cpu)));
     return cmd_continue(d, "", e);
 }

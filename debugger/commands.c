@@ -76,6 +76,23 @@ const struct command debugger_commands[] = {
         "Translate an address as the hart would, step by step; says why it faults."),
     ROW("csr", NULL, cmd_csr, ARG_REGISTER, false, false, "[NAME [= EXPR]]",
         "A control and status register with its fields."),
+    ROW("reverse-stepi", "rsi", cmd_reverse_stepi, ARG_EXPR, false, true, "[N]",
+        "Go back N instructions of this hart, traps and interrupts included."),
+    ROW("reverse-nexti", "rni", cmd_reverse_nexti, ARG_EXPR, false, true, "[N]", "Go back N instructions, calls as one."),
+    ROW("reverse-step", "rs", cmd_reverse_step, ARG_EXPR, false, true, "[N]",
+        "Go back to the beginning of the source line before, into functions that have lines."),
+    ROW("reverse-next", "rn", cmd_reverse_next, ARG_EXPR, false, true, "[N]",
+        "Go back to the beginning of the line before in this function, over calls."),
+    ROW("reverse-finish", "rfin", cmd_reverse_finish, ARG_NONE, false, true, "",
+        "Go back to the call of the selected frame's function."),
+    ROW("reverse-continue", "rc", cmd_reverse_continue, ARG_NONE, false, true, "",
+        "Go back to the last stop point that was passed, or to where the history begins."),
+    ROW("last-write", "lw", cmd_last_write, ARG_EXPR, true, false, "EXPR | $REGISTER | DEVICE.REGISTER",
+        "Go back to before the instruction that wrote it last, by any CPU, through any mapping."),
+    ROW("goto", NULL, cmd_goto, ARG_TEXT, true, false, "POSITION | BOOKMARK | begin | end",
+        "Go to a position of the past, or to its end."),
+    ROW("bookmark", "bm", cmd_bookmark, ARG_TEXT, false, false, "[NAME]", "Give this position a name, for `goto`."),
+    ROW("undo", NULL, cmd_undo, ARG_NONE, false, true, "", "Take back what the last command did to the machine."),
     ROW("thread", "t hart cpu", cmd_thread, ARG_EXPR, false, false, "[N]", "Select hart N."),
     ROW("symbol-file", "file", cmd_symbol_file, ARG_FILE, false, false, "[FILE]",
         "Take symbols from an ELF file instead of those known."),
@@ -85,6 +102,13 @@ const struct command debugger_commands[] = {
         "Look for sources in DIR first; without DIR forget all."),
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
     ROW("load", NULL, cmd_load, ARG_FILE, true, false, "FILE", "Go back to a snapshot."),
+    ROW("screen", NULL, cmd_screen, ARG_NONE, false, false, "", "The text on the screen."),
+    ROW("screendump", NULL, cmd_screendump, ARG_FILE, true, false, "FILE [-f ppm|png]", "The screen as a picture file."),
+    ROW("sendkey", NULL, cmd_sendkey, ARG_TEXT, true, false, "KEY[-KEY...] [MS]",
+        "Press keys and let them go after MS milliseconds (100): sendkey ctrl-alt-delete."),
+    ROW("mouse_move", NULL, cmd_mouse_move, ARG_TEXT, true, false, "DX DY [DZ]", "Move the mouse, turn its wheel."),
+    ROW("mouse_button", NULL, cmd_mouse_button, ARG_TEXT, true, false, "N",
+        "The buttons that are down now: 1 left, 2 middle, 4 right, or a sum."),
     ROW("position", "pos", cmd_position, ARG_NONE, false, false, "", "Where in its life the machine is."),
     ROW("hash", NULL, cmd_hash, ARG_NONE, false, false, "", "The hash of the whole guest state."),
     ROW("echo", NULL, cmd_echo, ARG_TEXT, false, false, "TEXT", "Print TEXT; \\n is a new line."),
@@ -123,7 +147,10 @@ const struct command info_commands[] = {
     ROW("mtree", NULL, info_mtree, ARG_NONE, false, false, "", "The physical address space."),
     ROW("jit", NULL, info_jit, ARG_EXPR, false, false, "[ADDRESS]",
         "What each hart decoded and compiled; with ADDRESS the compiled code there, beside what it was made from."),
+    ROW("timeline", "history bookmarks", info_timeline, ARG_NONE, false, false, "",
+        "How far back the machine can go, what that costs, and the bookmarks."),
     ROW("cpus", "threads harts", info_cpus, ARG_NONE, false, false, "", "The harts: where each is and what it does."),
+    ROW("screen", NULL, cmd_screen, ARG_NONE, false, false, "", "The text on the screen."),
     ROW("mem", NULL, info_mem, ARG_NONE, false, false, "", "The ranges the page table of this hart maps now."),
     ROW("tlb", NULL, info_tlb, ARG_NONE, false, false, "", "The same page by page, with rights (x86)."),
     ROW("gdt", NULL, info_gdt, ARG_NONE, false, false, "", "The global descriptor table, decoded."),
@@ -365,7 +392,10 @@ bool debugger_execute(struct debugger *d, const char *line)
         }
         if (text[0]) {
             const struct command *c = NULL;
+            u64 position = machine_position(d->machine);
             ok = run_command(d, debugger_commands, text, "", &c, &e);
+            if (c && c->run != cmd_undo && c->run != cmd_source)
+                undo_note(d, position);
             if (!ok && e.text[0])
                 debug_printf(d, "%s\n", e.text);
             if (!d->source_depth) {

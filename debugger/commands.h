@@ -64,6 +64,11 @@ HANDLER(cmd_finish);
 HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
 HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_help);
 HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
+/* cmd_back.c */
+HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step); HANDLER(cmd_reverse_next);
+HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_write); HANDLER(cmd_goto);
+HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
+void undo_note(struct debugger *d, u64 position); /* a command that began there is over */
 /* cmd_stop.c */
 HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch); HANDLER(cmd_awatch);
 HANDLER(cmd_delete); HANDLER(cmd_clear); HANDLER(cmd_enable); HANDLER(cmd_disable); HANDLER(cmd_condition);
@@ -83,6 +88,8 @@ HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER
 HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus);
 HANDLER(info_jit); HANDLER(info_mem);
 HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
+/* cmd_screen.c */
+HANDLER(cmd_screen); HANDLER(cmd_screendump); HANDLER(cmd_sendkey); HANDLER(cmd_mouse_move); HANDLER(cmd_mouse_button);
 void show_device(struct debugger *d, const struct device *dev); /* what `info device` shows */
 /* cmd_x86.c */
 HANDLER(info_gdt); HANDLER(info_idt); HANDLER(info_ldt); HANDLER(info_tss); HANDLER(info_cpuid); HANDLER(info_msr);

@@ -46,6 +46,12 @@ void debugger_free(struct debugger *d)
         free(i->format);
         free(i);
     }
+    while (d->bookmarks) {
+        struct bookmark *b = d->bookmarks;
+        d->bookmarks = b->next;
+        free(b->name);
+        free(b);
+    }
     free(d->frames);
     free(d->list_file);
     free(d->last_command);
@@ -137,7 +143,7 @@ struct expr_env debugger_env(struct debugger *d)
         f = debugger_frame(d, 0);
     }
     return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars,
-                              .untouchable = machine_untouchable(d->machine) };
+                              .machine = d->machine, .untouchable = machine_untouchable(d->machine) };
 }
 
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e)

@@ -19,6 +19,8 @@ struct debugger_host {
     bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
     bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */
     bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
+    /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
+    bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
 };
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
@@ -32,6 +34,12 @@ struct display_item {
     char *text;   /* the expression */
     char *format; /* "/x", "/i", or "" */
     struct display_item *next;
+};
+
+struct bookmark {
+    char *name;
+    u64 position;
+    struct bookmark *next;
 };
 
 #define DEBUGGER_MAX_FRAMES 10000
@@ -62,6 +70,13 @@ struct debugger {
 
     struct display_item *displays;
     int last_display;
+
+    struct bookmark *bookmarks;
+    struct {
+        u64 position;
+        bool edited; /* something was changed by hand there */
+    } undo[64];      /* where commands began that moved the machine; the newest last */
+    unsigned n_undo;
 
     bool color, pretty, confirm, full_addresses;
     int listsize;
@@ -140,6 +155,34 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e);
 void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r);
 /* Says what stopped it and where it is, runs the stop point's commands. */
 void report_stop(struct debugger *d, struct stop_report *r);
+
+/* Pieces of it, for running the past. begin: forgets frames, remembers what watchpoints watch, passes the stop point the
+ * hart stands at. judge: false when nobody wants to know of this stop. end: arms the stop points as they are listed. */
+void run_begin(struct debugger *d, struct stop_report *r);
+bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r);
+void run_end(struct debugger *d);
+u64 debugger_sp(struct debugger *d);
+
+/* --- Backwards: back.c ------------------------------------------------------------------------------------------- */
+
+/* Each needs a machine with a history (machine/history.h). False: nothing of that kind lies before, or the search was
+ * interrupted; the error says where the machine is now. */
+bool back_goto(struct debugger *d, u64 position, struct err *e);
+bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r, struct err *e);
+bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err *e);
+bool back_finish(struct debugger *d, struct stop_report *r, struct err *e);
+/* To the last stop before; without one to where the history begins, and r->reason is REASON_ARRIVED. */
+bool back_continue(struct debugger *d, struct stop_report *r, struct err *e);
+
+/* Somebody wrote what is looked for: the machine stands before that instruction. */
+struct last_write {
+    u64 at;          /* position */
+    struct cpu *cpu; /* NULL: no CPU did, but a device (DMA) or time */
+    u64 before, after;
+};
+bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_write *w, struct err *e);
+/* The last change of what get() says. */
+bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque, struct last_write *w, struct err *e);
 
 /* --- Showing: show.c --------------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "machine/machine.h"
 
 static bool run(const struct node *n, const struct expr_env *env, struct value *out, struct err *e);
 
@@ -477,6 +478,7 @@ static bool run_assign(const struct node *n, const struct expr_env *env, struct 
             return err_set(e, "cannot be assigned: %s", env->untouchable);
         if (!value_u64(env, &right, &raw, e))
             return false;
+        machine_edit(env->machine);
         env->cpu->ops->set_pc(env->cpu, raw);
         *out = value_typed(left.type, raw);
         return true;

@@ -98,6 +98,7 @@ static u64 mem_read(struct gdb_stub *s, u64 addr, u8 *out, u64 len)
 
 static u64 mem_write(struct gdb_stub *s, u64 addr, const u8 *in, u64 len)
 {
+    machine_edit(s->m);
     u64 n = s->physical ? 0 : cpu_poke(selected(s), addr, in, len);
     return n || !len || !is_physical(s, addr) ? n : space_poke(s->m->mem, addr, in, len);
 }

@@ -101,7 +101,7 @@ void gdb_points_arm(struct gdb_stub *s)
         if (p->kind <= GDB_HARDWARE)
             code[n++] = p->addr;
         else
-            watch[n_watch++] = (struct cpu_watch){ p->addr, p->len, access_of(p->kind) };
+            watch[n_watch++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = access_of(p->kind) };
     }
     qsort(code, n, sizeof *code, order);
     qsort(watch, n_watch, sizeof *watch, watch_order);

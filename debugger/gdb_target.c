@@ -64,6 +64,7 @@ bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, u64 value)
 {
     if (machine_untouchable(s->m))
         return false;
+    machine_edit(s->m);
     if (number == GDB_REG_PRIV && is_riscv(c))
         return set_privilege(c, value);
     const struct cpu_reg *r = reg_numbered(c, number);

@@ -30,6 +30,18 @@ static u64 sp_of(struct debugger *d)
     return reg_of(d, DW_RV_SP) & cpu_addr_mask(d->cpu);
 }
 
+u64 debugger_sp(struct debugger *d)
+{
+    static const char *const names[] = { "sp", "rsp", "esp" };
+    u64 v = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        const struct cpu_reg *r = cpu_reg_named(d->cpu, names[i]);
+        if (r && d->cpu->ops->reg_get(d->cpu, r, &v))
+            break;
+    }
+    return v & cpu_addr_mask(d->cpu);
+}
+
 static bool ended(enum machine_stop why)
 {
     return why == MACHINE_POWEROFF || why == MACHINE_PANIC || why == MACHINE_RESET || why == MACHINE_DIVERGED ||
@@ -97,7 +109,7 @@ static struct stop_point *watch_hit(struct debugger *d, struct cpu *c, u8 before
 }
 
 /* Judges why the machine came back. False: nobody wants to know, go on. */
-static bool judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
+bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
 {
     struct machine *m = d->machine;
     r->why = why;
@@ -136,7 +148,7 @@ static void skip_here(struct debugger *d)
 }
 
 /* Watchpoints compare with what is there when the run begins. */
-static void begin(struct debugger *d, struct stop_report *r)
+void run_begin(struct debugger *d, struct stop_report *r)
 {
     *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED };
     d->interrupted = 0;
@@ -150,7 +162,7 @@ static void begin(struct debugger *d, struct stop_report *r)
     skip_here(d);
 }
 
-static void finish_run(struct debugger *d)
+void run_end(struct debugger *d)
 {
     d->stops.n_internal = 0;
     stops_arm(&d->stops, d->machine);
@@ -159,11 +171,11 @@ static void finish_run(struct debugger *d)
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r)
 {
-    begin(d, r);
+    run_begin(d, r);
     stops_arm(&d->stops, d->machine);
-    while (!judge(d, resume(d, until), r))
+    while (!run_judge(d, resume(d, until), r))
         ;
-    finish_run(d);
+    run_end(d);
 }
 
 bool run_stopped(struct debugger *d, enum machine_stop why)
@@ -171,9 +183,9 @@ bool run_stopped(struct debugger *d, enum machine_stop why)
     struct stop_report r = { .reason = REASON_STEPPED };
     debugger_changed(d);
     d->selected = 0;
-    if (!judge(d, why, &r))
+    if (!run_judge(d, why, &r))
         return false;
-    finish_run(d);
+    run_end(d);
     report_stop(d, &r);
     return true;
 }
@@ -196,7 +208,7 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
             for (size_t i = 0; i < n; i++)
                 there |= pc == addrs[i] && sp_of(d) >= min_sp;
         }
-        if (judge(d, why, r)) {
+        if (run_judge(d, why, r)) {
             there = false; /* a person's own stop point says more */
             break;
         }
@@ -221,7 +233,7 @@ static bool one_insn(struct debugger *d, struct stop_report *r)
             r->reason = REASON_INTERRUPTED;
             return false;
         }
-        if (judge(d, why, r))
+        if (run_judge(d, why, r))
             return false;
         if (why == MACHINE_WATCH && d->machine->stop.cpu == d->cpu)
             return true; /* the instruction is done; nobody wants the hit */
@@ -285,7 +297,7 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
 {
     u64 low = 0, high = 0;
     symbols_function_at(d->syms, debugger_pc(d), &low, &high, NULL);
-    begin(d, r);
+    run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     while (count--) {
         struct here h = look(d);
@@ -297,7 +309,7 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
             break;
     }
     r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
-    finish_run(d);
+    run_end(d);
 }
 
 /* Goes out of a function without lines, back to where it was called from. */
@@ -311,7 +323,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
     struct source_pos pos;
     u64 low, high, start_pc = debugger_pc(d), epc;
     bool interrupt;
-    begin(d, r);
+    run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     bool lines = symbols_line_at(d->syms, start_pc, &pos);
     const char *start_file = lines ? pos.file : "";
@@ -322,7 +334,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             debug_printf(d, "Cannot find bounds of current function: stepping one instruction.\n");
             if (one_insn(d, r))
                 landed_on_break(d, r);
-            finish_run(d);
+            run_end(d);
             return;
         }
         low = pos.low;
@@ -384,7 +396,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
         }
         pos = now; /* another block of the same line, or the middle of another: step through it */
     }
-    finish_run(d);
+    run_end(d);
 }
 
 /* An inlined call has no return address: step over lines until the pc is out of it. */
@@ -425,12 +437,12 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
-    begin(d, r);
+    run_begin(d, r);
     if (run_until(d, &back, 1, sp, r)) {
         r->reason = REASON_ARRIVED;
         r->function_ended = inside;
     }
-    finish_run(d);
+    run_end(d);
     return true;
 }
 
@@ -443,10 +455,10 @@ void run_to(struct debugger *d, const struct place *to, bool frame_end, struct s
         addrs[n] = to->addrs[n];
     if (up)
         addrs[n++] = up->pc;
-    begin(d, r);
+    run_begin(d, r);
     if (run_until(d, addrs, n, 0, r)) {
         r->reason = REASON_STEPPED;
         r->new_frame = true;
     }
-    finish_run(d);
+    run_end(d);
 }

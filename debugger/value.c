@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/machine.h"
+
 /* RISC-V ELF psABI, "Integer Register Convention" and "Floating-point Register Convention". */
 static const char *const abi_x[32] = {
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
@@ -198,6 +200,7 @@ bool value_store(const struct expr_env *env, const struct value *v, u64 number, 
     u64 size = type_size(env->syms, t);
     if (v->unavailable)
         return err_set(e, "cannot be assigned: %s", v->unavailable);
+    machine_edit(env->machine);
     if (v->where == VALUE_REGISTER) {
         if (!v->reg || !env->cpu->ops->reg_set(env->cpu, v->reg, number))
             return err_set(e, "the register cannot be written%s%s", v->reg ? ": " : " in this frame",

@@ -32,6 +32,7 @@ struct expr_env {
     const struct frame *frame;
     struct convenience **vars; /* may be NULL: none, and none can be made */
     bool read_only;            /* assignments are errors */
+    struct machine *machine;   /* told before something is assigned; NULL where nothing can be */
     const char *untouchable;   /* machine_untouchable(): why the guest cannot be assigned to; NULL: it can */
 };
 

@@ -89,7 +89,7 @@ void inbox_bytes_init(struct inbox_bytes *b, struct host_loop *l, struct input_c
     memset(b, 0, sizeof *b);
     b->loop = l;
     b->in = in;
-    b->offer = (struct host_offer){ bytes_ready, bytes_offer, bytes_discard, b, NULL };
+    b->offer = (struct host_offer){ .ready = bytes_ready, .offer = bytes_offer, .discard = bytes_discard, .opaque = b };
     host_loop_offer_add(l, &b->offer);
 }
 
@@ -170,7 +170,8 @@ void inbox_packets_init(struct inbox_packets *b, struct host_loop *l, struct inp
     b->loop = l;
     b->in = in;
     b->end = &b->first;
-    b->offer = (struct host_offer){ packets_ready, packets_offer, packets_discard, b, NULL };
+    b->offer = (struct host_offer){ .ready = packets_ready, .offer = packets_offer, .discard = packets_discard,
+                                    .only_live = true, .opaque = b };
     host_loop_offer_add(l, &b->offer);
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "machine/machine.h"
+#include "machine/history.h"
 
 struct host_watch {
     struct host_loop *loop;
@@ -406,11 +406,22 @@ bool host_loop_ready(const struct host_loop *l, struct machine *m)
     return false;
 }
 
+u64 host_loop_due(const struct host_loop *l, struct machine *m)
+{
+    u64 first = CLOCK_NEVER;
+    for (const struct host_offer *o = l->offers; o; o = o->next) {
+        u64 due = o->due ? o->due(o->opaque, m) : CLOCK_NEVER;
+        if (due < first)
+            first = due;
+    }
+    return first;
+}
+
 bool host_loop_offer(struct host_loop *l, struct machine *m)
 {
     bool any = false;
     for (struct host_offer *o = l->offers; o; o = o->next) {
-        if (m->replayer)
+        if (m->replayer || (o->only_live && history_past(m->history)))
             o->discard(o->opaque); /* what the guest sees comes from the recording */
         else if (o->offer(o->opaque, m))
             any = true;

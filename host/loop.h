@@ -91,12 +91,16 @@ struct host_offer {
     bool (*ready)(void *opaque, struct machine *m);  /* something could be delivered now */
     bool (*offer)(void *opaque, struct machine *m);  /* delivers what there is room for; true: something was */
     void (*discard)(void *opaque);                   /* in a replay: throws away what came */
+    /* The position at which it will be ready by itself; CLOCK_NEVER: somebody must bring something first. NULL: that. */
+    u64 (*due)(void *opaque, struct machine *m);
+    bool only_live; /* in the past of a machine it is thrown away too; otherwise it begins another life there */
     void *opaque;
     struct host_offer *next;
 };
 void host_loop_offer_add(struct host_loop *l, struct host_offer *o); /* order of adding is order of delivery */
 void host_loop_offer_remove(struct host_loop *l, struct host_offer *o);
 bool host_loop_ready(const struct host_loop *l, struct machine *m);
+u64 host_loop_due(const struct host_loop *l, struct machine *m); /* the first of all */
 bool host_loop_offer(struct host_loop *l, struct machine *m);
 
 /* What run.c keeps between its calls. */

@@ -104,7 +104,9 @@ static enum waited idle(struct host_loop *l, struct machine *m, const struct hos
         return WAIT_OVER;
     if (host_loop_ready(l, m))
         return WAIT_INPUT;
-    u64 timer = clock_next(&m->clock);
+    u64 timer = clock_next(&m->clock), due = host_loop_due(l, m);
+    if (due < timer)
+        timer = due;
     if (o->pacing == HOST_UNPACED)
         return wait_unpaced(l, m, timer, o->until);
     return wait_realtime(l, m, timer < o->until ? timer : o->until);

@@ -38,6 +38,7 @@ struct block_port {
     const char *id;
     u64 size; /* bytes */
     bool read_only;
+    void *tap; /* of whoever put itself between (machine/history.h); NULL: nobody */
 };
 
 struct char_port {
@@ -45,12 +46,14 @@ struct char_port {
     void (*write)(struct char_port *c, const u8 *bytes, size_t n);
     struct input_channel *in; /* set by the device; NULL while nobody listens */
     const char *id;
+    void *tap; /* as in block_port */
 };
 
 struct net_port {
     void (*send)(struct net_port *n, const u8 *frame, size_t len); /* an Ethernet frame without FCS */
     struct input_channel *in;
     const char *id;
+    void *tap; /* as in block_port */
 };
 
 #endif

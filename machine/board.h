@@ -43,6 +43,7 @@ struct board {
     u64 ram_base, default_ram, max_ram;
     u64 rom_base, rom_size; /* reset ROM; size 0: none */
     bool ports;              /* has a space of I/O ports */
+    bool boot_order;         /* its firmware takes one: -boot, bootindex= */
     /* Maps the RAM, where it is not in one piece at ram_base. NULL: it is. */
     bool (*map_ram)(struct machine *m, struct ram *ram, struct err *e);
     const struct board_part *parts; /* ends with a NULL name */

@@ -10,6 +10,7 @@
 #include "iodev/block/ide.h"
 #include "iodev/bus/pci.h"
 #include "iodev/bus/virtio.h"
+#include "iodev/char/parallel.h"
 #include "machine/board.h"
 #include "machine/isa.h"
 
@@ -216,7 +217,12 @@ static char *part_path(struct machine *m, const struct board_part *p, unsigned k
     return p->count || p->per_cpu ? arena_printf(m->arena, "/%s%u", p->name, k) : arena_printf(m->arena, "/%s", p->name);
 }
 
-static bool build_part(struct machine *m, const struct board_part *p, unsigned k, unsigned *serial, struct err *e)
+/* How many of what -serial and -parallel gave have been taken. */
+struct ports_taken {
+    unsigned serial, parallel;
+};
+
+static bool build_part(struct machine *m, const struct board_part *p, unsigned k, struct ports_taken *n, struct err *e)
 {
     struct prop_value *props = NULL;
     add_globals(m, p->cls, &props);
@@ -232,9 +238,12 @@ static bool build_part(struct machine *m, const struct board_part *p, unsigned k
     struct device *d = add_device(m, p->cls, path, props, e);
     if (!d)
         return false;
-    /* Board parts take what -serial and -drive if=pflash gave them: by number and by their own name. */
-    if (has_prop(p->cls, PROP_CHARDEV, NULL) && !d->chr && *serial < ARRAY_LEN(m->config->serial))
-        d->chr = m->config->serial[(*serial)++];
+    /* Board parts take what -serial, -parallel and -drive if=pflash gave them: by number and by their own name. */
+    struct char_port *const *ports = p->cls == &isa_parallel_class ? m->config->parallel : m->config->serial;
+    unsigned most = p->cls == &isa_parallel_class ? ARRAY_LEN(m->config->parallel) : ARRAY_LEN(m->config->serial);
+    unsigned *taken = p->cls == &isa_parallel_class ? &n->parallel : &n->serial;
+    if (has_prop(p->cls, PROP_CHARDEV, NULL) && !d->chr && *taken < most)
+        d->chr = ports[(*taken)++];
     if (has_prop(p->cls, PROP_DRIVE, NULL) && !d->drive)
         d->drive = find_port((void *const *)m->config->drives, m->config->n_drives, block_id, path + 1);
     if (!finish_device(m, d, e))
@@ -400,11 +409,14 @@ static bool build_plugged(struct machine *m, struct err *e)
 
 bool build_parts(struct machine *m, struct err *e)
 {
-    unsigned serial = 0;
+    struct ports_taken n = { 0 };
     for (const struct board_part *p = m->board->parts; p->name; p++)
         for (unsigned k = 0; part_wanted(m, p) && k < part_copies(m, p); k++)
-            if (!build_part(m, p, k, &serial, e))
+            if (!build_part(m, p, k, &n, e))
                 return false;
+    for (unsigned k = n.parallel; k < ARRAY_LEN(m->config->parallel); k++)
+        if (m->config->parallel[k])
+            return err_set(e, "machine '%s' has %u parallel ports (-parallel)", m->board->name, n.parallel);
     return build_plugged(m, e);
 }
 

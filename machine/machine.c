@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "machine/board.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/isa.h"
 
 static const struct board *board_named(const char *name, struct err *e)
@@ -160,6 +161,12 @@ const char *machine_untouchable(const struct machine *m)
     if (m->recorder)
         return "the machine is being recorded, and a change by hand would not be in the recording";
     return m->replayer ? "the machine replays a recording, and a change by hand would make it another run" : NULL;
+}
+
+void machine_edit(struct machine *m)
+{
+    if (m && m->history)
+        history_edit(m->history);
 }
 
 size_t input_room(const struct input_channel *ch)

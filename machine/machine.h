@@ -58,7 +58,16 @@ struct machine_config {
     bool semihosting;
     bool no_reboot;
 
+    /* -boot: letters a and b floppies, c disks, d CDs, n network, in the order in which firmware tries them. */
+    struct {
+        const char *order, *once; /* once: until the first reset; NULL: not given */
+        bool menu, strict, no_floppy_check;
+        bool has_splash_time, has_reboot_timeout;
+        u32 splash_time, reboot_timeout; /* ms */
+    } boot;
+
     struct char_port *serial[4]; /* NULL: nothing attached */
+    struct char_port *parallel[3];
     struct {
         const struct device_class *cls;
         struct prop_value *props;    /* what -device said, without the driver; resolved against the lists below */
@@ -128,6 +137,7 @@ struct machine {
 
     struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
+    struct history *history;   /* NULL: nobody wants to go back; history.h */
     struct {                   /* `--hash-every N` */
         u64 every, next;       /* ticks; 0: never */
         void (*report)(void *opaque, u64 position, u64 hash);
@@ -158,6 +168,8 @@ struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_POWEROFF 'p'
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
+/* Before registers or memory are changed by hand: the machine's history must know. NULL is allowed. */
+void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);

@@ -180,6 +180,8 @@ static bool boot(struct machine *m, struct err *e)
     for (unsigned i = 0; i < m->n_cpus; i++)
         m->cpus[i]->ops->reset(m->cpus[i], 0);
     set_a20(m);
+    if (machine_position(m))
+        pc_boot_again(m);
     return true;
 }
 
@@ -198,6 +200,7 @@ const struct board board_isapc = {
     .default_ram = 16 << 20,
     .max_ram = (u64)64 << 20,
     .ports = true,
+    .boot_order = true,
     .map_ram = isapc_map_ram,
     .parts = isapc_parts,
     .props = pc_props,
@@ -218,6 +221,7 @@ const struct board board_pc = {
     .default_ram = 128 << 20,
     .max_ram = (u64)64 << 30,
     .ports = true,
+    .boot_order = true,
     .map_ram = pc_map_ram,
     .parts = pc_parts,
     .props = pc_props,

@@ -16,6 +16,10 @@ bool pc_add_roms(struct machine *m, struct err *e);            /* of cards */
 bool pc_tell_firmware(struct machine *m, struct err *e);       /* what every PC tells */
 bool pc_add_acpi(struct machine *m, struct err *e);
 
+/* pc_boot_order.c: what -boot and bootindex= say. */
+bool pc_tell_boot_order(struct machine *m, bool kernel, struct err *e); /* kernel: the ROM that starts one comes first */
+void pc_boot_again(struct machine *m); /* at a reset: `once` is over */
+
 /* pc_cpus.c: what a CPU is wired to (board.cpu_wiring), and its local APIC when there is a part "lapicN". */
 bool pc_cpu_wiring(struct machine *m, unsigned i, void *wiring, struct err *e);
 bool pc_connect_apics(struct machine *m, struct err *e);

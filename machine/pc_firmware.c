@@ -150,16 +150,16 @@ static bool add_kernel(struct machine *m, struct err *e)
                             .initrd = { c->initrd.name, c->initrd.data, c->initrd.size }, .append = c->append,
                             .low_ram_end = low_ram_end(m) };
     if (!c->kernel.size)
-        return !c->initrd.size || err_set(e, "-initrd without -kernel: there is nobody to give it to");
+        return (!c->initrd.size || err_set(e, "-initrd without -kernel: there is nobody to give it to")) &&
+               pc_tell_boot_order(m, false, e);
     if (!x86_kernel_plan(&k, m->arena, e) || !fw_cfg_add_item(fw, X86_PLAN_KEY, k.plan, k.plan_size, e))
         return false;
     for (unsigned i = 0; i < k.n; i++)
         if (!fw_cfg_add_item(fw, (u16)(X86_PLAN_KEY + 1 + i), k.piece[i].data, k.piece[i].size, e))
             return false;
-    static const char order[] = "/rom@genroms/kernel.bin";
     u32 size;
     const u8 *rom = x86_kernel_rom(m->arena, &size);
-    return fw_cfg_add_file(fw, "genroms/kernel.bin", rom, size, e) && add_file(m, "bootorder", order, sizeof order, e);
+    return fw_cfg_add_file(fw, "genroms/kernel.bin", rom, size, e) && pc_tell_boot_order(m, true, e);
 }
 
 /* CMOS bytes as SeaBIOS and old systems read them ("CMOS Memory Map", Ralf Brown; QEMU's hw/i386/pc.c uses the same). */
@@ -189,8 +189,6 @@ static void fill_cmos(struct machine *m)
     mc146818_set(rtc, 0x10, (u8)(a << 4 | b));
     /* Equipment: FPU, PS/2 mouse, floppies; the screen is found. */
     mc146818_set(rtc, 0x14, (u8)(0x06 | (floppies ? 1 | (floppies - 1) << 6 : 0)));
-    mc146818_set(rtc, 0x38, 0x30); /* boot order: third device none, ... */
-    mc146818_set(rtc, 0x3d, 0x12); /* ... first the disk, then the floppy */
 }
 
 /* --- ACPI ------------------------------------------------------------------------------------------------------------------------ */
@@ -255,6 +253,6 @@ bool pc_tell_firmware(struct machine *m, struct err *e)
 {
     fill_cmos(m);
     return add_number(m, FW_CFG_NB_CPUS, m->n_cpus, 2, e) && add_number(m, FW_CFG_MAX_CPUS, m->n_cpus, 2, e) &&
-           add_number(m, FW_CFG_RAM_SIZE, low_ram_end(m), 8, e) && add_number(m, FW_CFG_BOOT_MENU, 0, 2, e) &&
+           add_number(m, FW_CFG_RAM_SIZE, low_ram_end(m), 8, e) && add_number(m, FW_CFG_BOOT_MENU, m->config->boot.menu, 2, e) &&
            add_memory_map(m, e) && add_smbios(m, e) && add_kernel(m, e);
 }

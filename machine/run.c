@@ -1,6 +1,7 @@
 /* The run loop. Everything that happens at a position happens in this order: timers that are due, the state hash,
  * input, then instructions of the hart whose turn it is. Stopping and going on at any position changes nothing. */
 #include "machine/board.h"
+#include "machine/history.h"
 #include "machine/isa.h"
 #include "machine/record.h"
 
@@ -40,6 +41,8 @@ static u64 next_happening(struct machine *m, bool waiting)
         next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
     if (m->replayer)
         next = min_u64(next, replayer_next(m->replayer));
+    if (m->history)
+        next = min_u64(next, history_next(m->history));
     return next;
 }
 
@@ -75,6 +78,8 @@ static void see_if_stuck(struct machine *m, struct cpu *c)
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 {
     struct clock *clock = &m->clock;
+    if (m->history)
+        history_settle(m->history);
     for (;;) {
         clock_fire(clock);
         if (m->request_pending) {
@@ -85,7 +90,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             continue;
         }
         if (m->hashes.every && clock->now >= m->hashes.next) {
-            m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
+            if (!history_past(m->history))
+                m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
         }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
@@ -96,13 +102,17 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 return stop(m, why, NULL);
             continue;
         }
+        if (m->history && clock->now >= history_next(m->history)) {
+            history_due(m->history);
+            continue;
+        }
         if (clock->now >= until)
             return stop(m, MACHINE_REACHED, NULL);
         struct cpu *c = whose_turn(m);
         u64 limit = min_u64(until, next_happening(m, !c));
         if (!c) {
-            /* In a replay nobody types: the recorded input says when the waiting ends. */
-            if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer))
+            /* In a replay and in the past nobody types: the recorded input says when the waiting ends. */
+            if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer && !history_past(m->history)))
                 return stop(m, MACHINE_IDLE, NULL);
             clock->now = limit;
             continue;
@@ -174,6 +184,8 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
         return; /* the recording is the only one who types */
     /* A replay delivers after the timers of a position; here the machine may have stopped before they fired. */
     clock_fire(&m->clock);
+    if (m->history)
+        history_input(m->history, ch, bytes, n);
     ch->deliver(ch->opaque, bytes, n);
     if (m->recorder)
         recorder_input(m->recorder, m, ch->name, bytes, n);

@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "machine/board.h"
 #include "machine/build.h"
-#include "machine/machine.h"
+#include "machine/history.h"
+#include "machine/snapshot.h"
 
 static const char magic[8] = "ORRYSNP1";
 #define VERSION 1
@@ -95,7 +96,7 @@ static void put_config(struct machine *m, struct buf *b)
     buf_put_str(b, m->config->timing ? m->config->timing : "none");
 }
 
-void machine_save(struct machine *m, struct buf *out)
+static void save(struct machine *m, bool contents, struct buf *out)
 {
     struct buf b = { 0 };
     buf_put(out, magic, sizeof magic);
@@ -119,11 +120,11 @@ void machine_save(struct machine *m, struct buf *out)
         state_save(d->cls->state, d->state, &b);
         put_chunk(out, "device", d->path, &b);
     }
-    for (struct ram *r = m->rams; r; r = r->next) {
+    for (struct ram *r = m->rams; r && contents; r = r->next) {
         save_ram(r, &b);
         put_chunk(out, "memory", r->name, &b);
     }
-    for (unsigned i = 0; i < m->config->n_drives; i++) {
+    for (unsigned i = 0; i < m->config->n_drives && contents; i++) {
         struct block_port *d = m->config->drives[i];
         if (d && d->ops->changes_save) {
             d->ops->changes_save(d, &b);
@@ -132,6 +133,16 @@ void machine_save(struct machine *m, struct buf *out)
     }
     put_chunk(out, "end", "", &b);
     buf_free(&b);
+}
+
+void machine_save(struct machine *m, struct buf *out)
+{
+    save(m, true, out);
+}
+
+void snapshot_save_state(struct machine *m, struct buf *out)
+{
+    save(m, false, out);
 }
 
 /* What is loaded is first understood as a whole, into memory of its own, and only then put in place. */
@@ -146,7 +157,7 @@ struct loading {
         struct device *d;
         void *state;
     } *device;
-    unsigned n_devices, n_rams;
+    unsigned n_devices, n_rams; /* n_rams is 0 when the contents of memories and drives are somebody else's */
     struct {
         struct ram *r;
         u8 *raw;
@@ -370,13 +381,13 @@ static bool load_clock_and_drives(struct loading *l, struct err *e)
     return ok;
 }
 
-bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
+static bool load(struct machine *m, bool contents, const u8 *data, size_t size, struct err *e)
 {
     struct loading *l = xcalloc(1, sizeof *l);
     l->m = m;
     for (struct device *d = m->devices; d; d = d->next)
         l->n_devices++;
-    for (struct ram *r = m->rams; r; r = r->next)
+    for (struct ram *r = m->rams; r && contents; r = r->next)
         l->n_rams++;
     l->device = xcalloc(l->n_devices, sizeof *l->device);
     l->ram = xcalloc(l->n_rams, sizeof *l->ram);
@@ -384,7 +395,7 @@ bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
     for (struct device *d = m->devices; d; d = d->next)
         l->device[n++].d = d;
     n = 0;
-    for (struct ram *r = m->rams; r; r = r->next)
+    for (struct ram *r = m->rams; r && contents; r = r->next)
         l->ram[n++].r = r;
     bool ok = understand(l, data, size, e) && load_clock_and_drives(l, e);
     if (ok)
@@ -399,4 +410,17 @@ bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
     free(l->ram);
     free(l);
     return ok;
+}
+
+bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
+{
+    bool ok = load(m, true, data, size, e);
+    if (ok && m->history)
+        history_restart(m->history);
+    return ok;
+}
+
+bool snapshot_load_state(struct machine *m, const u8 *data, size_t size, struct err *e)
+{
+    return load(m, false, data, size, e);
 }

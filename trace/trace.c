@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "machine/history.h"
 
 extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm;
 const struct trace_format *const trace_formats[] = { &trace_spike, &trace_cycles, &trace_exec, &trace_in_asm, NULL };
@@ -35,6 +36,8 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
     for (struct trace *t = hub->traces; t; t = t->next) {
+        if (history_past(t->m->history))
+            continue; /* it was written then */
         t->format->retire(t, c, r, start, ticks);
         trace_flush(t, false);
     }

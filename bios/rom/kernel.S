@@ -174,7 +174,39 @@ flat:
     movw %ax, %fs
     movw %ax, %gs
     movw %ax, %ss
-    movl PLAN + 32, %eax
+    movl PLAN + 48, %edi        # where to say where the ACPI tables begin (ACPI, 5.2.5.1)
+    testl %edi, %edi
+    jz 3f
+    movl $0xe0000, %esi
+1:  cmpl $0x20445352, (%esi)    # "RSD PTR "
+    jne 2f
+    cmpl $0x20525450, 4(%esi)
+    jne 2f
+    movl %esi, (%edi)
+    jmp 3f
+2:  addl $16, %esi
+    cmpl $0x100000, %esi
+    jb 1b
+3:  movl PLAN + 52, %edi        # where to say how many KiB there are below 640 KiB and from 1 MiB on
+    testl %edi, %edi
+    jz 6f
+    movzwl 0x413, %eax          # the firmware keeps some (BIOS data area)
+    movl %eax, (%edi)
+    movl PLAN + 4, %esi
+    addl PLAN + 12, %esi
+4:  decl %ebp                   # entries of the map
+    js 6f
+    cmpl $0x100000, (%esi)
+    jne 5f
+    cmpl $0, 4(%esi)
+    jne 5f
+    movl 8(%esi), %eax
+    shrl $10, %eax
+    movl %eax, 4(%edi)
+    jmp 6f
+5:  addl PLAN + 8, %esi
+    jmp 4b
+6:  movl PLAN + 32, %eax
     movl PLAN + 36, %ebx
     movl PLAN + 40, %esi
     movl PLAN + 44, %esp

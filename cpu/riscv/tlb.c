@@ -334,24 +334,11 @@ void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page)
         }
 }
 
-static bool watched(const struct hart *h, u64 va, u64 size, unsigned access)
-{
-    const struct cpu_stops *s = h->cpu.stops;
-    if (LIKELY(!s || !s->n_watch))
-        return false;
-    for (size_t k = 0; k < s->n_watch; k++) {
-        const struct cpu_watch *w = &s->watch[k];
-        if ((w->access & access) && va <= w->addr + (w->len - 1) && w->addr <= va + (size - 1))
-            return true;
-    }
-    return false;
-}
-
 static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, bool write)
 {
     struct riscv_engine *e = h->engine;
     u64 vpage = va & ~PAGE_MASK;
-    if (UNLIKELY(e->obs) || watched(h, vpage, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
+    if (UNLIKELY(e->obs) || cpu_watched(h->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
         return;
     unsigned k = va >> PAGE_SHIFT & (RV_TLB_SIZE - 1);
     struct rv_tlb *t = &ctx->tlb[k];
@@ -445,8 +432,8 @@ static void seen(struct hart *h, u64 va, u64 pa, unsigned size, unsigned access,
         o->mem[o->n_mem].size = (u8)size;
         o->mem[o->n_mem++].access = (u8)access;
     }
-    if (UNLIKELY(watched(h, va, size, access))) {
-        h->cpu.hit = (struct cpu_hit){ .addr = va, .size = (u8)size, .access = (u8)access, .old_value = old,
+    if (UNLIKELY(cpu_watched(h->cpu.stops, va, pa, size, access))) {
+        h->cpu.hit = (struct cpu_hit){ .addr = va, .paddr = pa, .size = (u8)size, .access = (u8)access, .old_value = old,
                                        .value = value };
         h->engine->watch_hit = true;
     }

@@ -5,7 +5,6 @@
 #include "cpu/x86/engine.h"
 
 struct x86_ctx *x86_context_for(struct x86 *c, bool system); /* system: implicit supervisor accesses */
-bool x86_watched(const struct x86 *c, u64 linear, u64 size, unsigned access);
 void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *host, bool write);
 /* Before something is kept in ctx of how linear was translated. False: it must not be kept. */
 bool x86_kept(struct x86 *c, struct x86_ctx *ctx, u64 linear, const struct x86_xlat *x);

@@ -89,8 +89,8 @@ X86_COLD static void seen_too(struct x86 *c, u64 linear, u64 pa, unsigned size, 
         o->mem[o->n_mem].size = (u8)size;
         o->mem[o->n_mem++].access = (u8)access;
     }
-    if (x86_watched(c, linear, size, access)) {
-        c->cpu.hit = (struct cpu_hit){ .addr = linear, .size = (u8)size, .access = (u8)access, .old_value = old,
+    if (cpu_watched(c->cpu.stops, linear, pa, size, access)) {
+        c->cpu.hit = (struct cpu_hit){ .addr = linear, .paddr = pa, .size = (u8)size, .access = (u8)access, .old_value = old,
                                        .value = value };
         c->engine->watch_hit = true;
     }

@@ -100,24 +100,11 @@ void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page)
     }
 }
 
-bool x86_watched(const struct x86 *c, u64 linear, u64 size, unsigned access)
-{
-    const struct cpu_stops *s = c->cpu.stops;
-    if (LIKELY(!s || !s->n_watch))
-        return false;
-    for (size_t k = 0; k < s->n_watch; k++) {
-        const struct cpu_watch *w = &s->watch[k];
-        if ((w->access & access) && linear <= w->addr + (w->len - 1) && w->addr <= linear + (size - 1))
-            return true;
-    }
-    return false;
-}
-
 void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *host, bool write)
 {
     struct x86_engine *e = c->engine;
     u64 vpage = linear & ~PAGE_MASK;
-    if (UNLIKELY(ctx == &e->ctx[X86_CTX_OBSERVED]) || x86_watched(c, vpage, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
+    if (UNLIKELY(ctx == &e->ctx[X86_CTX_OBSERVED]) || cpu_watched(c->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
         return;
     unsigned k = linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1);
     struct x86_tlb *t = &ctx->tlb[k];

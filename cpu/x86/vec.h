@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "cpu/x86/fast.h"
 #include "cpu/x86/ops.h"
 #include "cpu/x86/sys.h"
 
@@ -81,4 +82,26 @@ static inline void mmx_put(struct x86 *c, unsigned n, u64 v)
 #define VEC_OP(name, f) \
     bool x86_op_##name(struct x86 *c, const struct x86_insn *i) { return vec_binary(c, i, f); }
 
+/* Handlers of the legacy form of 128 bits; what is not in the TLB, or not aligned, is the op's. */
+#define VEC_FAST(name)                                                                                      \
+    static i64 xh_##name##_r(X86_ARGS)                                                                      \
+    {                                                                                                       \
+        vec r;                                                                                              \
+        f_##name(&r, &c->v[i->reg], &c->v[i->rm], 16, (unsigned)i->imm);                                    \
+        memcpy(&c->v[i->reg], &r, 16);                                                                      \
+        X86_NEXT;                                                                                           \
+    }                                                                                                       \
+    static i64 xh_##name##_m(X86_ARGS)                                                                      \
+    {                                                                                                       \
+        const u64 la = x86_flat_address(c, i, ctx);                                                         \
+        const struct x86_tlb *const t = x86_tlb_at(ctx, la);                                                \
+        vec b, r;                                                                                           \
+        if (UNLIKELY(t->rtag != (la & ~PAGE_MASK) || (la & 15)))                                            \
+            X86_TAIL x86_h_op(X86_PASS);                                                                    \
+        memcpy(&b, (const void *)(uintptr_t)(la + t->addend), 16);                                          \
+        f_##name(&r, &c->v[i->reg], &b, 16, (unsigned)i->imm);                                              \
+        memcpy(&c->v[i->reg], &r, 16);                                                                      \
+        X86_NEXT;                                                                                           \
+    }                                                                                                       \
+    FAST_TABLE(name)
 #endif

@@ -34,7 +34,7 @@ EXACT(64, 500, 550)
     static inline u##W fma##W(struct fp *f, u##W a, u##W b, u##W d, bool negate, bool subtract)         \
     {                                                                                                   \
         const u##W flip_a = negate ? FP_SIGN##W : 0, flip_d = subtract ? FP_SIGN##W : 0;                \
-        if (LIKELY(f->easy)) {                                                                          \
+        if (LIKELY(f->easy && f->sticky)) {                                                             \
             const HOST x = fp_host##W(a ^ flip_a), y = fp_host##W(b), z = fp_host##W(d ^ flip_d);       \
             if (LIKELY(fp_usual##W(x) && fp_usual##W(y) && fp_usual##W(z))) {                           \
                 const HOST r = host_fma(x, y, z);                                                       \

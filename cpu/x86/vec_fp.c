@@ -15,7 +15,8 @@ void fp_start(struct fp *f, const struct x86 *c)
     f->flags = f->earlier = 0;
     f->vex = false;
     f->e = (struct sf_env){ .rounding = fp_rounding(c->mxcsr >> FP_RC) };
-    f->easy = (c->mxcsr & (FP_ALL << FP_MASKS | 3u << FP_RC | FP_PE)) == (FP_ALL << FP_MASKS | FP_PE);
+    f->easy = (c->mxcsr & FP_HARD) == FP_ALL << FP_MASKS;
+    f->sticky = c->mxcsr & FP_PE;
 }
 
 static u32 unmasked(const struct fp *f) { return f->flags & ~(f->mxcsr >> FP_MASKS) & FP_ALL; }
@@ -148,8 +149,13 @@ FP_FOUR(div, a, b)
         u##W r;                                                                                   \
         if (LIKELY(f->easy)) {                                                                    \
             const host x = fp_host##W(a);                                                         \
-            if (LIKELY(x >= 0 && x <= host_max && fp_usual##W(x)))                                \
-                return fp_bits##W(host_sqrt(x));                                                  \
+            if (LIKELY(x >= 0 && x <= host_max && fp_usual##W(x))) {                              \
+                const host z = host_sqrt(x);                                                      \
+                const int inexact = f->sticky ? 0 : fp_inexact_sqrt##W(x, z);                     \
+                f->flags |= inexact > 0 ? FP_PE : 0;                                              \
+                if (LIKELY(inexact >= 0))                                                         \
+                    return fp_bits##W(z);                                                         \
+            }                                                                                     \
         }                                                                                         \
         a = fp_in##W(f, a);                                                                       \
         if (fp_nan##W(f, a, a, &r))                                                               \

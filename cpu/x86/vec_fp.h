@@ -2,8 +2,8 @@
  *
  * An element function is given struct fp, works on the elements that fit into n bytes and adds to `flags` what they raise. Soft
  * float defines the results. The host's own arithmetic is used where that provably gives the same bits and flags: all
- * exceptions masked, rounding to nearest, the inexact flag already set (it is sticky), and operands and result neither NaN,
- * infinite nor denormal. */
+ * exceptions masked, rounding to nearest, and operands and result neither NaN, infinite nor denormal. Then only "inexact" can
+ * be raised; it is sticky, so that it matters once: fp_inexact_..() tell. */
 #ifndef CPU_X86_VEC_FP_H
 #define CPU_X86_VEC_FP_H
 
@@ -16,12 +16,14 @@
 /* MXCSR (SDM 1, figure 10-3); the masks are the flags << FP_MASKS */
 enum { FP_IE = 1, FP_DE = 2, FP_ZE = 4, FP_OE = 8, FP_UE = 16, FP_PE = 32, FP_ALL = 63, FP_DAZ = 64, FP_MASKS = 7,
        FP_RC = 13, FP_FZ = 1 << 15 };
+#define FP_HARD (FP_ALL << FP_MASKS | 3u << FP_RC) /* of MXCSR; for the host's arithmetic to do: all masks, nearest */
 
 struct fp {
     struct sf_env e;
     u32 mxcsr, flags;
     u32 earlier; /* flags of the steps done before, all masked: fp_stage() */
-    bool easy; /* the host's arithmetic may do */
+    bool easy;   /* the host's arithmetic may do */
+    bool sticky; /* "inexact" is in MXCSR already */
     bool vex;
 };
 
@@ -126,6 +128,52 @@ bool fp_exact64(fp_op *op, u64 a, u64 b, bool overflow);
     FP_ARITH(mul, W, UINT, HOST, HOST_MAX, HOST_ABS, x * y, HOST_ABS(z) > HOST_MIN || x == 0 || y == 0)         \
     FP_ARITH(div, W, UINT, HOST, HOST_MAX, HOST_ABS, x / y, HOST_ABS(z) > HOST_MIN || x == 0)
 
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("fp-contract=off", "no-math-errno")
+#endif
+/* Is z, what the host found for an operation on x and y, all usual and z finite, not exact? 1, 0; -1: not told here. */
+static inline unsigned fp_significant64(double x) /* bits of the significand from the first 1 to the last */
+{
+    u64 v;
+    memcpy(&v, &x, 8);
+    return 53 - (unsigned)__builtin_ctzll(v | (u64)1 << 52);
+}
+/* Knuth's two-sum finds the error, which is always a number. */
+static inline int fp_inexact_add64(double x, double y, double z)
+{
+    const double y_part = z - x, error = (x - (z - y_part)) + (y - y_part);
+    return error == 0 ? 0 : fabs(error) <= DBL_MAX ? 1 : -1;
+}
+static inline int fp_inexact_sub64(double x, double y, double z) { return fp_inexact_add64(x, -y, z); }
+/* A product has as many significant bits as both factors together, or one less. */
+static inline int fp_inexact_mul64(double x, double y, double z)
+{
+    const unsigned bits = fp_significant64(x) + fp_significant64(y);
+    return bits <= 53 ? 0 : bits >= 55 ? 1 : -1;
+}
+static inline int fp_inexact_div64(double x, double y, double z)
+{
+    const unsigned bits = fp_significant64(z) + fp_significant64(y);
+    return x == 0 ? 0 : fabs(x) < 2 * DBL_MIN ? -1 : bits <= 53 ? z * y != x : bits >= 55 ? 1 : -1;
+}
+static inline int fp_inexact_sqrt64(double x, double z)
+{
+    const unsigned bits = 2 * fp_significant64(z);
+    return bits <= 53 ? z * z != x : bits >= 55 ? 1 : -1;
+}
+static inline int fp_inexact_add32(float x, float y, float z)
+{
+    const float y_part = z - x, error = (x - (z - y_part)) + (y - y_part);
+    return error == 0 ? 0 : fabsf(error) <= FLT_MAX ? 1 : -1;
+}
+static inline int fp_inexact_sub32(float x, float y, float z) { return fp_inexact_add32(x, -y, z); }
+/* Products of two significands of 24 bits are exact as doubles. */
+static inline int fp_inexact_mul32(float x, float y, float z) { return (double)x * y != z; }
+static inline int fp_inexact_div32(float x, float y, float z) { return x != 0 && (double)z * y != x; } /* y may be infinite */
+static inline int fp_inexact_sqrt32(float x, float z) { return (double)z * z != x; }
+
 #define FP_ARITH(name, W, UINT, HOST, HOST_MAX, HOST_ABS, expr, sure)                                           \
     static inline UINT fp_##name##W(struct fp *f, UINT a, UINT b)                                               \
     {                                                                                                           \
@@ -133,18 +181,17 @@ bool fp_exact64(fp_op *op, u64 a, u64 b, bool overflow);
             const HOST x = fp_host##W(a), y = fp_host##W(b);                                                    \
             if (LIKELY(fp_usual##W(x) && fp_usual##W(y))) {                                                     \
                 const HOST z = expr;                                                                            \
-                if (LIKELY(HOST_ABS(z) <= HOST_MAX && (sure)))                                                  \
-                    return fp_bits##W(z);                                                                       \
+                if (LIKELY(HOST_ABS(z) <= HOST_MAX && (sure))) {                                                \
+                    const int inexact = f->sticky ? 0 : fp_inexact_##name##W(x, y, z);                          \
+                    f->flags |= inexact > 0 ? FP_PE : 0;                                                        \
+                    if (LIKELY(inexact >= 0))                                                                   \
+                        return fp_bits##W(z);                                                                   \
+                }                                                                                               \
             }                                                                                                   \
         }                                                                                                       \
         return fp_slow##W(f, a, b, f##W##_##name);                                                              \
     }
 
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("fp-contract=off", "no-math-errno")
-#endif
 FP_FORMAT(32, u32, float, FLT_MIN, FLT_MAX, fabsf, 23)
 FP_FORMAT(64, u64, double, DBL_MIN, DBL_MAX, fabs, 52)
 

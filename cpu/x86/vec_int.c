@@ -196,3 +196,7 @@ static void f_mpsadbw(vec *r, const vec *a, const vec *b, unsigned n, unsigned i
         }
 }
 VEC_OP(mpsadbw, f_mpsadbw)
+
+#define PACKED_INT
+#define PACKED(name) VEC_FAST(name)
+#include "cpu/x86/packed.def"

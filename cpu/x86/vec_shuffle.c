@@ -217,3 +217,7 @@ OP(pextrw_mmx)
     mmx_used(c);
     return true;
 }
+
+#define PACKED_SHUFFLE
+#define PACKED(name) VEC_FAST(name)
+#include "cpu/x86/packed.def"

@@ -128,6 +128,7 @@ static void floppy_describe(const struct device *d, struct buf *out)
 static const struct prop_desc floppy_props[] = {
     { "drive", PROP_DRIVE, NULL, "the medium: id of a -drive; none: an empty drive" },
     { "unit", PROP_U64, NULL, "0 drive A, 1 drive B" },
+    { "bootindex", PROP_U64, NULL, "the firmware tries what has the lowest first" },
     { NULL, PROP_U64, NULL, NULL },
 };
 
@@ -140,6 +141,11 @@ const struct device_class floppy_class = {
 static struct device *drive_of(const struct device *d, unsigned unit)
 {
     return unit < UNITS ? link_of(d)->drive[unit] : NULL;
+}
+
+unsigned fdc_unit(const struct device *drive)
+{
+    return drive_of(drive->parent, 0) != drive;
 }
 
 /* --- interrupts and results -------------------------------------------------------------------------------- */

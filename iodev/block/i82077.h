@@ -12,6 +12,7 @@ extern const struct device_class floppy_class; /* property drive, may be missing
 
 bool fdc_plug(struct device *controller, struct device *drive, struct err *e); /* at property `unit`, else a free place */
 void fdc_connect_dma(struct device *controller, struct dma_port port);        /* channel 2 on a PC */
+unsigned fdc_unit(const struct device *drive); /* where it was plugged */
 /* For CMOS byte 0x10: 0 no drive, 2 1.2 MB, 3 720 KB, 4 1.44 MB, 5 2.88 MB. */
 unsigned fdc_cmos_type(const struct device *controller, unsigned unit);
 

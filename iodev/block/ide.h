@@ -72,6 +72,7 @@ struct ide_drive_link {
 
 #define IDE_DRIVE_PROPS(command_ns, sector_ns)                                                                     \
     { "unit", PROP_U64, NULL, "0 the first drive of the channel, 1 the second" },                                  \
+    { "bootindex", PROP_U64, NULL, "the firmware tries what has the lowest first" },                               \
     { "latency-ns", PROP_U64, command_ns, "virtual time that a command takes" },                                   \
     { "sector-ns", PROP_U64, sector_ns, "virtual time that each sector adds" }
 

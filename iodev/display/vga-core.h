@@ -39,6 +39,7 @@ struct vga {
     u8 palette[768];
     u32 latch;
     u16 dispi_index, dispi[DISPI_COUNT];
+    u8 dispi_low; /* of a word that comes in bytes */
     u64 retrace_seen; /* vertical retraces that had begun when the interrupt was last cleared */
 };
 

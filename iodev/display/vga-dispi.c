@@ -138,6 +138,26 @@ static void data_write(struct device *d, u32 index, u64 value, u64 old)
         device_reg_write(d, r, k, value, 0xffff);
 }
 
+/* The bus makes two bytes of a word at an odd address: the second one carries the write out. */
+static enum mem_result ports_read(struct device *d, u64 offset, unsigned size, u64 *value, bool peek)
+{
+    if (size != 1 || !offset || offset > 2)
+        return MEM_FAULT;
+    *value = data_get(d, 0) >> (offset == 2 ? 8 : 0) & 0xff;
+    return MEM_OK;
+}
+
+static enum mem_result ports_write(struct device *d, u64 offset, unsigned size, u64 value)
+{
+    if (size != 1)
+        return MEM_FAULT;
+    if (offset == 1)
+        vga_of(d)->dispi_low = (u8)value;
+    else if (offset == 2)
+        data_write(d, 0, value << 8 | vga_of(d)->dispi_low, 0);
+    return MEM_OK;
+}
+
 static const struct reg_field enable_fields[] = {
     { "ENABLED", 0, 1, "shows its mode instead of the VGA's" },
     { "GETCAPS", 1, 1, "XRES, YRES and BPP read as the most that is possible" },
@@ -184,7 +204,8 @@ static const struct reg_desc port_regs[] = {
     { .name = NULL },
 };
 const struct reg_bank vga_dispi_ports_bank = {
-    .name = "dispi ports", .size = 4, .min_access = 2, .max_access = 2, .hole_faults = true, .regs = port_regs, .ports = true,
+    .name = "dispi ports", .size = 4, .min_access = 1, .max_access = 2, .hole_faults = true, .regs = port_regs,
+    .read = ports_read, .write = ports_write, .ports = true,
 };
 
 /* --- life -------------------------------------------------------------------------------------------------- */

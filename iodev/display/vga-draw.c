@@ -84,16 +84,13 @@ static void walk_begin(const struct vga *v, struct walk *w)
 static void walk_next(const struct vga *v, const struct geometry *g, unsigned line, struct walk *w)
 {
     bool counts = !((line + 1) & ((1u << g->line_shift) - 1));
+    w->again = g->twice && !w->again; /* what halves the row counter's clock goes on, also at the split */
     if (counts && line >> g->line_shift == g->line_compare) {
-        *w = (struct walk){ .split = true };
+        w->address = w->row = 0;
+        w->split = true;
+    } else if (w->again) {
         return;
-    }
-    if (g->twice && !w->again) {
-        w->again = true;
-        return;
-    }
-    w->again = false;
-    if (w->row == (v->crtc[9] & 0x1f)) {
+    } else if (w->row == (v->crtc[9] & 0x1f)) {
         w->row = 0;
         w->address += 2u * v->crtc[0x13];
     } else {

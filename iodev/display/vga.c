@@ -86,7 +86,7 @@ static void reset(struct device *d)
         pci_reset(d);
     v->attr_index = v->dac_state = v->dac_part = 0;
     v->attr_data = false;
-    v->latch = 0;
+    v->latch = v->dispi_low = 0;
     v->retrace_seen = 0;
     memset(v->palette, 0, sizeof v->palette);
     memset(v->dac_latch, 0, sizeof v->dac_latch);
@@ -110,7 +110,7 @@ static void loaded(struct device *d)
         STATE_ARRAY(struct vga, gc), STATE_ARRAY(struct vga, attr), STATE(struct vga, dac_mask),                      \
         STATE(struct vga, dac_state), STATE(struct vga, dac_read), STATE(struct vga, dac_write),                      \
         STATE(struct vga, dac_part), STATE_ARRAY(struct vga, dac_latch), STATE_ARRAY(struct vga, palette),            \
-        STATE(struct vga, latch), STATE(struct vga, dispi_index), STATE_ARRAY(struct vga, dispi),                     \
+        STATE(struct vga, latch), STATE(struct vga, dispi_index), STATE_ARRAY(struct vga, dispi), STATE(struct vga, dispi_low),                    \
         STATE(struct vga, retrace_seen), STATE_END
 
 static const struct state_field pci_state[] = { PCI_CONFIG_STATE(struct vga), STATES };

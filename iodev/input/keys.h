@@ -1,4 +1,7 @@
-/* Keys by name and number: keys.def is the one list. Keyboards, the monitor's sendkey and every screen read it. */
+/* Keys by name and number: keys.def is the one list. Keyboards, the monitor's sendkey and every screen read it.
+ *
+ * Whatever is a keyboard has an input channel PATH.keyboard, whatever is a mouse one PATH.mouse, with the events that
+ * iodev/input/i8042.h describes: that is how the outside finds them. */
 #ifndef IODEV_INPUT_KEYS_H
 #define IODEV_INPUT_KEYS_H
 

@@ -1,14 +1,17 @@
-/* The benchmark as a program of riscv64 Linux: the loops of loops.c, and what only a kernel can give: fork and wait, system
- * calls, page faults. Raw system calls, no libc. The phases are named in the environment, bench=PHASE,.. (there the kernel
- * puts words of its command line that it does not know). The time is the host's: it reads "bench: PHASE begin" and
- * "bench: PHASE end CHECKSUM" from the console as they come. */
+/* The benchmark as a program of Linux, riscv64 or x86-64: the loops of loops.c, and what only a kernel can give: fork and wait,
+ * system calls, page faults. Raw system calls, no libc. The phases are named in the environment, bench=PHASE,.. (there the
+ * kernel puts words of its command line that it does not know). */
 #define LINUX
 #include "loops.c"
+#include "phases.h"
 
+#ifdef __riscv
 enum {
     SYS_ioctl = 29, SYS_write = 64, SYS_exit = 93, SYS_reboot = 142, SYS_umask = 166, SYS_getpid = 172, SYS_getppid = 173,
     SYS_munmap = 215, SYS_clone = 220, SYS_mmap = 222, SYS_wait4 = 260
 };
+__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"
+        "\tmv a0, sp\n\tandi sp, sp, -16\n\tcall start\n");
 
 static long call(long nr, long a, long b, long c, long d)
 {
@@ -17,6 +20,20 @@ static long call(long nr, long a, long b, long c, long d)
     __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5) : "memory");
     return a0;
 }
+#else /* x86-64 */
+enum {
+    SYS_write = 1, SYS_mmap = 9, SYS_munmap = 11, SYS_ioctl = 16, SYS_getpid = 39, SYS_clone = 56, SYS_exit = 60, SYS_wait4 = 61,
+    SYS_umask = 95, SYS_getppid = 110, SYS_reboot = 169
+};
+__asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start\n");
+
+static long call(long nr, long a, long b, long c, long d)
+{
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = -1, r9 __asm__("r9") = 0; /* only mmap has the last two */
+    __asm__ volatile("syscall" : "+a"(nr) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    return nr;
+}
+#endif
 
 static int forks(void)
 {
@@ -62,51 +79,16 @@ static int faults(void)
     return 0;
 }
 
-static const struct { const char *name; int (*run)(void); } phases[] = {
-    { "sieve", sieve }, { "sha256", sha256 }, { "qsort", qsort_ }, { "matmul", matmul }, { "nbody", nbody }, { "chase", chase },
-    { "bytecode", bytecode }, { "memcpy", memcpy_ }, { "fib", fib },
-    { "fork", forks }, { "syscalls", syscalls }, { "faults", faults },
-};
-enum { PHASES = sizeof phases / sizeof *phases };
-
-/* The text behind head, or null. */
-static const char *after(const char *text, const char *head)
+static void put(const char *text, size_t n)
 {
-    while (*head && *text == *head)
-        text++, head++;
-    return *head ? NULL : text;
-}
-
-static int in_list(const char *list, const char *name)
-{
-    while (*list) {
-        const char *end = after(list, name);
-        if (end && (*end == ',' || *end == 0))
-            return 1;
-        while (*list && *list++ != ',')
-            ;
-    }
-    return 0;
-}
-
-/* One line, and wait until the UART has sent it: what follows must not delay it. */
-static void say(const char *name, const char *what, const uint64_t *sum)
-{
-    char line[80];
-    size_t n = 0;
-    const char *parts[] = { "bench: ", name, " ", what };
-    for (int i = 0; i < 4; i++)
-        for (const char *c = parts[i]; *c && n < sizeof line - 20; c++)
-            line[n++] = *c;
-    if (sum) {
-        line[n++] = ' ';
-        for (int i = 60; i >= 0; i -= 4)
-            line[n++] = "0123456789abcdef"[*sum >> i & 15];
-    }
-    line[n++] = '\n';
-    call(SYS_write, 1, (long)line, (long)n, 0);
+    call(SYS_write, 1, (long)text, (long)n, 0);
     call(SYS_ioctl, 1, 0x5409 /* TCSBRK */, 1, 0);
 }
+
+static const struct phase phases[] = {
+    LOOPS,
+    { "fork", forks }, { "syscalls", syscalls }, { "faults", faults },
+};
 
 __attribute__((used)) void start(long *sp)
 {
@@ -114,22 +96,10 @@ __attribute__((used)) void start(long *sp)
     for (char **env = (char **)(sp + 1) + sp[0] + 1; *env; env++)
         if (after(*env, "bench="))
             wanted = after(*env, "bench=");
-    say("all", "begin", NULL);
-    for (int p = 0; p < PHASES; p++) {
-        if (!in_list(wanted, phases[p].name))
-            continue;
-        seed = SEED;
-        checksum = 0;
-        say(phases[p].name, "begin", NULL);
-        say(phases[p].name, phases[p].run() ? "wrong" : "end", &checksum);
-    }
-    say("all", "end", NULL);
+    run_phases(phases, sizeof phases / sizeof *phases, wanted);
     if (call(SYS_getpid, 0, 0, 0, 0) == 1) /* the kernel started us (rdinit=): power off */
         call(SYS_reboot, 0xfee1dead, 672274793, 0x4321fedc, 0);
     call(SYS_exit, 0, 0, 0, 0);
     for (;;)
         ;
 }
-
-__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n"
-        "\tmv a0, sp\n\tandi sp, sp, -16\n\tcall start\n");

@@ -74,6 +74,25 @@ want_pc_linux() { # amd64|i386: pc_linux is its folder; ORRERY_LINUX_AMD64 and O
   [ -s "$pc_linux/Image" ] && [ -s "$pc_linux/initrd.gz" ] || { echo "FAILED: fetch-linux left no kernel in $pc_linux"; exit 1; }
 }
 
+pc_kernels() { # multiboot.elf, multiboot2.elf and pvh.elf of pc-kernel.c
+  cat > kernel.ld <<'END'
+SECTIONS {
+  . = 0x100000;
+  .text : { *(.header) *(.text*) *(.rodata*) }
+  .note.Xen : { *(.note.Xen) }
+  .data : { *(.data*) }
+  .bss : { *(.bss*) }
+}
+END
+  n=0
+  for k in multiboot multiboot2 pvh; do
+    n=$((n + 1))
+    entry=_start; [ $k = multiboot ] && entry=entry
+    clang --target=i386-none-elf -march=i386 -O1 -ffreestanding -fno-pic -fno-stack-protector -mno-sse -nostdlib -static \
+      -fuse-ld=lld -Wl,-T,kernel.ld -Wl,-e,$entry -DKIND=$n -o $k.elf "$here/pc-kernel.c" || { bad "clang compiles $k.elf"; finish; }
+  done
+}
+
 want_teach() { # `make check` has built it; by hand it may be missing
   [ -s "$teach" ] || make -s -C "$BUILD" tests/labs/teach/teach.elf || exit 1
 }

@@ -1,0 +1,550 @@
+/* Running backwards: the machine goes back (machine/history.h) and what lay between is executed again, watched. */
+#include "debugger/debugger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/history.h"
+
+enum { FIRST_SPAN = 256, LAST_SPAN = 16 << 20 };
+
+static bool possible(struct debugger *d, struct err *e)
+{
+    if (d->machine->history)
+        return true;
+    return err_set(e, "the past is not kept here; start with `orrery debug`, without --history off");
+}
+
+static void settled(struct debugger *d)
+{
+    debugger_changed(d);
+    d->selected = 0;
+    d->dead = false;
+    d->exit_code = 0;
+}
+
+bool back_goto(struct debugger *d, u64 position, struct err *e)
+{
+    if (!possible(d, e))
+        return false;
+    bool ok = history_goto(d->machine->history, position, e);
+    settled(d);
+    return ok;
+}
+
+/* Every instruction of one hart in a piece of the past, as it was before it was executed. */
+struct trail {
+    struct moment_of {
+        u64 at, pc, sp;
+    } *e;
+    size_t n, cap;
+    bool whole; /* it goes back to where the history begins */
+};
+
+/* From about `span` ticks before `until`. */
+static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t, struct err *e)
+{
+    struct history *h = d->machine->history;
+    u64 begin = history_begin(h), from = until - begin > span ? until - span : begin;
+    t->n = 0;
+    t->whole = from == begin;
+    if (!history_goto(h, from, e))
+        return false;
+    stops_disarm(&d->stops, d->machine);
+    bool ok = true;
+    while (d->machine->clock.now < until && ok) {
+        if (t->n == t->cap) {
+            t->cap = t->cap ? 2 * t->cap : 1024;
+            t->e = xrealloc(t->e, t->cap * sizeof *t->e);
+        }
+        struct moment_of m = { d->machine->clock.now, debugger_pc(d), debugger_sp(d) };
+        u64 retired = d->cpu->retired + d->cpu->trapped;
+        enum machine_stop why = history_step(h, d->cpu, until);
+        /* A tick each but with a timing model; before it others had their turns. */
+        if (!d->cpu->observer && d->machine->clock.now > m.at)
+            m.at = d->machine->clock.now - 1;
+        if (d->cpu->retired + d->cpu->trapped != retired)
+            t->e[t->n++] = m; /* else it only waited */
+        if (why != MACHINE_REACHED)
+            break;
+        if (d->interrupted)
+            ok = err_set(e, "interrupted at position %llu of the past", (unsigned long long)d->machine->clock.now);
+    }
+    stops_arm(&d->stops, d->machine);
+    return ok;
+}
+
+/* A trail with the last n instructions before `until`, if there were so many. */
+static bool trail_ends(struct debugger *d, struct trail *t, u64 until, u64 n, struct err *e)
+{
+    for (u64 span = n < FIRST_SPAN ? FIRST_SPAN : 2 * n;; span *= 8) {
+        if (!trail_make(d, until, span, t, e))
+            return false;
+        if (t->n >= n || t->whole)
+            return true;
+        if (span > (u64)1 << 40)
+            return err_set(e, "this hart executed nothing for a long time");
+    }
+}
+
+/* The machine stands where it stood, or on the way where a search was given up. */
+static bool no_more(struct debugger *d, u64 back, struct err *e, const char *what)
+{
+    struct err ignored;
+    history_goto(d->machine->history, back, &ignored);
+    settled(d);
+    return err_set(e, "%s", what);
+}
+
+bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r, struct err *e)
+{
+    if (!possible(d, e))
+        return false;
+    u64 now = d->machine->clock.now, low = 0, high = 0, pc = debugger_pc(d), sp = debugger_sp(d);
+    symbols_function_at(d->syms, pc, &low, &high, NULL);
+    *r = (struct stop_report){ .reason = REASON_STEPPED };
+    struct trail t = { 0 };
+    bool ok = trail_ends(d, &t, now, count, e);
+    size_t i = t.n;
+    for (u64 k = 0; ok && k < count && i; k++) {
+        i--;
+        if (!over || !high || pc == low || (t.e[i].pc >= low && t.e[i].pc < high))
+            continue;
+        /* It came back from a call: to before that. */
+        for (u64 span = 4096;; span *= 8) {
+            size_t j = i;
+            while (j && !(t.e[j].pc >= low && t.e[j].pc < high && t.e[j].sp >= sp))
+                j--;
+            if (t.e[j].pc >= low && t.e[j].pc < high) {
+                i = j;
+                break;
+            }
+            u64 until = t.e[i].at + 1;
+            if (t.whole || span > LAST_SPAN || !trail_make(d, until, span, &t, e) || !t.n)
+                break;
+            i = t.n - 1;
+        }
+    }
+    if (ok && !t.n)
+        ok = no_more(d, now, e, "No more history: it begins here.");
+    if (ok)
+        ok = back_goto(d, t.e[i].at, e);
+    free(t.e);
+    settled(d);
+    r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
+    return ok;
+}
+
+/* What back_line() knows of an instruction. */
+struct where {
+    u64 low, high; /* of its function; 0: unknown */
+    struct source_pos line;
+    bool has_line;
+};
+
+static struct where locate(struct debugger *d, u64 pc)
+{
+    struct where w = { 0 };
+    symbols_function_at(d->syms, pc, &w.low, &w.high, NULL);
+    w.has_line = symbols_line_at(d->syms, pc, &w.line);
+    return w;
+}
+
+static bool same_line(const struct where *a, const struct where *b)
+{
+    return a->has_line && b->has_line && a->line.line == b->line.line && !strcmp(a->line.file, b->line.file);
+}
+
+/* The instruction before e[i] that is not part of a call: in the function [low, high) with its stack, or, when e[i] is
+ * where that function begins, in its caller. i itself: the trail is too short. */
+static size_t before(const struct trail *t, size_t i, u64 pc, u64 sp, const struct where *w)
+{
+    if (!i)
+        return i;
+    if (!w->high || pc == w->low || (t->e[i - 1].pc >= w->low && t->e[i - 1].pc < w->high && t->e[i - 1].sp >= sp))
+        return i - 1;
+    for (size_t j = i - 1; j-- > 0;)
+        if (t->e[j].pc >= w->low && t->e[j].pc < w->high && t->e[j].sp >= sp)
+            return j;
+    return i;
+}
+
+/* Where the line before begins: an index into the trail, or t->n when the trail is too short. */
+static size_t line_before(struct debugger *d, const struct trail *t, u64 pc, u64 sp, bool over)
+{
+    struct where here = locate(d, pc), target = { 0 };
+    size_t i = t->n;
+    bool found = false;
+    while (i) {
+        size_t j = i - 1;
+        struct where w = locate(d, t->e[j].pc);
+        bool other = here.high && (t->e[j].pc < here.low || t->e[j].pc >= here.high || t->e[j].sp < sp);
+        if (other && pc != here.low && (over || !w.has_line)) {
+            j = before(t, i, pc, sp, &here);
+            if (j == i)
+                return t->n;
+            w = locate(d, t->e[j].pc);
+            other = false;
+        }
+        if (found && other && pc == here.low)
+            return i; /* the line begins where the function does */
+        if (found && !same_line(&w, &target) && (!other || over))
+            return i;
+        if (!found || other) {
+            target = w;
+            found = w.has_line || !here.has_line;
+        }
+        here = w;
+        pc = t->e[j].pc;
+        sp = t->e[j].sp;
+        i = j;
+    }
+    return t->whole && found ? 0 : t->n;
+}
+
+bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err *e)
+{
+    if (!possible(d, e))
+        return false;
+    u64 now = d->machine->clock.now, pc = debugger_pc(d), sp = debugger_sp(d);
+    struct where start = locate(d, pc);
+    *r = (struct stop_report){ .reason = REASON_STEPPED };
+    struct trail t = { 0 };
+    bool ok = false;
+    for (u64 span = 4096; span <= LAST_SPAN; span *= 8) {
+        if (!trail_make(d, now, span, &t, e))
+            break;
+        size_t i = line_before(d, &t, pc, sp, over);
+        if (i < t.n) {
+            ok = back_goto(d, t.e[i].at, e);
+            break;
+        }
+        if (t.whole) {
+            no_more(d, now, e, "No more history: no line lies before this one.");
+            break;
+        }
+        if (span * 8 > LAST_SPAN)
+            no_more(d, now, e, "The line before is too long ago; set a breakpoint and use reverse-continue.");
+    }
+    free(t.e);
+    settled(d);
+    r->new_frame = debugger_pc(d) < start.low || debugger_pc(d) >= start.high;
+    return ok;
+}
+
+/* --- to a stop point --------------------------------------------------------------------------------------------- */
+
+struct found {
+    bool any;
+    u64 at;
+    struct cpu *cpu;
+    struct stop_report report;
+};
+
+/* Hits change counters; of a search only the one that was found counts. */
+static u64 *counts_save(struct debugger *d)
+{
+    size_t n = 0;
+    for (struct stop_point *p = d->stops.list; p; p = p->next)
+        n++;
+    u64 *c = xcalloc(2 * n + 1, sizeof *c), *at = c;
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        *at++ = p->hits;
+        *at++ = p->ignore;
+    }
+    return c;
+}
+
+static void counts_restore(struct debugger *d, u64 *c)
+{
+    u64 *at = c;
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        p->hits = *at++;
+        p->ignore = *at++;
+    }
+    free(c);
+}
+
+/* The last stop in [from, until). With entry != 0 only that address counts, on the selected hart with the stack pointer
+ * at or above min_sp. */
+static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64 min_sp, struct found *f, struct err *e)
+{
+    struct history *h = d->machine->history;
+    struct cpu *me = d->cpu;
+    if (!history_goto(h, from, e))
+        return false;
+    struct stop_report r;
+    run_begin(d, &r);
+    for (unsigned i = 0; i < d->machine->n_cpus; i++)
+        d->machine->cpus[i]->skip_stop_at = CLOCK_NEVER; /* one where the piece begins counts */
+    stops_arm(&d->stops, d->machine);
+    e->text[0] = 0;
+    for (;;) {
+        enum machine_stop why = history_run(h, until, e);
+        struct cpu *c = d->machine->stop.cpu;
+        if (why != MACHINE_BREAK && why != MACHINE_WATCH) {
+            debugger_select_cpu(d, me);
+            return !e->text[0];
+        }
+        u64 at = d->machine->clock.now;
+        bool wanted = entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && debugger_sp(d) >= min_sp
+                            : run_judge(d, why, &r);
+        if (wanted) {
+            *f = (struct found){ .any = true, .at = at, .cpu = c, .report = r };
+            if (why == MACHINE_WATCH && r.point)
+                memcpy(f->report.before, r.point->old, sizeof r.before); /* what it became */
+        }
+        debugger_select_cpu(d, me);
+        cpu_skip_stop(c);
+    }
+}
+
+/* Piece after piece, the newest first. */
+static bool search(struct debugger *d, u64 entry, u64 min_sp, struct found *f, struct err *e)
+{
+    struct history *h = d->machine->history;
+    u64 high = d->machine->clock.now, low;
+    u64 *counts = counts_save(d);
+    bool ok = true;
+    f->any = false;
+    /* A checkpoint may lie just before: the first pieces are small, and hits are often near. */
+    while (ok && !f->any && history_before(h, high, &low)) {
+        ok = search_piece(d, low, high, entry, min_sp, f, e);
+        high = low;
+    }
+    counts_restore(d, counts);
+    return ok;
+}
+
+/* The beginning of the instruction of hart c that ended at `at`. */
+static bool start_of(struct debugger *d, struct cpu *c, u64 at, u64 *start, struct err *e)
+{
+    struct cpu *me = d->cpu;
+    struct trail t = { 0 };
+    debugger_select_cpu(d, c);
+    bool ok = trail_ends(d, &t, at, 1, e) && t.n;
+    if (ok)
+        *start = t.e[t.n - 1].at;
+    free(t.e);
+    debugger_select_cpu(d, me);
+    return ok;
+}
+
+bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
+{
+    if (!possible(d, e))
+        return false;
+    struct found f = { 0 };
+    u64 at;
+    *r = (struct stop_report){ .reason = REASON_ARRIVED };
+    if (!search(d, 0, 0, &f, e)) {
+        run_end(d);
+        settled(d);
+        return false;
+    }
+    bool ok;
+    if (!f.any) {
+        ok = back_goto(d, history_begin(d->machine->history), e);
+        run_end(d);
+        return ok;
+    }
+    at = f.at;
+    ok = (f.report.reason != REASON_WATCHPOINT || start_of(d, f.cpu, f.at, &at, e)) && back_goto(d, at, e);
+    run_end(d);
+    settled(d);
+    if (!ok)
+        return false;
+    debugger_select_cpu(d, f.cpu);
+    *r = f.report;
+    r->new_frame = true;
+    if (r->point) {
+        r->point->hits++;
+        if (r->reason == REASON_WATCHPOINT)
+            cpu_peek(d->cpu, r->point->addr, r->point->old, r->point->len < WATCH_MAX_BYTES ? r->point->len : WATCH_MAX_BYTES);
+    }
+    return true;
+}
+
+bool back_finish(struct debugger *d, struct stop_report *r, struct err *e)
+{
+    u64 low, high;
+    const char *name = NULL;
+    if (!possible(d, e))
+        return false;
+    const struct frame *f = debugger_frame(d, d->selected);
+    if (!f || !symbols_function_at(d->syms, f->lookup_pc, &low, &high, &name))
+        return err_set(e, "\"reverse-finish\" needs to know the function, and no symbol covers 0x%llx",
+                       (unsigned long long)debugger_pc(d));
+    u64 sp = f->known >> DW_RV_SP & 1 ? f->reg[DW_RV_SP] & cpu_addr_mask(d->cpu) : debugger_sp(d);
+    u64 now = d->machine->clock.now;
+    struct found hit = { 0 };
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = true };
+    bool ok = true, standing = debugger_pc(d) == low;
+    if (!standing) {
+        stops_internal_add(&d->stops, low);
+        ok = search(d, low, sp, &hit, e);
+        run_end(d);
+        if (ok && !hit.any)
+            return no_more(d, now, e, "The history does not go back to where this function began.");
+        ok = ok && back_goto(d, hit.at, e);
+    }
+    struct stop_report ignored;
+    return ok && back_stepi(d, 1, false, &ignored, e);
+}
+
+/* --- who wrote --------------------------------------------------------------------------------------------------- */
+
+static u64 number_at(struct debugger *d, u64 pa, u64 len)
+{
+    u8 bytes[8] = { 0 };
+    space_peek(d->machine->mem, pa, bytes, len < 8 ? len : 8);
+    return load_le(bytes, 8);
+}
+
+/* No CPU stored in (from, until], and yet the contents differ: when they came to be what they are at the end. */
+static bool came_to_be(struct debugger *d, u64 from, u64 until, u64 pa, u64 len, struct last_write *w, struct err *e)
+{
+    while (until - from > 1) {
+        u64 mid = from + (until - from) / 2;
+        if (!back_goto(d, mid, e))
+            return false;
+        if (number_at(d, pa, len) == w->after)
+            until = mid;
+        else
+            from = mid;
+    }
+    w->at = from;
+    w->cpu = NULL;
+    return back_goto(d, from, e);
+}
+
+bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_write *w, struct err *e)
+{
+    struct machine *m = d->machine;
+    if (!possible(d, e))
+        return false;
+    struct history *h = m->history;
+    struct cpu_walk walk;
+    d->cpu->ops->walk(d->cpu, va, CPU_READ, &walk);
+    if (!walk.ok)
+        return err_set(e, "0x%llx cannot be translated: %s", (unsigned long long)va, walk.why);
+    struct region *g = space_find(m->mem, walk.pa);
+    if (!g || !g->ram)
+        return err_set(e, "0x%llx is not memory; a device's register is named as DEVICE.REGISTER",
+                       (unsigned long long)va);
+    u64 offset = g->ram_offset + (walk.pa - g->base);
+    const struct ram *ram = g->ram;
+    history_mark(h);
+    u64 now = m->clock.now, high = now, low, end_value = number_at(d, walk.pa, len);
+    struct cpu_watch watch = { .addr = walk.pa, .len = len, .access = CPU_WRITE, .physical = true };
+    bool ok = true, any = false;
+    w->after = end_value;
+    for (; ok && !any && history_before(h, high, &low); high = low) {
+        if (!history_wrote(h, low, high, ram, offset, len))
+            continue;
+        if (!(ok = history_goto(h, low, e)))
+            break;
+        u64 first_value = number_at(d, walk.pa, len);
+        e->text[0] = 0;
+        for (;;) {
+            m->stops = (struct cpu_stops){ .watch = &watch, .n_watch = 1 };
+            machine_stops_changed(m);
+            enum machine_stop why = history_run(h, high, e);
+            if (why != MACHINE_WATCH)
+                break;
+            any = true;
+            w->at = m->clock.now;
+            w->cpu = m->stop.cpu;
+            w->after = number_at(d, walk.pa, len);
+        }
+        m->stops = (struct cpu_stops){ 0 };
+        machine_stops_changed(m);
+        if (e->text[0]) {
+            ok = false;
+        } else if (number_at(d, walk.pa, len) != (any ? w->after : first_value)) {
+            w->after = number_at(d, walk.pa, len);
+            ok = came_to_be(d, any ? w->at : low, high, walk.pa, len, w, e);
+            any = true;
+        }
+    }
+    if (ok && any && w->cpu) {
+        u64 start = w->at;
+        ok = start_of(d, w->cpu, w->at, &start, e) && back_goto(d, start, e);
+        w->at = start;
+    }
+    stops_arm(&d->stops, m);
+    settled(d);
+    if (ok && !any)
+        return no_more(d, now, e, "Nobody wrote it since the history begins.");
+    if (ok) {
+        w->before = number_at(d, walk.pa, len);
+        if (w->cpu)
+            debugger_select_cpu(d, w->cpu);
+    }
+    return ok;
+}
+
+/* Looks after every instruction. */
+struct looker {
+    struct debugger *d;
+    const struct cpu_observer *inner; /* a timing model */
+    u64 (*get)(void *opaque);
+    void *opaque;
+    u64 value;
+    bool any;
+    struct last_write *w;
+};
+
+static u64 look_after(void *opaque, struct cpu *c, const struct cpu_retire *retire)
+{
+    struct looker *l = opaque;
+    u64 ticks = l->inner ? l->inner->retire(l->inner->opaque, c, retire) : 1, v = l->get(l->opaque);
+    if (v != l->value) {
+        l->w->before = l->value;
+        l->w->after = v;
+        l->w->at = c->clock->now;
+        l->w->cpu = c;
+        l->value = v;
+        l->any = true;
+    }
+    return ticks;
+}
+
+bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque, struct last_write *w, struct err *e)
+{
+    struct machine *m = d->machine;
+    if (!possible(d, e))
+        return false;
+    struct history *h = m->history;
+    u64 now = m->clock.now, high = now, low;
+    const struct cpu_observer *inner = m->cpus[0]->observer;
+    bool ok = true, any = false;
+    stops_disarm(&d->stops, m);
+    for (; ok && !any && history_before(h, high, &low); high = low) {
+        if (!(ok = history_goto(h, low, e)))
+            break;
+        struct looker l = { .d = d, .inner = inner, .get = get, .opaque = opaque, .value = get(opaque), .w = w };
+        const struct cpu_observer o = { look_after, &l };
+        machine_observe(m, &o);
+        e->text[0] = 0;
+        history_run(h, high, e);
+        machine_observe(m, inner);
+        ok = !e->text[0];
+        any = l.any;
+    }
+    if (ok && any) {
+        /* The clock may not have moved yet when an instruction was looked at: to the place where it is still as before. */
+        u64 at = w->at;
+        ok = back_goto(d, at, e);
+        while (ok && get(opaque) == w->after && at > history_begin(h))
+            ok = back_goto(d, --at, e);
+        w->at = m->clock.now;
+    }
+    stops_arm(&d->stops, m);
+    settled(d);
+    if (ok && !any)
+        return no_more(d, now, e, "It has not changed since the history begins.");
+    if (ok)
+        debugger_select_cpu(d, w->cpu);
+    return ok;
+}

@@ -1,0 +1,38 @@
+/* Commands about screen, keyboard and mouse. Their outside is the host's: it does the work. */
+#include "debugger/commands.h"
+
+static bool by_host(struct debugger *d, const char *name, const char *args, struct err *e)
+{
+    struct buf out = { 0 };
+    bool ok = d->host.screen ? d->host.screen(d->host.opaque, name, args, &out, e)
+                             : err_set(e, "There is nobody in front of this machine: '%s' does nothing here.", name);
+    if (ok)
+        debug_write(d, &out);
+    buf_free(&out);
+    return ok;
+}
+
+bool cmd_screen(struct debugger *d, const char *args, struct err *e)
+{
+    return by_host(d, "screen", args, e);
+}
+
+bool cmd_screendump(struct debugger *d, const char *args, struct err *e)
+{
+    return by_host(d, "screendump", args, e);
+}
+
+bool cmd_sendkey(struct debugger *d, const char *args, struct err *e)
+{
+    return by_host(d, "sendkey", args, e);
+}
+
+bool cmd_mouse_move(struct debugger *d, const char *args, struct err *e)
+{
+    return by_host(d, "mouse_move", args, e);
+}
+
+bool cmd_mouse_button(struct debugger *d, const char *args, struct err *e)
+{
+    return by_host(d, "mouse_button", args, e);
+}

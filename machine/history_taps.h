@@ -1,0 +1,20 @@
+/* Between a machine and its disks, characters and networks while it has a history: what is written to disks can be undone,
+ * and what was said already is not said again. */
+#ifndef MACHINE_HISTORY_TAPS_H
+#define MACHINE_HISTORY_TAPS_H
+
+#include "machine/machine.h"
+
+struct taps;
+
+/* Nothing is said outside while *muted. *lost is set when an old disk content could not be read or put back. */
+struct taps *taps_new(struct machine *m, const bool *muted, bool *lost);
+void taps_free(struct taps *t); /* the ports are as before */
+
+/* Every write to a disk has a number; taps_written() is that of the next one. */
+u64 taps_written(const struct taps *t);
+u64 taps_bytes(const struct taps *t);
+void taps_undo(struct taps *t, u64 number);   /* the newest writes, this one included */
+void taps_forget(struct taps *t, u64 number); /* the oldest writes, this one not included: they cannot be undone any more */
+
+#endif

@@ -1,0 +1,123 @@
+#!/bin/bash
+# Going back, with the teaching kernel: each command by what it prints, states by their hashes.
+# Runs in the build directory. Needs: orrery, tests/labs/teach/teach.elf.
+kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
+orrery=${ORRERY:-$PWD/orrery}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+debug() { # NAME OPTION...: commands on standard input
+    local name=$1
+    shift
+    cat >"$dir/commands"
+    timeout -s KILL 100 "$orrery" debug -bios none -kernel "$kernel" -nographic --batch -x "$dir/commands" "$@" \
+        </dev/null >"$dir/$name" 2>&1
+}
+
+expect() { # file, lines (extended regular expressions) that have to come in this order
+    local file=$dir/$1 from=1 at
+    shift
+    for line; do
+        at=$(tail -n +"$from" "$file" | grep -nE -m1 -e "$line" | cut -d: -f1)
+        if [ -z "$at" ]; then
+            echo "FAIL: after line $from of $(basename "$file") there is no: $line"
+            sed 's/^/    /' "$file"
+            failed=1
+            return
+        fi
+        from=$((from + at))
+    done
+    echo "ok: $(basename "$file"), $# lines"
+}
+
+same() { # what, value, value
+    [ "$2" = "$3" ] && [ -n "$2" ] && { echo "ok: $1"; return; }
+    echo "FAIL: $1: '$2' and '$3'"
+    failed=1
+}
+
+# The end of the guest is not the end of the session. What it said is not said again.
+debug steps <<'END'
+continue
+last-write switches
+last-write $mstatus
+goto end
+watch ticks
+reverse-continue
+reverse-continue
+continue
+delete
+break trap
+reverse-continue
+backtrace
+reverse-stepi
+reverse-continue
+reverse-finish
+reverse-step
+reverse-next
+next
+goto begin
+reverse-stepi
+END
+expect steps "powered off with status 0" "^switches: 0x5 -> 0x6, by hart 0 at position" "in trap " \
+    '^\$mstatus: 0x[0-9a-f]+ -> 0x[0-9a-f]+, by hart 0' "power_off \(\)" "Hardware watchpoint 1: ticks" "^Old value = 11" "^New value = 10" \
+    "kernel.c:161" "^Old value = 10" "^New value = 9" "kernel.c:161" "^Old value = 9" "^New value = 10" \
+    "Breakpoint 2, trap " "^#1 .* in trap_entry" "Breakpoint 2, trap " "in trap_entry \(\) at entry.S:53" \
+    "^53.*call *trap" "^52.*la *sp" "trap_entry \(\) at entry.S:53" "^=> 0x0000000000001000" "No more history: it begins here"
+same "said once" "$(grep -c "hello from supervisor" "$dir/steps")" 1
+same "all of it" "$(grep -c "all programs are done" "$dir/steps")" 1
+
+# Any tour finds the states of the straight run.
+for at in 12345 300001 1500000; do
+    debug straight --history off <<END
+run-until $at
+hash
+END
+    debug tour <<END
+continue
+goto 2000000
+goto $at
+hash
+reverse-stepi 3
+goto end
+goto $at
+hash
+END
+    same "position $at" "$(grep -E '^[0-9a-f]{16}$' "$dir/tour" | uniq)" "$(grep -E '^[0-9a-f]{16}$' "$dir/straight")"
+done
+
+debug lives <<'END'
+break trap
+continue
+continue
+delete
+bookmark here
+print ticks
+set var ticks = 77
+print ticks
+undo
+print ticks
+goto 200000
+undo
+position
+reverse-stepi 20000
+tbreak trap
+reverse-continue
+set var ticks = 50
+continue
+goto here
+END
+expect lives "^Bookmark here is position 411140" '^\$1 = 1' '^\$2 = 77' '^\$3 = 1' "^position 411140 " "Temporary breakpoint 2, trap" \
+    "The timeline branches at position [0-9]+: .* to 411140" "done after [56][0-9] ticks" "powered off"
+
+debug off --history off <<'END'
+reverse-stepi
+END
+expect off "The past is not kept here|the past is not kept here"
+debug timeline --history 1M <<'END'
+continue
+info timeline
+END
+expect timeline "^[0-9]+ \[[|.*]+\] [0-9]+" "the present; .* of 1 MiB"
+exit $failed
