@@ -1,5 +1,6 @@
 #include "bios/x86_kernel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bios/elf.h"
@@ -21,6 +22,25 @@ static bool add_piece(struct x86_kernel *k, const void *data, u64 size, u64 addr
         return err_set(e, "%s: 0x%llx bytes at 0x%llx are not in the memory of this machine; give it more with -m or link "
                        "the kernel elsewhere", k->kernel.name, (unsigned long long)mem_size, (unsigned long long)addr);
     k->piece[k->n++] = (struct x86_piece){ data, (u32)(size < mem_size ? size : mem_size), (u32)addr, (u32)mem_size };
+    return true;
+}
+
+/* Room for the memory map, which the ROM writes. The last word of an entry may be reserved: 0. */
+static bool add_map(struct x86_kernel *k, struct arena *a, struct err *e)
+{
+    return add_piece(k, memset(arena_alloc(a, 24 * MAP_MAX), 0, 24 * MAP_MAX), 24 * MAP_MAX, MAP, 24 * MAP_MAX, e);
+}
+
+/* Pieces are stored one after another: a kernel linked to where its command line goes would never see it. */
+static bool lies_apart(const struct x86_kernel *k, struct err *e)
+{
+    for (unsigned i = 0; i < k->n; i++)
+        for (unsigned j = i + 1; j < k->n; j++) {
+            const struct x86_piece *p = &k->piece[i], *q = &k->piece[j];
+            if ((u64)p->addr + p->mem_size > q->addr && (u64)q->addr + q->mem_size > p->addr)
+                return err_set(e, "%s: what goes to 0x%x (0x%x bytes) and what goes to 0x%x (0x%x bytes) would overwrite each "
+                               "other; link the kernel elsewhere", k->kernel.name, p->addr, p->mem_size, q->addr, q->mem_size);
+        }
     return true;
 }
 
@@ -50,9 +70,35 @@ static bool place_initrd(struct x86_kernel *k, u64 most, u64 above, u64 *addr, s
                    "with -m", k->initrd.name, k->initrd.size, (unsigned long long)(k->low_ram_end >> 20));
 }
 
+/* "vga=" of the command line is the boot loader's: "normal", "ext", "ask" or a number (Documentation/arch/x86/boot.rst,
+ * "Special Command Line Options"). False: it is not there, or says nothing of that. */
+static bool video_mode(const char *append, u16 *mode)
+{
+    static const struct { const char *name; u16 mode; } names[] = { { "normal", 0xffff }, { "ext", 0xfffe }, { "ask", 0xfffd } };
+    bool found = false;
+    for (const char *p = append; p && (p = strstr(p, "vga=")); p += 4) {
+        size_t n = strcspn(p + 4, " ");
+        if (p != append && p[-1] != ' ')
+            continue;
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+            if (n == strlen(names[i].name) && !strncmp(p + 4, names[i].name, n)) {
+                *mode = names[i].mode;
+                found = true;
+            }
+        char *end;
+        unsigned long v = strtoul(p + 4, &end, 0);
+        if (n && end == p + 4 + n && v <= 0xffff) {
+            *mode = (u16)v;
+            found = true;
+        }
+    }
+    return found;
+}
+
 static bool plan_linux(struct x86_kernel *k, struct arena *a, struct err *e)
 {
-    enum { SETUP_SECTS = 0x1f1, VERSION = 0x206, LOADER = 0x210, LOADFLAGS = 0x211, IMAGE = 0x218, IMAGE_SIZE = 0x21c,
+    enum { SETUP_SECTS = 0x1f1, VID_MODE = 0x1fa, VERSION = 0x206, LOADER = 0x210,
+           LOADFLAGS = 0x211, IMAGE = 0x218, IMAGE_SIZE = 0x21c,
            HEAP_END = 0x224, CMD_LINE = 0x228, INITRD_MAX = 0x22c, CMDLINE_SIZE = 0x238, PREF_ADDRESS = 0x258, INIT_SIZE = 0x260,
            LOADED_HIGH = 1, CAN_USE_HEAP = 0x80, UNDEFINED_LOADER = 0xff };
     const u8 *d = k->kernel.data;
@@ -79,6 +125,9 @@ static bool plan_linux(struct x86_kernel *k, struct arena *a, struct err *e)
     setup[LOADFLAGS] |= CAN_USE_HEAP;
     store_le(setup + HEAP_END, 2, COMMAND_LINE - SETUP - 0x200);
     store_le(setup + CMD_LINE, 4, COMMAND_LINE);
+    u16 mode;
+    if (video_mode(k->append, &mode))
+        store_le(setup + VID_MODE, 2, mode);
     store_le(setup + IMAGE, 4, k->initrd.size ? initrd : 0);
     store_le(setup + IMAGE_SIZE, 4, k->initrd.size);
     k->kind = "Linux";
@@ -197,7 +246,7 @@ static bool plan_multiboot(struct x86_kernel *k, const u8 *h, struct arena *a, s
     k->entry.ebx = INFO;
     if (size > MAP - INFO)
         return err_set(e, "-initrd: a name of %zu characters is too long for a multiboot kernel", strlen(file));
-    return add_piece(k, info, size, INFO, size, e) && add_command_line(k, e);
+    return add_piece(k, info, size, INFO, size, e) && add_map(k, a, e) && add_command_line(k, e);
 }
 
 static void tag(u8 **p, u32 type, u32 size)
@@ -317,15 +366,12 @@ static bool plan_pvh(struct x86_kernel *k, u32 start, struct arena *a, struct er
     }
     store_le(info + 24, 8, COMMAND_LINE);
     store_le(info + 40, 8, MAP);
-    u8 *map = arena_alloc(a, 24 * MAP_MAX); /* the last word of an entry is reserved: 0 */
-    memset(map, 0, 24 * MAP_MAX);
     want_map(k, MAP, 0, INFO + 48, 0);
     k->entry.rsdp_at = INFO + 32;
     k->kind = "PVH";
     k->entry.start = start;
     k->entry.ebx = INFO;
-    return add_piece(k, info, SIZE, INFO, SIZE, e) && add_piece(k, map, 24 * MAP_MAX, MAP, 24 * MAP_MAX, e) &&
-           add_command_line(k, e);
+    return add_piece(k, info, SIZE, INFO, SIZE, e) && add_map(k, a, e) && add_command_line(k, e);
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------------------- */
@@ -355,7 +401,7 @@ bool x86_kernel_plan(struct x86_kernel *k, struct arena *a, struct err *e)
 {
     k->n = 0;
     memset(&k->entry, 0, sizeof k->entry);
-    if (!plan_any(k, a, e))
+    if (!plan_any(k, a, e) || !lies_apart(k, e))
         return false;
     k->plan_size = 64 + 12 * k->n;
     u8 *p = arena_alloc(a, k->plan_size);

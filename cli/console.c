@@ -177,7 +177,7 @@ static void run_terminal(struct debugger *d)
     if (path)
         read_history(path);
     leave_prompt(&mode);
-    while (!d->quit) {
+    while (!d->quit && !d->wants_screen) {
         fflush(stdout);
         enter_prompt(&mode);
         completing = d;
@@ -208,7 +208,7 @@ static void run_pipe(struct debugger *d)
 {
     char *line = NULL;
     size_t cap = 0;
-    while (!d->quit) {
+    while (!d->quit && !d->wants_screen) {
         fflush(stdout);
         ssize_t n = getline(&line, &cap, stdin);
         if (n < 0 && errno == EINTR && !feof(stdin)) {

@@ -6,6 +6,7 @@
 
 #include "cli/console.h"
 #include "cli/session.h"
+#include "cli/tui.h"
 #include "debugger/debugger.h"
 #include "host/file/file.h"
 #include "machine/history.h"
@@ -89,6 +90,14 @@ void session_symbols(struct session *s)
         add_symbols(s, &s->mc.loaders[i].file);
 }
 
+/* For stories: symbols are read when the first one is told. */
+void session_name_code(void *opaque, u64 linear, char *out, size_t n)
+{
+    struct session *s = opaque;
+    session_symbols(s);
+    debugger_name_code(s->debugger->syms, linear, out, n);
+}
+
 /* --- the past ---------------------------------------------------------------------------------------------------- */
 
 static void branched(void *opaque, u64 position, u64 end)
@@ -114,7 +123,8 @@ static bool progress(void *opaque, u64 from, u64 now, u64 to)
     if (!s->past_since || ns - s->past_looked > 1000000000)
         s->past_since = ns; /* another way began */
     s->past_looked = ns;
-    if (isatty(STDERR_FILENO) && ns - s->past_since > 1000000000)
+    tui_terminal_refresh(s->screen);
+    if (!s->screen && isatty(STDERR_FILENO) && ns - s->past_since > 1000000000)
         fprintf(stderr, "\rexecuting the past: position %llu of %llu (Ctrl-C stops)\033[K\r", (unsigned long long)now,
                 (unsigned long long)to);
     host_loop_poll(s->loop, 0);
@@ -150,8 +160,25 @@ int debug_main(struct session *s)
         const char *text = s->o->commands[i].text;
         ok = (s->o->commands[i].file ? console_source(d, text) : debugger_execute(d, text)) && ok;
     }
-    if (!s->o->batch && !d->quit)
+    bool screen = s->o->tui && !s->o->batch;
+    while (!s->o->batch && !d->quit) {
+        struct err e;
+        if (screen && !s->screen) {
+            fprintf(stderr, "%s: --tui: the guest's console is its part: leave out -serial, or say -serial stdio\n", s->o->program);
+            return EXIT_USAGE;
+        }
+        if (screen && !tui_terminal_run(s->screen, &e)) {
+            fprintf(stderr, "%s: %s\n", s->o->program, e.text);
+            return 1;
+        }
+        if (d->quit)
+            break;
         console_run(d);
+        screen = d->wants_screen;
+        if (!d->wants_screen)
+            break;
+        d->wants_screen = false;
+    }
     int status = d->dead ? d->exit_code : s->o->batch && !ok ? 1 : s->o->batch ? d->exit_code : EXIT_PASS;
     return session_finish(s) ? status : 1;
 }

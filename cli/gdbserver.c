@@ -423,6 +423,10 @@ bool gdb_server_stopped(struct session *s, const struct host_result *r)
         if (!g->stepped)
             return false; /* the end that --stop-at named */
         return gdb_stub_step_again(g->stub) || tell(s, MACHINE_REACHED);
+    case MACHINE_STORY: /* going on is what the machine would do */
+        gdb_stub_say(g->stub, "The guest lost its way: ");
+        gdb_stub_say(g->stub, s->m->stop.text);
+        return tell(s, MACHINE_STORY);
     case MACHINE_PANIC:
         if (g->over)
             return false; /* seen, and told to go on */

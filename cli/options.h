@@ -62,7 +62,7 @@ struct options {
     bool check_jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */
     u64 history; /* bytes; 0: not given */
-    bool no_history;
+    bool no_history, tui;
     const char *dump_jit; /* a symbol or an address */
     bool perfmap, jitdump;
     enum pace pace;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/gdbserver.h"
+#include "cli/tui.h"
 #include "debugger/debugger.h"
 #include "host/block/image.h"
 #include "host/char/mux.h"
@@ -93,6 +94,9 @@ static bool debugger_load(void *opaque, struct machine *m, const char *path, str
 
 static void debugger_write_out(void *opaque, const char *text, size_t n)
 {
+    const struct session *s = opaque;
+    if (tui_terminal_say(s->screen, text, n))
+        return;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
 }
@@ -212,6 +216,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
                                   .save = debugger_save, .load = debugger_load, .screen = session_screen_command };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
+    s->m->names = (struct machine_names){ session_name_code, s };
     if (!install_jit(s, e) || !session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
         return false;
     for (unsigned i = 0; i < s->n_chars; i++)
@@ -262,6 +267,7 @@ void session_close(struct session *s)
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
     history_free(s->history);
+    tui_terminal_free(s->screen);
     host_input_free(s->input);
     machine_free(s->m);
     for (unsigned i = 0; i < s->n_chars; i++)

@@ -22,6 +22,7 @@ struct debugger;
 struct jit_watch;
 struct monitor;
 struct gdb_server;
+struct tui_terminal;
 struct history;
 struct host_input;
 
@@ -64,6 +65,7 @@ struct session {
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
     struct gdb_server *gdb;
+    struct tui_terminal *screen; /* of --tui */
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
@@ -119,6 +121,7 @@ bool session_screen_command(void *opaque, const char *name, const char *args, st
 bool session_commit(struct session *s, struct err *e);
 /* Gives the debugger the symbols of what was loaded; the first call does. */
 void session_symbols(struct session *s);
+void session_name_code(void *opaque, u64 linear, char *out, size_t n); /* machine_names.name */
 /* For the debugger: runs the machine through the host loop, so that console, disks and network live while it runs. */
 enum machine_stop session_resume(void *opaque, struct machine *m, u64 until);
 enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/tui.h"
 #include "host/char/mux.h"
 #include "host/net/net.h"
 #include "iodev/misc/isa-debugcon.h"
@@ -81,7 +82,10 @@ bool session_open_chars(struct session *s, struct err *e)
         serials[0] = strcmp(o->monitor, "stdio") ? "stdio" : "null";
         n = 1;
     }
-    for (unsigned i = 0; i < n; i++) {
+    bool screen = o->tui && n && (!strcmp(serials[0], "stdio") || !strcmp(serials[0], "mon:stdio"));
+    if (screen)
+        s->screen = tui_terminal_new(s); /* the guest's console is a part of it */
+    for (unsigned i = screen; i < n; i++) {
         if (!strcmp(serials[i], "none"))
             continue;
         if (o->debug && !strcmp(serials[i], "mon:stdio"))

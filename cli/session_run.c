@@ -16,6 +16,9 @@ int session_status(struct session *s, enum machine_stop why)
     case MACHINE_PANIC:
         fprintf(stderr, "%s: the guest cannot go on: %s\n", program, s->m->stop.text);
         return EXIT_PANIC;
+    case MACHINE_STORY:
+        fprintf(stderr, "%s: the guest lost its way: %s", program, s->m->stop.text);
+        return EXIT_PANIC;
     case MACHINE_LIMIT:
         fprintf(stderr, "%s: --max-instructions %llu reached\n", program, (unsigned long long)s->o->max_instructions);
         return EXIT_LIMIT;

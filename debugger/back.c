@@ -174,7 +174,7 @@ static size_t line_before(struct debugger *d, const struct trail *t, u64 pc, u64
 {
     struct where here = locate(d, pc), target = { 0 };
     size_t i = t->n;
-    bool found = false;
+    bool found = false, lines = here.has_line; /* from a line to a line: over what the compiler gave none */
     while (i) {
         size_t j = i - 1;
         struct where w = locate(d, t->e[j].pc);
@@ -192,7 +192,7 @@ static size_t line_before(struct debugger *d, const struct trail *t, u64 pc, u64
             return i;
         if (!found || other) {
             target = w;
-            found = w.has_line || !here.has_line;
+            found = w.has_line || !lines;
         }
         here = w;
         pc = t->e[j].pc;

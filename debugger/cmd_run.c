@@ -200,6 +200,12 @@ HANDLER(cmd_load)
     return ok;
 }
 
+HANDLER(cmd_tui)
+{
+    d->wants_screen = true;
+    return true;
+}
+
 HANDLER(cmd_echo)
 {
     struct buf out = { 0 };

@@ -509,13 +509,23 @@ HANDLER(info_tlb)
     return debugger_x86(d) ? show_x86_mappings(d, true, e) : info_mem(d, args, e);
 }
 
+void debugger_name_code(void *syms, u64 linear, char *out, size_t n)
+{
+    struct source_pos p;
+    symbols_format(syms, linear, out, n);
+    size_t used = strlen(out);
+    if (symbols_line_at(syms, linear, &p))
+        snprintf(out + used, n - used, "%sat %s:%d", used ? " " : "", base_name(p.file), p.line);
+}
+
 HANDLER(info_story)
 {
     struct x86 *c = need_x86(d, "record of exceptions", e);
     if (!c)
         return false;
     struct buf out = { 0 };
-    x86_tell_story(c, &out);
+    const struct x86_names names = { debugger_name_code, d->syms };
+    x86_tell_story(c, &names, &out);
     finish(d, &out);
     return true;
 }

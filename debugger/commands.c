@@ -92,6 +92,7 @@ const struct command debugger_commands[] = {
     ROW("goto", NULL, cmd_goto, ARG_TEXT, true, false, "POSITION | BOOKMARK | begin | end",
         "Go to a position of the past, or to its end."),
     ROW("bookmark", "bm", cmd_bookmark, ARG_TEXT, false, false, "[NAME]", "Give this position a name, for `goto`."),
+    ROW("tui", NULL, cmd_tui, ARG_NONE, false, false, "", "Back to the full screen of `orrery debug --tui`; Ctrl-X A leaves it."),
     ROW("undo", NULL, cmd_undo, ARG_NONE, false, true, "", "Take back what the last command did to the machine."),
     ROW("thread", "t hart cpu", cmd_thread, ARG_EXPR, false, false, "[N]", "Select hart N."),
     ROW("symbol-file", "file", cmd_symbol_file, ARG_FILE, false, false, "[FILE]",

@@ -67,7 +67,7 @@ HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDL
 /* cmd_back.c */
 HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step); HANDLER(cmd_reverse_next);
 HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_write); HANDLER(cmd_goto);
-HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
+HANDLER(cmd_tui); HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
 void undo_note(struct debugger *d, u64 position); /* a command that began there is over */
 /* cmd_stop.c */
 HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch); HANDLER(cmd_awatch);

@@ -86,6 +86,7 @@ struct debugger {
     unsigned collect_depth;
     unsigned source_depth;
     bool quit;
+    bool wants_screen; /* `tui` was typed */
     bool failed; /* the last command was an error */
     bool dead;   /* the machine has ended */
     int exit_code;
@@ -116,6 +117,8 @@ const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL:
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e);
 u64 debugger_pc(const struct debugger *d);
+/* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
+void debugger_name_code(void *syms, u64 linear, char *out, size_t n);
 void debugger_select_cpu(struct debugger *d, struct cpu *c);
 
 /* --- Places: place.c --------------------------------------------------------------------------------------------- */

@@ -132,6 +132,12 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
     case MACHINE_REACHED:
         r->reason = d->interrupted ? REASON_INTERRUPTED : REASON_ARRIVED;
         return true;
+    case MACHINE_STORY:
+        debugger_select_cpu(d, m->stop.cpu);
+        r->reason = REASON_MACHINE;
+        if (!d->dead)
+            d->exit_code = 3;
+        break;
     default:
         r->reason = REASON_MACHINE;
         d->dead = ended(why);

@@ -11,6 +11,7 @@ const char *paint(const struct debugger *d, const char *code)
 {
     return d->color ? code : "";
 }
+#define RED "\033[31m"
 #define BLUE "\033[34m"
 #define YELLOW "\033[33m"
 #define GREEN "\033[32m"
@@ -248,6 +249,11 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     case MACHINE_PANIC:
         d->exit_code = 3;
         debug_printf(d, "\n[The guest cannot go on: %s]\n", m->stop.text);
+        break;
+    case MACHINE_STORY:
+        d->exit_code = 3;
+        debug_printf(d, "\n%sThe guest lost its way%s: %s[%s]\n", paint(d, RED), paint(d, OFF), m->stop.text,
+                     m->stop.code ? "`continue` resets it, as the machine would" : "`continue` lets it go on");
         break;
     case MACHINE_SEMIHOST: debug_printf(d, "\nA semihosting call waits to be served.\n"); break;
     case MACHINE_DIVERGED:

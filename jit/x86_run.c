@@ -95,7 +95,9 @@ static void usable(struct translation *tr)
 
 static bool compiles(const struct jit_x86 *j, const struct x86_block *b, const struct x86_insn *s)
 {
-    return s->op != X86_OP_COUNT && j->table[s->op] && x86_fast_handler(s, b->key);
+    /* Another handler in front of the fast one has more to do. */
+    x86_handler *fast = s->op != X86_OP_COUNT && j->table[s->op] ? x86_fast_handler(s, b->key) : NULL;
+    return fast && fast == x86_plain_handler(j->c->engine, s, b->key);
 }
 /* Does the block end with this slot? */
 static bool last(const struct jit_x86 *j, const struct x86_insn *s)

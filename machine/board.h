@@ -57,6 +57,8 @@ struct board {
     bool (*connect)(struct machine *m, struct err *e);
     /* Puts firmware, kernel, device tree and start addresses in place; runs at every reset, after RAM was built. */
     bool (*boot)(struct machine *m, struct err *e);
+    /* All CPUs wait: is it for ever, though timers go on? Then why, in words. No side effects. NULL: it cannot say. */
+    bool (*waits_for_ever)(struct machine *m, struct buf *out);
 };
 
 /* Every mistake a table can hold, found before anything runs: names twice, overlaps, wires to nowhere. */

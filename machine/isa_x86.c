@@ -39,6 +39,23 @@ static void quantum_end(struct cpu *c)
 {
 }
 
+static void story(struct cpu *c, const struct machine_names *names, struct buf *out)
+{
+    const struct x86_names n = { names->name, names->opaque };
+    x86_tell_story(x86_of(c), names->name ? &n : NULL, out);
+}
+
+/* A handler that gives up halts with interrupts off: what it gave up at is what people want to know. */
+static void story_of_end(struct cpu *c, const struct machine_names *names, struct buf *out)
+{
+    const struct x86 *x = x86_of(c);
+    const struct x86_story *last = x->n_story ? &x->story[(x->n_story - 1) % X86_STORY] : NULL;
+    if (!last || last->external || last->software || last->vector == EXC_NMI || last->vector == EXC_DB)
+        return;
+    buf_printf(out, "\nThe last exception was:\n");
+    story(c, names, out);
+}
+
 const struct isa isa_x86 = {
     .name = "x86",
     .target = { "i386", "x86_64" },
@@ -49,4 +66,6 @@ const struct isa isa_x86 = {
     .cpu_list = cpu_list,
     .make_cpus = make_cpus,
     .quantum_end = quantum_end,
+    .story = story,
+    .story_of_end = story_of_end,
 };

@@ -33,6 +33,9 @@ static void fini_clock(void *p)
 static void control(void *opaque, const u8 *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++)
+        if (bytes[i] == MACHINE_CONTROL_RESET && !((struct machine *)opaque)->request_pending)
+            ((struct machine *)opaque)->resets.outside = true;
+    for (size_t i = 0; i < n; i++)
         if (bytes[i] == MACHINE_CONTROL_RESET || bytes[i] == MACHINE_CONTROL_POWEROFF)
             machine_request(opaque, bytes[i] == MACHINE_CONTROL_RESET ? MACHINE_RESET : MACHINE_POWEROFF, 0, NULL);
 }

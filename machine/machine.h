@@ -95,6 +95,8 @@ enum machine_stop {
     MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
     MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
+    MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
+                          that machine would: it resets, or goes on */
 };
 
 struct machine_stop_info {
@@ -102,7 +104,12 @@ struct machine_stop_info {
     struct cpu *cpu;
     u64 addr;
     int code;
-    char text[4096];
+    char text[16384];
+};
+
+struct machine_names { /* what code is called, for stories: "main+4 at kernel.c:12"; NULL: names are not known */
+    void (*name)(void *opaque, u64 linear, char *out, size_t n);
+    void *opaque;
 };
 
 struct machine {
@@ -130,6 +137,15 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
+    bool reset_next;               /* of a MACHINE_STORY: going on is a reset */
+    struct {                       /* resets in a row that the same instruction asked for; not state of the guest */
+        u64 when, pc;
+        u32 times;
+        bool outside;              /* this one was asked for from outside */
+    } resets;
+    u64 idle_since;                /* the position from which on all CPUs have waited */
+    u8 idle_looks;                 /* how often it was looked whether that is for ever */
+    struct machine_names names;
     u64 executed_limit;   /* see machine_executed(); 0: none */
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
 

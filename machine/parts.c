@@ -23,6 +23,7 @@
 #include "iodev/misc/isa-debug-exit.h"
 #include "iodev/misc/isa-debugcon.h"
 #include "iodev/misc/pc-testdev.h"
+#include "iodev/misc/pci-testdev.h"
 #include "iodev/misc/port92.h"
 #include "iodev/misc/post-code.h"
 #include "iodev/misc/pvpanic.h"
@@ -77,7 +78,13 @@ const struct device_class *const machine_device_classes[] = {
     &hpet_class,
     &ioapic_class,
     &lapic_class,
+    &i440fx_class,
+    &piix3_isa_class,
+    &piix3_ide_class,
+    &piix4_pm_class,
+    &pci_testdev_class,
     &isa_ide_class,
+    &i82077_class,
     &i8042_class,
     &ide_hd_class,
     &ide_cd_class,

@@ -207,6 +207,7 @@ const struct board board_isapc = {
     .cpu_wiring = pc_cpu_wiring,
     .connect = isapc_connect,
     .boot = boot,
+    .waits_for_ever = pc_waits_for_ever,
 };
 
 extern const struct board board_pc;
@@ -228,4 +229,5 @@ const struct board board_pc = {
     .cpu_wiring = pc_cpu_wiring,
     .connect = pc_connect,
     .boot = boot,
+    .waits_for_ever = pc_waits_for_ever,
 };

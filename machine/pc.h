@@ -24,4 +24,7 @@ void pc_boot_again(struct machine *m); /* at a reset: `once` is over */
 bool pc_cpu_wiring(struct machine *m, unsigned i, void *wiring, struct err *e);
 bool pc_connect_apics(struct machine *m, struct err *e);
 
+/* pc_idle.c: board.waits_for_ever */
+bool pc_waits_for_ever(struct machine *m, struct buf *out);
+
 #endif

@@ -8,16 +8,53 @@
 #include "iodev/intc/ioapic.h"
 #include "iodev/intc/lapic.h"
 #include "machine/board.h"
+#include "machine/isa.h"
 #include "machine/pc.h"
 
-/* A CPU shut down: a PC resets then (the chip set hears the shutdown cycle). Who asked not to reboot is told why. */
+static void stop_with(struct machine *m, struct x86 *c, enum machine_stop why, bool reset, struct buf *text)
+{
+    if (!m->request_pending) {
+        machine_request(m, why, reset, buf_cstr(text));
+        m->stop.cpu = &c->cpu;
+        m->stop.addr = cpu_linear_pc(&c->cpu);
+    }
+    buf_free(text);
+}
+
+/* A reset that the program wants to go on after: the shutdown code in the CMOS says where to (IBM PC AT Technical
+ * Reference, "CMOS RAM addresses and locations": 0FH). */
+static bool wants_reset(struct machine *m)
+{
+    unsigned bank;
+    u32 index;
+    const struct device *rtc = machine_device(m, "/rtc");
+    const struct reg_desc *r = rtc ? device_reg_named(rtc, "CMOS_0E[1]", &bank, &index) : NULL;
+    return r && device_reg_get(rtc, r, index);
+}
+
+/* A CPU shut down: a PC resets then (the chip set hears the shutdown cycle), and nobody says why. This one does
+ * (docs/decisions/058). */
 static void shut_down(void *opaque, struct x86 *c)
 {
     struct machine *m = opaque;
-    struct buf story = { 0 };
-    x86_tell_story(c, &story);
-    machine_request(m, m->config->no_reboot ? MACHINE_PANIC : MACHINE_RESET, 0, buf_cstr(&story));
-    buf_free(&story);
+    bool meant = x86_story_meant(c) || wants_reset(m);
+    struct buf text = { 0 };
+    buf_printf(&text, "a triple fault\n");
+    m->board->isa->story(&c->cpu, &m->names, &text);
+    stop_with(m, c, m->config->no_reboot ? MACHINE_PANIC : meant ? MACHINE_RESET : MACHINE_STORY, true, &text);
+}
+
+static void lost(void *opaque, struct x86 *c, const char *what, bool jump)
+{
+    struct machine *m = opaque;
+    const struct x86_names names = { m->names.name, m->names.opaque };
+    struct buf text = { 0 };
+    buf_printf(&text, "%s\n", what);
+    if (jump)
+        x86_tell_jump(c, names.name ? &names : NULL, &text);
+    else
+        x86_tell_story(c, names.name ? &names : NULL, &text);
+    stop_with(m, c, MACHINE_STORY, false, &text);
 }
 
 static u8 acknowledge(void *opaque)
@@ -67,6 +104,8 @@ bool pc_cpu_wiring(struct machine *m, unsigned i, void *wiring, struct err *e)
     }
     w->shutdown = shut_down;
     w->shutdown_opaque = m;
+    w->lost = lost;
+    w->lost_opaque = m;
     w->seed = m->config->seed + i;
     if (bridge) {
         w->smram = i440fx_smram;

@@ -37,6 +37,8 @@ char *recording_config(const u8 *data, size_t size, struct err *e);
 struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, struct err *e);
 u64 replayer_next(const struct replayer *r);
 enum machine_stop replayer_step(struct replayer *r, struct machine *m); /* what is due now */
+/* Is this where the recording ended? What is left at this position is done. */
+bool replayer_ends_here(struct replayer *r, struct machine *m);
 /* The guest ended by itself, with `why`. Is that so in the recording? Returns `why`, or MACHINE_DIVERGED. */
 enum machine_stop replayer_stopped(struct replayer *r, struct machine *m, enum machine_stop why);
 u64 replayer_end(const struct replayer *r); /* position of the end; CLOCK_NEVER when the recording was cut off */

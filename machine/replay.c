@@ -295,6 +295,14 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
     return why;
 }
 
+bool replayer_ends_here(struct replayer *r, struct machine *m)
+{
+    while ((r->kind == 'R' || r->kind == 'H') && r->position == m->clock.now)
+        if (replayer_step(r, m) != MACHINE_REACHED)
+            return true;
+    return r->position <= m->clock.now && (!r->kind || r->kind == 'E');
+}
+
 enum machine_stop replayer_stopped(struct replayer *r, struct machine *m, enum machine_stop why)
 {
     enum machine_stop then = MACHINE_REACHED;

@@ -72,7 +72,81 @@ static void see_if_stuck(struct machine *m, struct cpu *c)
     for (unsigned i = 0; i < m->n_cpus; i++)
         if (m->cpus[i] != c && !m->cpus[i]->ops->stuck(m->cpus[i], other, sizeof other))
             return;
-    machine_request(m, MACHINE_PANIC, 0, why);
+    struct buf text = { 0 };
+    buf_printf(&text, "%s", why);
+    if (m->board->isa->story_of_end)
+        m->board->isa->story_of_end(c, &m->names, &text);
+    machine_request(m, MACHINE_PANIC, 0, buf_cstr(&text));
+    buf_free(&text);
+}
+
+/* Does the machine reset again and again? Three times in a row at the same instruction, half a second apart at most, and
+ * nobody outside asked for it (docs/decisions/058). */
+static bool resets_for_ever(struct machine *m)
+{
+    enum { ENOUGH = 3 };
+    if (history_past(m->history))
+        return false;
+    u64 pc = m->last_ran ? cpu_linear_pc(m->last_ran) : 0;
+    bool again = m->resets.times && m->resets.pc == pc && m->clock.now - m->resets.when < m->clock.hz / 2;
+    m->resets.times = m->resets.outside ? 0 : again ? m->resets.times + 1 : 1;
+    m->resets.outside = false;
+    m->resets.pc = pc;
+    m->resets.when = m->clock.now;
+    if (m->resets.times < ENOUGH)
+        return false;
+    m->resets.times = 0;
+    char name[320] = "";
+    if (m->names.name)
+        m->names.name(m->names.opaque, pc, name, sizeof name);
+    struct buf text = { 0 };
+    buf_printf(&text, "a reset loop: %u resets in a row from the same place, 0x%llx%s%s", ENOUGH, (unsigned long long)pc,
+               *name ? " " : "", name);
+    if (m->last_ran && m->board->isa->story_of_end)
+        m->board->isa->story_of_end(m->last_ran, &m->names, &text);
+    buf_printf(&text, "\n");
+    m->stop = (struct machine_stop_info){ .why = MACHINE_STORY, .cpu = m->last_ran, .addr = pc, .code = true };
+    snprintf(m->stop.text, sizeof m->stop.text, "%s", buf_cstr(&text));
+    buf_free(&text);
+    return true;
+}
+
+/* What machine_request() asked for. MACHINE_REACHED: it is done, and the machine goes on. */
+static enum machine_stop do_request(struct machine *m)
+{
+    m->request_pending = false;
+    if (m->stop.why == MACHINE_RESET && !m->config->no_reboot && !resets_for_ever(m)) {
+        machine_reset(m);
+        return MACHINE_REACHED;
+    }
+    if (m->stop.why == MACHINE_STORY && history_past(m->history)) { /* it was told when it happened */
+        if (m->stop.code)
+            machine_reset(m);
+        return MACHINE_REACHED;
+    }
+    if (m->stop.why == MACHINE_STORY) {
+        m->reset_next = m->stop.code;
+        if (m->replayer && !replayer_ends_here(m->replayer, m)) /* somebody looked at it, and let it go on */
+            return MACHINE_STORY;
+    }
+    return m->replayer ? replayer_stopped(m->replayer, m, m->stop.why) : m->stop.why;
+}
+
+/* All have waited for a second: whether something can end that, a board may know. */
+static bool waits_for_ever(struct machine *m)
+{
+    struct buf text = { 0 };
+    enum { LOOKS = 16 }; /* a line that pulses may just be low */
+    if (m->idle_looks >= LOOKS || !m->board->waits_for_ever || m->clock.now - m->idle_since < m->clock.hz)
+        return false;
+    m->idle_looks++;
+    bool stuck = m->board->waits_for_ever(m, &text);
+    if (stuck) {
+        m->idle_looks = LOOKS;
+        machine_request(m, MACHINE_STORY, false, buf_cstr(&text));
+    }
+    buf_free(&text);
+    return stuck;
 }
 
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
@@ -80,13 +154,16 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
     struct clock *clock = &m->clock;
     if (m->history)
         history_settle(m->history);
+    if (m->reset_next) {
+        m->reset_next = false;
+        machine_reset(m);
+    }
     for (;;) {
         clock_fire(clock);
         if (m->request_pending) {
-            m->request_pending = false;
-            if (m->stop.why != MACHINE_RESET || m->config->no_reboot)
-                return m->replayer ? replayer_stopped(m->replayer, m, m->stop.why) : m->stop.why;
-            machine_reset(m);
+            enum machine_stop why = do_request(m);
+            if (why != MACHINE_REACHED)
+                return why;
             continue;
         }
         if (m->hashes.every && clock->now >= m->hashes.next) {
@@ -111,6 +188,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         struct cpu *c = whose_turn(m);
         u64 limit = min_u64(until, next_happening(m, !c));
         if (!c) {
+            if (waits_for_ever(m))
+                continue;
             /* In a replay and in the past nobody types: the recorded input says when the waiting ends. */
             if (limit == CLOCK_NEVER || (!skip_idle && !m->replayer && !history_past(m->history)))
                 return stop(m, MACHINE_IDLE, NULL);
@@ -132,8 +211,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         u64 used = clock->now - start;
         if (turns)
             m->turn_left -= min_u64(used, m->turn_left);
-        if (used)
+        if (used) {
             m->last_ran = c;
+            m->idle_since = clock->now;
+            m->idle_looks = 0;
+        }
         if (c->yield) {
             c->yield = false;
             m->turn_left = 0;

@@ -338,6 +338,8 @@ static void put_in_place(struct loading *l)
     m->turn = l->turn;
     m->turn_left = l->turn_left;
     m->request_pending = false;
+    m->reset_next = m->resets.outside = false;
+    m->resets.times = 0;
     if (m->hashes.every)
         m->hashes.next = (m->clock.now / m->hashes.every + 1) * m->hashes.every;
     for (unsigned i = 0; i < l->n_devices; i++)

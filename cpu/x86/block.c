@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/x86/engine.h"
+#include "cpu/x86/sys.h"
 
 #define PAGE_HASH 4096
 #define CODE_BYTES ((size_t)64 << 20)
@@ -265,10 +266,29 @@ static unsigned form_of(const struct x86_insn *i, u8 key)
     return form | (flat ? 0 : X86_FORM_SEG);
 }
 
+/* Does it give the stack pointer another value than a bit more or less, or that of the frame pointer? Stories tell of it. */
+static bool sets_sp(const struct x86_insn *i)
+{
+    switch (i->op) {
+    case X86_OP_mov_ev_gv: return !(i->flags & X86_I_MEM) && i->rm == X86_SP && i->reg != X86_BP;
+    case X86_OP_mov_zv_iv:
+    case X86_OP_mov_ev_iz: return !(i->flags & X86_I_MEM) && i->rm == X86_SP;
+    case X86_OP_mov_gv_ev: return i->reg == X86_SP && ((i->flags & X86_I_MEM) || i->rm != X86_BP);
+    case X86_OP_lea: return i->reg == X86_SP && i->base != X86_SP && i->base != X86_BP;
+    default: return false;
+    }
+}
+
 x86_handler *x86_fast_handler(const struct x86_insn *i, u8 key)
 {
     x86_handler *const *by_form = x86_fast[i->op];
     return by_form && !(i->flags & X86_I_RIP) ? by_form[form_of(i, key)] : NULL;
+}
+
+static x86_handler *fast_handler(const struct x86_insn *i, u8 key)
+{
+    x86_handler *fn = x86_fast_handler(i, key);
+    return fn && UNLIKELY(sets_sp(i)) ? x86_h_set_sp : fn;
 }
 
 static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
@@ -282,7 +302,7 @@ static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
 
 x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn *i, u8 key)
 {
-    x86_handler *fn = x86_fast_handler(i, key);
+    x86_handler *fn = fast_handler(i, key);
     return fn ? fn : op_handler(i, e->kind[i->op]);
 }
 
@@ -318,7 +338,7 @@ static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned
             d.flags &= (u16)~X86_I_RIP;
         }
     }
-    x86_handler *fn = x86_fast_handler(&d, b->key);
+    x86_handler *fn = fast_handler(&d, b->key);
     if (fn && !(d.flags & X86_I_VEX))
         d.vreg = (u8)(1u << x86_scale(&d));
     bool branch = fn && (kind & X86_KIND_BRANCH);
@@ -383,6 +403,21 @@ static bool add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
         }
     }
     return true;
+}
+
+/* A jump to nowhere: pages of zeros are ADD [rAX],AL for ever. So many of them, one behind the other, are no program
+ * (docs/decisions/058). */
+static void see_zeros(struct x86 *c, const struct x86_block *b, u64 pc)
+{
+    enum { ENOUGH = 128 };
+    u64 length = (u64)b->end - b->offset;
+    const u8 *p = b->host + b->offset;
+    if (b->straddle_len || !length || p[0] || memcmp(p, p + 1, length - 1))
+        return;
+    c->zeros = c->zeros_end == pc ? c->zeros + length : length;
+    c->zeros_end = pc + length;
+    if (c->zeros >= ENOUGH && c->cpl < 3)
+        x86_lost(c, "a jump to nowhere: it executes zeros, which are ADD [rAX],AL, one after the other", true);
 }
 
 /* Neighbours that belong together: only in blocks that run whole. */
@@ -467,6 +502,7 @@ struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 
     u64 room = PAGE_SIZE - offset, length = out->end - offset;
     ram_mark_code(p->ram, (p->index << PAGE_SHIFT) + offset, length < room ? length : room);
     e->count.blocks++;
+    see_zeros(c, out, pc);
     return out;
 }
 
@@ -476,8 +512,11 @@ struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 k
     u8 bytes[16];
     unsigned n;
     start(&b, c, key);
-    if (p && !(key & X86_KEY_CHECKED) && add_run(&b, p->host, pc & PAGE_MASK, max < X86_BLOCK_MAX ? max : X86_BLOCK_MAX))
-        return finish(&b, c->engine->scratch, p->host, pc & PAGE_MASK);
+    if (p && !(key & X86_KEY_CHECKED) && add_run(&b, p->host, pc & PAGE_MASK, max < X86_BLOCK_MAX ? max : X86_BLOCK_MAX)) {
+        struct x86_block *out = finish(&b, c->engine->scratch, p->host, pc & PAGE_MASK);
+        see_zeros(c, out, pc);
+        return out;
+    }
     start(&b, c, key);
     if (!add_one(&b, pc, bytes, &n))
         return NULL;

@@ -1,5 +1,6 @@
 /* The run loop: finds or makes the block at rip, enters the chain of handlers, takes interrupts between chains. */
 #include "cpu/x86/access.h"
+#include "cpu/x86/sys.h"
 
 /* --- where and when a slot is ------------------------------------------------------------------------------------- */
 
@@ -191,10 +192,22 @@ static inline __attribute__((always_inline)) i64 follow(X86_ARGS, bool taken, u6
     X86_CHAIN_FROM_HELPER(b->slot, vpage);
 }
 
-X86_COLD i64 x86_taken_slow(X86_ARGS)
+/* A branch to another page, which no link may lead to: where the jump cache knows a block, it has been there, so that the
+ * target needs no check. */
+static inline bool other_page(const struct x86 *c, const struct x86_insn *link, struct x86_ctx *ctx, u64 pc, u64 vpage)
+{
+    const struct x86_engine *e = c->engine;
+    return (pc & ~PAGE_MASK) != vpage && link == e->nowhere && !e->alone && x86_known(ctx, pc);
+}
+
+i64 x86_taken_slow(X86_ARGS)
 {
     u64 pc = vpage + i->imm, rip = x86_rip_of(c, pc);
     c->engine->taken = true;
+    if (LIKELY(c->code_bits == 64 && other_page(c, i[1].fn, ctx, pc, vpage))) {
+        budget += x86_block_n(i[1].fn);
+        X86_ENTER(pc);
+    }
     if ((i->sizes & 15) == 1 && c->code_bits != 64)
         rip = (u16)rip;
     if (UNLIKELY(!x86_near_ok(c, rip))) {
@@ -204,9 +217,14 @@ X86_COLD i64 x86_taken_slow(X86_ARGS)
     return follow(X86_PASS, true, pc, rip);
 }
 
-X86_COLD i64 x86_next_slow(X86_ARGS)
+i64 x86_next_slow(X86_ARGS)
 {
     u64 pc = vpage + x86_side_of(i + 1)->offset;
+    const struct x86_insn *link = (const struct x86_insn *)(uintptr_t)i[1].imm;
+    if (LIKELY(c->code_bits == 64 && other_page(c, link, ctx, pc, vpage))) {
+        budget += x86_block_n(link);
+        X86_ENTER(pc);
+    }
     return follow(X86_PASS, false, pc, x86_rip_of(c, pc));
 }
 
@@ -280,6 +298,15 @@ i64 x86_h_op_rep(X86_ARGS)
 i64 x86_h_next(X86_ARGS)
 {
     X86_BRANCH_NOT_TAKEN;
+}
+
+/* MOV or LEA to the stack pointer, noted for the story. */
+i64 x86_h_set_sp(X86_ARGS)
+{
+    x86_at(X86_PASS);
+    x86_note(c, X86_WROTE_SP, 0, NULL);
+    x86_handler *fn = x86_fast_handler(i, x86_block_of(i)->key);
+    X86_TAIL fn(X86_PASS);
 }
 
 i64 x86_h_nowhere(X86_ARGS) /* never entered: its n exceeds every budget */

@@ -499,6 +499,6 @@ x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn
 void x86_blocks_restop(struct x86 *c);
 
 /* Pseudo slots. */
-x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad;
+x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;
 
 #endif

@@ -76,6 +76,19 @@ X86_COLD static i64 call_rel_slow(X86_ARGS, unsigned size)
     return x86_taken_slow(X86_PASS);
 }
 
+/* No link leads to another page. If the block there is known, its address has been executed at and needs no check. */
+static i64 call_other_page(X86_ARGS)
+{
+    const u64 target = vpage + i->imm, sp = c->r[X86_SP] - 8;
+    const struct x86_tlb *const t = x86_tlb_at(ctx, sp);
+    if (UNLIKELY(c->code_bits != 64 || i[1].fn != c->engine->nowhere || c->engine->alone || t->wtag != x86_tlb_tag(sp, 8) ||
+                 !x86_known(ctx, target)))
+        return call_rel_slow(X86_PASS, 8);
+    store_le((void *)(uintptr_t)(sp + t->addend), 8, vpage + x86_side_of(i)->offset + i->length);
+    c->r[X86_SP] = sp;
+    X86_ENTER(target);
+}
+
 /* SDM 2B, RET: the target is checked with the stack pointer as it was. */
 X86_COLD static i64 ret_slow(X86_ARGS, unsigned size)
 {
@@ -124,8 +137,13 @@ X86_COLD static i64 loop_raise(X86_ARGS, unsigned size)
     }
 #define IS_FLAT(form) ((form) == FORM_R || (form) == FORM_M)
 #define CALL_AS(form, l)                                                                        \
-    if (!IS_FLAT(form) || UNLIKELY(budget < x86_block_n(i[1].fn)))                              \
+    if (!IS_FLAT(form))                                                                         \
         return call_rel_slow(X86_PASS, WBYTES);                                                 \
+    if (UNLIKELY(budget < x86_block_n(i[1].fn))) {                                              \
+        if (WBYTES == 8)                                                                        \
+            X86_TAIL call_other_page(X86_PASS);                                                 \
+        return call_rel_slow(X86_PASS, WBYTES);                                                 \
+    }                                                                                           \
     const u64 sp = (c->r[X86_SP] - WBYTES) & ctx->ea_mask;                                      \
     const struct x86_tlb *const t = x86_tlb_at(ctx, sp);                                        \
     if (UNLIKELY(t->wtag != x86_tlb_tag(sp, WBYTES)))                                           \

@@ -308,6 +308,7 @@ bool x86_far_return(struct x86 *c, unsigned osize, u16 release)
         !x86_mark_accessed(c, &d))
         return false;
     s.sp = sp + release;
+    x86_note(c, X86_WROTE_SP, s.sp, NULL);
     x86_use_stack(c, &s);
     x86_set_cs(c, &d.seg, selector, rpl);
     x86_drop_inner_segs(c);

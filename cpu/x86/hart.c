@@ -347,6 +347,11 @@ static void state_loaded(struct cpu *cpu)
     }
     x86_set_flags(c, c->rflags);
     c->cpu.idle = c->activity != X86_RUNNING;
+    c->n_story = 0; /* what was told is of another life */
+    c->lost = false;
+    c->zeros = c->zeros_end = 0;
+    memset(c->wrote, 0, sizeof c->wrote);
+    memset(&c->again, 0, sizeof c->again);
     x86_blocks_flush(c->engine);
     forget(c);
 }

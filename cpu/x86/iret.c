@@ -204,6 +204,8 @@ bool x86_op_iret(struct x86 *c, const struct x86_insn *i)
                (old == 0 && size > 2 ? X86_VIF | X86_VIP : 0);
     if (stack) {
         s.sp = sp;
+        if (outer)
+            x86_note(c, X86_WROTE_SP, sp, NULL);
         x86_use_stack(c, &s);
     } else {
         x86_set_sp(c, c->r[X86_SP] + 3 * size);

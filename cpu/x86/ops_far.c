@@ -224,6 +224,7 @@ bool x86_op_sysenter(struct x86 *c, const struct x86_insn *i)
     bool lm = x86_long(c);
     x86_set_flags(c, x86_flags(c) & ~(u64)(X86_VM | X86_IF | X86_RF));
     flat(c, cs, cs + 8, 0, lm ? 64 : 32);
+    x86_note(c, X86_WROTE_SP, c->sysenter_esp, NULL);
     c->r[X86_SP] = lm ? c->sysenter_esp : (u32)c->sysenter_esp;
     c->next_rip = lm ? c->sysenter_eip : (u32)c->sysenter_eip;
     x86_mode_changed(c);
@@ -244,6 +245,7 @@ bool x86_op_sysexit(struct x86 *c, const struct x86_insn *i)
     if (wide && (!x86_linear_ok(c, ip) || !x86_linear_ok(c, sp)))
         return x86_gp0(c, "SYSEXIT to an address that is not canonical");
     flat(c, (wide ? cs + 32 : cs + 16) | 3, wide ? cs + 40 : cs + 24, 3, wide ? 64 : 32);
+    x86_note(c, X86_WROTE_SP, sp, NULL);
     c->r[X86_SP] = wide ? sp : (u32)sp;
     c->next_rip = wide ? ip : (u32)ip;
     x86_mode_changed(c);

@@ -57,8 +57,16 @@ static bool load_table(struct x86 *c, const struct x86_insn *i, struct x86_table
 
 bool x86_op_sgdt(struct x86 *c, const struct x86_insn *i) { return store_table(c, i, &c->gdtr); }
 bool x86_op_sidt(struct x86 *c, const struct x86_insn *i) { return store_table(c, i, &c->idtr); }
-bool x86_op_lgdt(struct x86 *c, const struct x86_insn *i) { return load_table(c, i, &c->gdtr); }
-bool x86_op_lidt(struct x86 *c, const struct x86_insn *i) { return load_table(c, i, &c->idtr); }
+static bool load_noted(struct x86 *c, const struct x86_insn *i, struct x86_table *t, enum x86_wrote_what what)
+{
+    if (!load_table(c, i, t))
+        return false;
+    x86_note(c, what, t->base, NULL);
+    return true;
+}
+
+bool x86_op_lgdt(struct x86 *c, const struct x86_insn *i) { return load_noted(c, i, &c->gdtr, X86_WROTE_GDTR); }
+bool x86_op_lidt(struct x86 *c, const struct x86_insn *i) { return load_noted(c, i, &c->idtr, X86_WROTE_IDTR); }
 
 static bool store_selector(struct x86 *c, const struct x86_insn *i, u64 v)
 {
@@ -129,6 +137,7 @@ bool x86_op_ltr(struct x86 *c, const struct x86_insn *i)
         return false;
     d.seg.type |= 2;
     c->seg[X86_TR] = d.seg;
+    x86_note(c, X86_WROTE_TR, selector, NULL);
     return true;
 }
 
@@ -295,6 +304,7 @@ static bool write_cr0(struct x86 *c, u64 v)
     if ((v & CR0_PG) && (c->cr4 & CR4_PAE) && !(efer & EFER_LMA) && (changed & (CR0_PG | CR0_CD | CR0_NW)) &&
         !x86_load_pdptes(c, c->cr3))
         return false;
+    x86_note(c, X86_WROTE_CR0, v, NULL); /* in the mode before */
     c->cr0 = v;
     c->efer = efer;
     if (changed & (CR0_PG | CR0_WP | CR0_PE))
@@ -315,6 +325,7 @@ static bool write_cr3(struct x86 *c, u64 v)
         if (x86_paging(c) && (c->cr4 & CR4_PAE) && !x86_load_pdptes(c, v))
             return false;
     }
+    x86_note(c, X86_WROTE_CR3, v, NULL);
     c->cr3 = v;
     x86_flush_translations(c);
     return true;
@@ -334,6 +345,7 @@ static bool write_cr4(struct x86 *c, u64 v)
     if (x86_paging(c) && !x86_long(c) && (v & CR4_PAE) &&
         (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) && !x86_load_pdptes(c, c->cr3))
         return false;
+    x86_note(c, X86_WROTE_CR4, v, NULL);
     c->cr4 = v;
     x86_flush_translations(c);
     x86_mode_changed(c);

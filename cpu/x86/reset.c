@@ -7,6 +7,10 @@ const struct event_type x86_event_reset = { "cpu.reset", "a CPU is about to be r
 
 static void common(struct x86 *c)
 {
+    memset(c->wrote, 0, sizeof c->wrote);
+    memset(&c->again, 0, sizeof c->again);
+    c->zeros = c->zeros_end = 0;
+    c->lost = false;
     const struct x86_config *f = &c->config;
     memset(c->r, 0, sizeof c->r);
     c->r[X86_DX] = has(c, X86_F_386) ? f->signature : 0; /* from the 80386 on; table 9-1 */

@@ -112,6 +112,21 @@ void x86_io_accessed(struct x86 *c, u16 port, unsigned size); /* I/O breakpoints
 #undef INSN
 x86_op x86_op_ud;
 
+/* For the story: this instruction (or `how`) wrote it. */
+static inline u8 x86_story_mode(const struct x86 *c)
+{
+    return (u8)(c->code_bits | (x86_protected(c) ? X86_STORY_PROTECTED : 0) | (x86_long(c) ? X86_STORY_LONG : 0) |
+                (x86_real_or_v86(c) ? X86_STORY_LEGACY : 0));
+}
+static inline void x86_note(struct x86 *c, enum x86_wrote_what what, u64 value, const char *how)
+{
+    c->wrote[what] = (struct x86_wrote){
+        .when = c->cpu.clock ? c->cpu.clock->now + 1 : 1, .retired = c->cpu.retired, .rip = c->rip,
+        .linear = c->code_bits == 64 ? c->rip : (u32)(c->seg[X86_CS].base + c->rip), .value = value, .cr3 = c->cr3,
+        .cs = c->seg[X86_CS].selector, .mode = x86_story_mode(c), .how = how };
+}
+void x86_lost(struct x86 *c, const char *what, bool jump); /* tells the board, once */
+
 /* --- operands --- */
 static inline u64 get_reg(const struct x86 *c, unsigned n, unsigned size)
 {

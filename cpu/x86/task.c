@@ -233,8 +233,12 @@ bool x86_switch_task(struct x86 *c, u16 selector, int source, bool has_error, u3
     d.seg.type = idle | 2;
     *tr = d.seg;
     c->cr0 |= CR0_TS;
-    if (l == &layout32 && x86_paging(c))
+    x86_note(c, X86_WROTE_TR, selector, "a task switch");
+    x86_note(c, X86_WROTE_SP, m.regs[X86_SP], "a task switch");
+    if (l == &layout32 && x86_paging(c)) {
+        x86_note(c, X86_WROTE_CR3, m.cr3, "a task switch");
         c->cr3 = m.cr3;
+    }
     c->rip = c->next_rip = m.ip;
     u64 f = m.flags & (l->size == 2 ? 0x7fd5u : 0x3f7fd5u);
     x86_set_flags(c, (nested ? f | X86_NT : f) | 2);

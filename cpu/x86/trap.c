@@ -159,6 +159,9 @@ static bool through_gate(struct x86 *c, const struct event_in *ev, unsigned type
         v[n++] = ev->error;
     if (!x86_check_target(c, &d.seg, target) || !x86_push_frame(c, &s, size, v, n) || !x86_mark_accessed(c, &d))
         return false;
+    if (inner || ist)
+        x86_note(c, X86_WROTE_SP, s.sp, ist ? "an interrupt or exception, to an IST stack of the TSS" :
+                 "an interrupt or exception, to the stack of the inner level in the TSS");
     x86_use_stack(c, &s);
     x86_set_cs(c, &d.seg, selector, cpl);
     u64 f = x86_flags(c) & ~(u64)(X86_TF | X86_VM | X86_RF | X86_NT);
@@ -285,7 +288,7 @@ static struct x86_story *tell(struct x86 *c, const struct event_in *ev, const ch
     *s = (struct x86_story){
         .when = c->cpu.clock ? c->cpu.clock->now : 0, .retired = c->cpu.retired, .rip = ev->rip,
         .cs_base = c->seg[X86_CS].base, .rsp = c->r[X86_SP], .cr2 = c->cr2, .cr3 = c->cr3, .rflags = x86_flags(c),
-        .cs = c->seg[X86_CS].selector, .ss = c->seg[X86_SS].selector, .vector = (u8)ev->vector, .cpl = c->cpl,
+        .mode = x86_story_mode(c), .cs = c->seg[X86_CS].selector, .ss = c->seg[X86_SS].selector, .vector = (u8)ev->vector, .cpl = c->cpl,
         .has_error = ev->has_error, .error = ev->error, .software = ev->kind >= X86_EV_SOFTWARE,
         .external = ev->kind == X86_EV_EXTERNAL, .shadowed = shadowed, .why = why,
     };
@@ -307,6 +310,61 @@ static void told(struct x86 *c, const struct event_in *ev, const char *from, con
     EVENT(c->cpu.bus, c->cpu.clock->now, c->cpu.name, &x86_event_trap, { .s = cause },
           { .u = ev->vector }, { .u = ev->rip }, { .u = ev->vector == EXC_PF ? c->cr2 : ev->has_error ? ev->error : 0 },
           { .s = from }, { .s = mode_of(c) }, { .s = text });
+}
+
+void x86_lost(struct x86 *c, const char *what, bool jump)
+{
+    if (c->lost || !c->board.lost)
+        return;
+    c->lost = true;
+    c->board.lost(c->board.lost_opaque, c, what, jump);
+    clock_kick(c->cpu.clock);
+    x86_look_again(c);
+}
+
+static u64 registers_now(const struct x86 *c)
+{
+    u64 h = x86_flags(c);
+    for (unsigned n = 0; n < 16; n++)
+        h = (h ^ c->r[n]) * 0x9e3779b97f4a7c15u;
+    return h;
+}
+
+/* A handler that returns without having changed anything comes to the same exception for ever (docs/decisions/058). Only
+ * outside CPL 3: what a program does to itself is its system's affair. */
+static void count_again(struct x86 *c, const struct event_in *ev)
+{
+    enum { ENOUGH = 1000 };
+    if (c->cpl == 3 || ev->kind != X86_EV_EXCEPTION || ev->vector == EXC_DB || ev->vector == EXC_NMI)
+        return;
+    if (c->again.vector != ev->vector || c->again.rip != ev->rip || c->again.rsp != c->r[X86_SP] || c->again.error != ev->error ||
+        c->again.cr2 != c->cr2) {
+        c->again.vector = (u8)ev->vector;
+        c->again.rip = ev->rip;
+        c->again.rsp = c->r[X86_SP];
+        c->again.error = ev->error;
+        c->again.cr2 = c->cr2;
+        c->again.times = 1;
+        return;
+    }
+    u64 regs = registers_now(c);
+    if (c->again.times > 1 && regs != c->again.regs)
+        c->again.times = 1;
+    c->again.regs = regs;
+    if (++c->again.times == ENOUGH)
+        x86_lost(c, ev->vector == EXC_PF ? "a page fault at CPL 0 that nobody handles: its handler returns to the same instruction in "
+                 "the same state, 1000 times" : "the same exception for ever: its handler returns to the same instruction in the "
+                 "same state, 1000 times", false);
+}
+
+/* The gate of #PF is of no use, and #DF was delivered in its place. */
+static bool page_fault_without_gate(const struct x86 *c)
+{
+    if (c->n_story < 3)
+        return false;
+    const struct x86_story *first = &c->story[(c->n_story - 3) % X86_STORY], *second = &c->story[(c->n_story - 2) % X86_STORY];
+    return first->vector == EXC_PF && first->cpl < 3 && !first->external && !first->software && second->shadowed &&
+           (second->vector == EXC_GP || second->vector == EXC_NP) && (second->error & 2);
 }
 
 static void shut_down(struct x86 *c)
@@ -353,6 +411,8 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
             if (UNLIKELY(event_wanted(c->cpu.bus)))
                 told(c, &ev, from, why);
             x86_look_again(c);
+            if (UNLIKELY(ev.vector == EXC_DF) && page_fault_without_gate(c))
+                x86_lost(c, "a page fault at CPL 0 that nobody handles: its gate in the IDT is of no use", false);
             return;
         }
         struct x86_fault f = c->fault;
@@ -394,7 +454,9 @@ void x86_deliver_fault(struct x86 *c)
 {
     struct x86_fault f = c->fault;
     side_effects(c, &f);
-    deliver(c, (struct event_in){ f.vector, X86_EV_EXCEPTION, f.has_error, f.error, c->rip }, f.why);
+    struct event_in ev = { f.vector, X86_EV_EXCEPTION, f.has_error, f.error, c->rip };
+    count_again(c, &ev);
+    deliver(c, ev, f.why);
 }
 
 /* --- debug registers (SDM 3, 17.2) --- */

@@ -151,6 +151,11 @@ struct x86_board {
     void *smram_opaque;
     void (*shutdown)(void *opaque, struct x86 *c); /* triple fault: the board decides (reset or stop) */
     void *shutdown_opaque;
+    /* The program has lost its way: it executes zeros, or comes to the same exception in the same state for ever. NULL: nobody
+     * wants to know. `what` is a sentence; jump: x86_tell_jump() says more, else
+     * x86_tell_story(). Once until the next reset. */
+    void (*lost)(void *opaque, struct x86 *c, const char *what, bool jump);
+    void *lost_opaque;
     u64 seed; /* RDRAND */
 };
 
@@ -166,10 +171,23 @@ struct x86_story {
     u64 when, retired, rip, cs_base, rsp, cr2, cr3, rflags;
     u16 cs, ss;
     u8 vector, cpl;
+    u8 mode; /* bits of the code, and X86_STORY_* */
     bool has_error, software, external, shadowed /* raised while delivering the one before */;
     u32 error;
     u64 gate[2];      /* the IDT entry that was used, as read; 0 when it could not be read */
     const char *why;  /* a constant sentence: what was wrong ("limit of ES exceeded") or NULL */
+};
+
+enum { X86_STORY_PROTECTED = 1, X86_STORY_LONG = 2, X86_STORY_LEGACY = 4 /* real or virtual-8086 mode */ };
+
+/* Who wrote a register last that much hangs on. Not state of the guest: a snapshot does not have it. */
+enum x86_wrote_what { X86_WROTE_CR0, X86_WROTE_CR3, X86_WROTE_CR4, X86_WROTE_GDTR, X86_WROTE_IDTR, X86_WROTE_TR, X86_WROTE_SP,
+                      X86_WROTE_COUNT };
+struct x86_wrote {
+    u64 when, retired, rip, linear, value, cr3;
+    u16 cs;
+    u8 mode;
+    const char *how; /* not by the instruction at rip alone: "a task switch"; NULL: by it. With when 0: nobody yet */
 };
 
 struct x86_fault { /* the exception the operation just tried has raised */
@@ -230,6 +248,14 @@ struct x86 {
     struct x86_fault fault;
     struct x86_story story[X86_STORY];
     u32 n_story;
+    struct x86_wrote wrote[X86_WROTE_COUNT];
+    struct { /* the exception that came last, and how often in the same state */
+        u64 rip, rsp, cr2, regs;
+        u32 error, times;
+        u8 vector;
+    } again;
+    u64 zeros, zeros_end; /* bytes of zeros executed in a row, and where the next would be (linear) */
+    bool lost;     /* board.lost was called */
     struct x86_engine *engine;
     /* How each segment may be used, recomputed by x86_mode_changed(): an access of n bytes at offset o needs no further
      * look when o + n - 1 <= read_max (write_max) without overflow. In 64-bit mode they are ~0. 0: look (x86_seg_check). */
@@ -358,7 +384,13 @@ void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF,
 extern const struct event_type x86_event_trap, x86_event_reset; /* cpu.trap, cpu.reset */
 
 /* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */
-void x86_tell_story(const struct x86 *c, struct buf *out);
+struct x86_names { /* what an address is called: "main+12 at kernel.c:34"; nothing is written when it has no name */
+    void (*name)(void *opaque, u64 linear, char *out, size_t n);
+    void *opaque;
+};
+void x86_tell_story(const struct x86 *c, const struct x86_names *names, struct buf *out); /* names may be NULL */
+void x86_tell_jump(const struct x86 *c, const struct x86_names *names, struct buf *out); /* to zeros: where from */
+bool x86_story_meant(const struct x86 *c); /* a triple fault that was made to reset the machine: INT3 with an empty IDT */
 bool x86_stuck(const struct cpu *cpu, char *why, size_t n); /* cpu_ops.stuck */
 const char *x86_vector_name(unsigned vector); /* "#GP general protection fault"; NULL: not an exception's */
 unsigned x86_disasm(const struct cpu *c, u64 pc, const u8 *bytes, size_t n, char *out, size_t out_len);

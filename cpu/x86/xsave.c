@@ -276,7 +276,8 @@ static bool save(struct x86 *c, const struct x86_insn *i, enum save how)
     if (compact && c->mxcsr != MXCSR_INIT) /* it goes with the SSE state (SDM 1, 13.10) */
         used |= PART_SSE;
     u64 saved = how == SAVE ? asked : asked & used;
-    if (!probe(c, i, at, area_size(asked, compact ? asked : 0) - 1, true))
+    /* The compact forms leave what is in its initial state alone, faults included; hardware does. */
+    if (!probe(c, i, at, area_size(compact ? saved : asked, compact ? asked : 0) - 1, true))
         return false;
     if (!compact && !x86_load(c, seg, at + HEADER, 8, &old))
         return false;

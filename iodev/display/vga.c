@@ -36,8 +36,10 @@ static enum mem_result mmio_write(struct device *d, u64 offset, unsigned size, u
     return MEM_OK;
 }
 
+static u64 extension_size_get(const struct device *d, u32 index) { return 0; }
+
 static const struct reg_desc mmio_regs[] = {
-    { .name = "EXTENSION_SIZE", .offset = MMIO_EXTENSION, .width = 4, .access = REG_RO, .slot = REG_NO_SLOT,
+    { .name = "EXTENSION_SIZE", .offset = MMIO_EXTENSION, .width = 4, .access = REG_RO, .slot = REG_NO_SLOT, .get = extension_size_get,
       .doc = "bytes of registers from here on: none", .section = "docs/specs/standard-vga" },
     { .name = NULL },
 };

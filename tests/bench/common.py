@@ -1,5 +1,5 @@
 """What both computers of the benchmark share: running and timing, and the table."""
-import gzip, os, re, selectors, statistics, subprocess, sys, tempfile, time
+import gzip, os, re, selectors, signal, statistics, subprocess, sys, tempfile, time
 
 INTEGER = ["sieve", "sha256", "qsort", "bytecode", "fib"]
 FLOAT = ["matmul", "nbody"]
@@ -7,7 +7,7 @@ OTHER = FLOAT + ["chase", "memcpy"]
 KERNEL = ["fork", "syscalls", "faults"]
 PHASES = INTEGER + OTHER + ["boot"] + KERNEL
 C_NAME = {"qsort": "qsort_", "memcpy": "memcpy_"}  # where the plain name is the C library's
-LIMIT = 300  # seconds a run may take; Bochs needs more of a kernel boot
+LIMIT = 300  # seconds of processor time a run may take; Bochs needs more of a kernel boot
 
 
 class Run:
@@ -20,17 +20,18 @@ class Run:
         begin = time.monotonic()
         if start:
             p, out = start()
-            out_owner = os.fdopen(out, "rb", buffering=0)
+            keeper = os.fdopen(out, "rb", buffering=0)  # closes it in the end
+            out = keeper.fileno()
         else:
             p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             out = p.stdout.fileno()
         clock = ~p.pid << 3 | 2  # the process's CPU clock, as clock_getcpuclockid(3) numbers it
-        rest, end, watched = b"", begin + limit, begin
+        rest, watched = b"", begin
         with selectors.DefaultSelector() as s:
             s.register(out, selectors.EVENT_READ)
             while True:
-                if time.monotonic() > end:
-                    p.kill()
+                if self.seconds(clock) > limit or time.monotonic() - begin > 5 * limit:
+                    os.kill(p.pid, signal.SIGKILL)  # not p.kill(), which may wait for it
                 ready = s.select(0.1 if watch else 1.0)
                 if watch and time.monotonic() - watched > 0.1:
                     watch(p.pid)
@@ -38,24 +39,27 @@ class Run:
                 if ready:
                     data = os.read(out, 65536)
                     if not data:
-                        if start and not os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):  # a pipe that is not open yet at the other end
-                            time.sleep(0.1)
-                            continue
-                        break
+                        if not start or os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                            break
+                        time.sleep(0.1)  # a pipe that is not open yet at the other end
+                        continue
                     wall = time.monotonic() - begin
-                    try:
-                        cpu = time.clock_gettime(clock)
-                    except OSError:  # it has just ended
-                        cpu = self.lines[-1][2] if self.lines else 0.0
+                    cpu = self.seconds(clock)
                     *whole, rest = (rest + data).split(b"\n")
                     self.lines += [(line.decode(errors="replace").strip("\r"), wall, cpu) for line in whole]
                     if last and any(last in line for line, _, _ in self.lines[-len(whole):]):
-                        p.kill()
+                        os.kill(p.pid, signal.SIGKILL)
                         last = None
         _, status, used = os.wait4(p.pid, 0)
         p.returncode = self.status = os.waitstatus_to_exitcode(status)
         self.wall, self.cpu, self.rss = time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
         self.text = "\n".join(line for line, _, _ in self.lines) + rest.decode(errors="replace")
+
+    def seconds(self, clock):
+        try:
+            return time.clock_gettime(clock)
+        except OSError:  # it has just ended
+            return self.lines[-1][2] if self.lines else 0.0
 
     def tail(self):
         return f"status {self.status}: " + " | ".join(self.text.strip().splitlines()[-3:])

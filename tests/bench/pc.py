@@ -10,8 +10,8 @@ CFLAGS = ["-O2", "-ffreestanding", "-nostdlib", "-fno-pic", "-fuse-ld=lld", "-st
 RAM = 256
 # A processor that all three know, with what Debian's kernel uses: a Core 2 (Penryn: SSE4.1, no AVX).
 MODEL = {"orrery": "core2duo", "qemu": "Penryn", "bochs": "core2_penryn_t9600"}
-# Bochs' clock counts instructions. Fewer for a second mean shorter waits for devices, more mean fewer timer interrupts; it was
-# fastest here, of 20 to 1000 millions.
+# Bochs' clock counts instructions. Fewer for a second mean shorter waits for devices, more mean fewer timer interrupts; this is
+# about what it reaches. (With ten times as many, waiting for the serial port alone took minutes.)
 IPS = 100000000
 
 

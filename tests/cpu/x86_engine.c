@@ -162,7 +162,7 @@ static void finished(struct rig *r)
 {
     if (r->c->activity != X86_HALTED) {
         struct buf b = { 0 };
-        x86_tell_story(r->c, &b);
+        x86_tell_story(r->c, NULL, &b);
         fprintf(stderr, "rip %llx, now %llu: %.*s\n", (unsigned long long)r->c->rip, (unsigned long long)r->clock.now, (int)b.len,
                 (const char *)b.data);
         buf_free(&b);

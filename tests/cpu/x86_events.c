@@ -111,7 +111,7 @@ static void stuck(void)
 static void story_is(const char *text)
 {
     struct buf b = { 0 };
-    x86_tell_story(w.c, &b);
+    x86_tell_story(w.c, NULL, &b);
     if (strcmp(buf_cstr(&b), text))
         printf("\n%s", buf_cstr(&b));
     CU_ASSERT_STRING_EQUAL(buf_cstr(&b), text);
@@ -129,35 +129,42 @@ static void story(void)
     CU_ASSERT(c->activity == X86_SHUTDOWN);
     story_is("  1. #PF page fault, error code 0x0004: a load by CPL 3, a page that is not present\n"
              "      not present in the page directory (PDE.P=0)\n"
-             "      at 005b:0x6000 (linear 0x6000), CPL 3, SS:RSP 0023:0xa000, flags 0x2, instruction 0\n"
+             "      at 005b:0x6000: mov ecx,DWORD PTR [rax]\n"
+             "      CPL 3, SS:RSP 0023:0xa000, flags 0x2, instruction 0\n"
              "      CR2 0x207008, CR3 0x10000\n"
              "      level 4: entry at 0x10000 is 0x11027 (P RW US A address 0x11000)\n"
              "      level 3: entry at 0x11000 is 0x12027 (P RW US A address 0x12000)\n"
              "      level 2: entry at 0x12008 is 0x0 (not present address 0x0)\n"
              "      PDE at 0x12008 is 0x0: not present in the page directory (PDE.P=0)\n"
              "      IDT entry 0x0e at 0x20e0: 64-bit interrupt gate, 0050:0x40e0, DPL 0, not present\n"
+             "      that entry is wrong: its P is 0\n"
              "  2. #NP segment not present, error code 0x0073: vector 0x0e of the IDT (while delivering another event)\n"
              "      the IDT gate is not present (P=0)\n"
-             "      at 005b:0x6000 (linear 0x6000), CPL 3, SS:RSP 0023:0xa000, flags 0x2, instruction 0\n"
              "  3. #DF double fault, error code 0x0000: no selector\n"
              "      a second exception while the first was delivered\n"
-             "      at 005b:0x6000 (linear 0x6000), CPL 3, SS:RSP 0023:0xa000, flags 0x2, instruction 0\n"
              "      IDT entry 0x08 at 0x2080: 64-bit interrupt gate, 0008:0x4080, DPL 0, present\n"
+             "      that entry is wrong: its selector names no 64-bit code segment\n"
              "  4. #GP general protection fault, error code 0x0009: selector 0x0008 of the GDT (while delivering another event)\n"
              "      the IDT gate names no 64-bit code segment\n"
-             "      at 005b:0x6000 (linear 0x6000), CPL 3, SS:RSP 0023:0xa000, flags 0x2, instruction 0\n"
-             "     The processor shut down: an exception came while #DF was delivered (triple fault).\n");
+             "     The processor shut down: an exception came while #DF was delivered (triple fault).\n"
+             "     IDTR: who wrote it last is not known (before a snapshot?)\n"
+             "     CR3: who wrote it last is not known (before a snapshot?)\n"
+             "     RSP: who wrote it last is not known (before a snapshot?)\n");
     c = BEGIN(W_P0, 0xcd, 0x42);
     c->idtr.limit = 0x41 * 8 + 7;
     w_run(&w);
     CU_ASSERT(w_vector(&w) == EXC_GP);
     story_is("  1. INT 0x42\n"
-             "      at 0008:0x6002 (linear 0x6002), CPL 0, SS:RSP 0010:0x8e00, flags 0x2, instruction 0\n"
+             "      at 0008:0x6002, before hlt\n"
+             "      CPL 0, SS:RSP 0010:0x8e00, flags 0x2, instruction 0\n"
              "      IDT entry 0x42 lies beyond the limit of the IDT: base 0x2000, limit 0x20f\n"
              "  2. #GP general protection fault, error code 0x0212: vector 0x42 of the IDT\n"
              "      the vector is beyond the limit of the IDT\n"
-             "      at 0008:0x6000 (linear 0x6000), CPL 0, SS:RSP 0010:0x8e00, flags 0x2, instruction 0\n"
-             "      IDT entry 0x0d at 0x2068: 32-bit interrupt gate, 0008:0x40d0, DPL 0, present\n");
+             "      at 0008:0x6000: int 0x42\n"
+             "      CPL 0, SS:RSP 0010:0x8e00, flags 0x2, instruction 0\n"
+             "      IDT entry 0x0d at 0x2068: 32-bit interrupt gate, 0008:0x40d0, DPL 0, present\n"
+             "     IDTR: who wrote it last is not known (before a snapshot?)\n"
+             "     RSP: who wrote it last is not known (before a snapshot?)\n");
 }
 
 /* --- events on the bus ---------------------------------------------------------------------------------------------------- */

@@ -843,7 +843,7 @@ static void fuzz(void)
             c->rflags |= r >> 40 & (X86_TF | X86_NT | X86_IOPL | X86_AC | X86_IF);
         w_run(&w);
         struct buf out = { 0 };
-        x86_tell_story(c, &out);
+        x86_tell_story(c, NULL, &out);
         if (!sane(c) || !out.len) {
             bad++;
             printf("\n    %u: mode %u, code %02x %02x %02x %02x: cpl %u cs %04x ss %04x cr0 %llx", n, (unsigned)(r % W_MODES), code[0],

@@ -57,7 +57,8 @@ static inline struct rig *rig_begin(const struct device_class *cls, struct prop_
     r->arena = a;
     clock_init(&r->clock, RIG_HZ);
     r->env =
-        (struct device_env){ .arena = a, .clock = &r->clock, .bus = &r->bus, .mem = space_new(a, "memory"), .seed = 1 };
+        (struct device_env){ .arena = a, .clock = &r->clock, .bus = &r->bus, .mem = space_new(a, "memory"),
+                              .io = space_new(a, "ports"), .seed = 1 };
     r->ram = ram_new(a, "ram", RIG_RAM_SIZE, false, &e);
     r->chr.write = rig_sent;
     if (!r->ram || !space_add_ram(r->env.mem, RIG_RAM, r->ram, &e))

@@ -6,47 +6,10 @@
 #include "iodev/misc/virtio-rng.h"
 #include "iodev/net/virtio-net.h"
 #include "machine/machine.h"
-#include "tests/fuzz/cases.h"
+#include "tests/fuzz/board.h"
 
 #define DISK_BYTES (256 * 1024)
 #define RAM_BYTES (4 << 20)
-
-struct disk {
-    struct block_port port; /* first */
-    u8 bytes[DISK_BYTES];
-};
-
-static bool disk_read(struct block_port *b, u64 offset, void *out, size_t len, struct err *e)
-{
-    if (offset > DISK_BYTES || len > DISK_BYTES - offset)
-        wrong("a read beyond the disk");
-    memcpy(out, ((struct disk *)b)->bytes + offset, len);
-    return true;
-}
-
-static bool disk_write(struct block_port *b, u64 offset, const void *in, size_t len, struct err *e)
-{
-    if (offset > DISK_BYTES || len > DISK_BYTES - offset)
-        wrong("a write beyond the disk");
-    memcpy(((struct disk *)b)->bytes + offset, in, len);
-    return true;
-}
-
-static bool disk_flush(struct block_port *b, struct err *e)
-{
-    return true;
-}
-
-static bool disk_zero(struct block_port *b, u64 offset, u64 len, struct err *e)
-{
-    if (offset > DISK_BYTES || len > DISK_BYTES - offset)
-        wrong("zeroing beyond the disk");
-    memset(((struct disk *)b)->bytes + offset, 0, len);
-    return true;
-}
-
-static void net_send(struct net_port *n, const u8 *frame, size_t len) {}
-static void char_write(struct char_port *c, const u8 *bytes, size_t n) {}
 
 static u64 any_value(u64 *rng)
 {
@@ -100,11 +63,9 @@ static void one_step(struct machine *m, u64 *rng)
 static u64 one_run(u64 number)
 {
     u64 rng = number;
-    static const struct block_ops disk_ops = { .read = disk_read, .write = disk_write, .flush = disk_flush, .zero = disk_zero };
-    struct disk *disk = xcalloc(1, sizeof *disk);
-    disk->port = (struct block_port){ .ops = &disk_ops, .id = "d", .size = DISK_BYTES };
-    struct net_port net = { .send = net_send, .id = "n" };
-    struct char_port chr = { .write = char_write, .id = "c" }, serial = { .write = char_write, .id = "s" };
+    struct strict_disk *disk = strict_disk_new("d", DISK_BYTES, false);
+    struct net_port net = { .send = swallow_frame, .id = "n" };
+    struct char_port chr = { .write = swallow_bytes, .id = "c" }, serial = { .write = swallow_bytes, .id = "s" };
     struct prop_value drive = { "drive", "d", NULL }, netdev = { "netdev", "n", NULL }, chardev = { "chardev", "c", NULL };
     struct prop_value modern = { "virtio-mmio.force-legacy", number & 1 ? "off" : "on", NULL };
     static const u8 park[] = { 0x73, 0x00, 0x50, 0x10, 0x6f, 0xf0, 0xdf, 0xff }; /* wfi; j . - 4 */
@@ -127,7 +88,7 @@ static u64 one_run(u64 number)
         one_step(m, &rng);
     u64 hash = machine_hash(m);
     machine_free(m);
-    free(disk);
+    strict_disk_free(disk);
     return hash;
 }
 

@@ -3,9 +3,9 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "machine/machine.h"
-#include "tests/device/rig.h"
+#include "tests/device/pci_rig.h"
 
-static unsigned rows, masks; /* how much was looked at: a test that looked at nothing proves nothing */
+static unsigned rows, masks, pokes; /* how much was looked at: a test that looked at nothing proves nothing */
 
 /* One assertion per mistake, with its name: CUnit's own output would only say the line. */
 static void check(bool ok, const struct device_class *c, const struct reg_desc *r, const char *what)
@@ -38,7 +38,7 @@ static void check_row(const struct device_class *c, const struct reg_bank *b, co
     u64 mask = size_mask(r->width);
     rows++;
     check(r->width == 1 || r->width == 2 || r->width == 4 || r->width == 8, c, r, "width is not 1, 2, 4 or 8");
-    check(r->offset % r->width == 0, c, r, "is not aligned");
+    check(b->ports || r->offset % r->width == 0, c, r, "is not aligned");
     check(stride_of(r) >= r->width, c, r, "elements overlap");
     check(!b->size || end_of(r) <= b->size, c, r, "lies outside the window");
     check(r->doc && *r->doc && !strchr(r->doc, '\n'), c, r, "needs one line of documentation");
@@ -61,10 +61,11 @@ static void check_row(const struct device_class *c, const struct reg_bank *b, co
     check_fields(c, r);
 }
 
-/* Rows may share an address when they differ in direction or visibility. */
-static bool may_share(const struct reg_desc *a, const struct reg_desc *b)
+/* Rows may share an address when they differ in direction or visibility; and as ports, when they do not begin at the same one
+ * (0x1ce and 0x1cf of the Bochs display interface are 16 bits wide both). */
+static bool may_share(const struct reg_bank *k, const struct reg_desc *a, const struct reg_desc *b)
 {
-    return a->visible || b->visible || (a->access == REG_RO && b->access == REG_WO) ||
+    return (k->ports && a->offset != b->offset) || a->visible || b->visible || (a->access == REG_RO && b->access == REG_WO) ||
            (a->access == REG_WO && b->access == REG_RO);
 }
 
@@ -99,7 +100,7 @@ static void tables(void)
                 check_row(c, b, r);
                 for (const struct reg_desc *s = first; s != r; s++) {
                     check(strcmp(r->name, s->name), c, r, "two registers have one name");
-                    check(may_share(r, s) || !overlap(r, s), c, r, "overlaps an earlier register");
+                    check(may_share(b, r, s) || !overlap(r, s), c, r, "overlaps an earlier register");
                 }
             }
         }
@@ -112,89 +113,171 @@ static void tables(void)
     CU_ASSERT(rows > 50);
 }
 
-/* Classes that stand alone on a board (-device ones need their bus; their own tests drive them). */
-static struct rig *built(const struct device_class *c)
+/* Classes that stand alone on a board (-device ones need their bus; their own tests drive them). A PCI function gets a
+ * bus. All banks are asked at their offsets, wherever they are mapped. */
+struct bench {
+    struct rig *r;     /* one of the two */
+    struct pci_rig *p;
+    struct device *d;
+};
+
+enum { BENCH_DEVFN = PCI_DEVFN(2, 0) };
+
+static bool built(const struct device_class *c, struct bench *b)
 {
-    if (c->bus || !c->banks[0])
-        return NULL;
-    struct rig *r = rig_begin(c, NULL);
-    r->d->chr = &r->chr;
-    rig_finish(r);
-    return r;
+    *b = (struct bench){ 0 };
+    if ((c->bus && strcmp(c->bus, "isa") && strcmp(c->bus, "pci")) || !c->banks[0])
+        return false;
+    if (!c->pci) {
+        b->r = rig_begin(c, NULL);
+        b->d = b->r->d;
+        b->d->chr = &b->r->chr;
+        rig_finish(b->r);
+        return true;
+    }
+    b->p = pci_rig_new();
+    b->d = c == &i440fx_class ? b->p->bridge : pci_rig_plug(b->p, c, BENCH_DEVFN, NULL);
+    return true;
+}
+
+static void bench_free(struct bench *b)
+{
+    if (b->r)
+        rig_free(b->r);
+    else
+        pci_rig_free(b->p);
+}
+
+static u64 bench_hash(const struct bench *b) { return b->r ? rig_hash(b->r) : pci_rig_hash(b->p); }
+static bool bench_snapshot(struct bench *b) { return b->r ? rig_snapshot(b->r) : pci_rig_snapshot(b->p); }
+
+static void bench_run(struct bench *b, u64 ticks)
+{
+    if (b->r)
+        rig_run(b->r, ticks);
+    else
+        pci_rig_run(b->p, ticks);
+}
+
+static bool is_configuration(unsigned bank) { return bank >= DEVICE_MAX_BANKS; }
+static unsigned bench_devfn(const struct bench *b) { return b->d == b->p->bridge ? 0 : BENCH_DEVFN; }
+
+static u64 bench_read(struct bench *b, unsigned bank, u64 at, unsigned size)
+{
+    u64 v;
+    if (is_configuration(bank))
+        return pci_config_read(b->p->bridge, bench_devfn(b), (unsigned)at, size);
+    return device_bank_read(b->d, bank, at, size, &v) == MEM_OK ? v : 0xbadbadbadu;
+}
+
+static void bench_write(struct bench *b, unsigned bank, u64 at, unsigned size, u64 v)
+{
+    if (is_configuration(bank))
+        pci_config_write(b->p->bridge, bench_devfn(b), (unsigned)at, size, (u32)v);
+    else
+        (void)device_bank_write(b->d, bank, at, size, v);
+}
+
+static u64 bank_bytes(const struct bench *b, unsigned bank)
+{
+    if (is_configuration(bank))
+        return 0x100;
+    const struct reg_bank *k = b->d->cls->banks[bank];
+    return !k ? 0 : k->size ? k->size : b->d->bank_size[bank];
 }
 
 /* After reset each slot holds its row's value; peeking anything changes nothing. */
 static void reset_and_peek(void)
 {
     for (const struct device_class *const *p = machine_device_classes; *p; p++) {
-        struct rig *r = built(*p);
-        if (!r)
+        struct bench b;
+        if (!built(*p, &b))
             continue;
-        u64 before = rig_hash(r);
-        for (const struct reg_desc *g = (*p)->banks[0]->regs; g && g->name; g++)
-            for (u32 i = 0; i < count_of(g); i++)
-                if (g->slot != REG_NO_SLOT && !g->get)
-                    check(device_reg_get(r->d, g, i) == g->reset, *p, g,
-                          "has another value after reset than its row says");
-        u64 size = r->d->window[0].size < 0x10000 ? r->d->window[0].size : 0x10000;
-        u8 *bytes = malloc(size);
-        for (unsigned k = 0; k < 8; k++)
-            space_peek(r->env.mem, RIG_BASE + k, bytes, size - k);
-        free(bytes);
-        check(rig_hash(r) == before, *p, NULL, "peeking changed its state");
-        check(rig_snapshot(r), *p, NULL, "its state does not survive a snapshot");
-        rig_free(r);
+        u64 before = bench_hash(&b);
+        for (unsigned bank = 0; bank < DEVICE_BANKS; bank++) {
+            for (const struct reg_desc *g = device_rows(*p, bank); g && g->name; g++)
+                for (u32 i = 0; i < count_of(g); i++)
+                    if (g->slot != REG_NO_SLOT && !g->get)
+                        check(device_reg_get(b.d, g, i) == g->reset, *p, g,
+                              "has another value after reset than its row says");
+            u64 size = bank_bytes(&b, bank), v;
+            for (u64 at = 0; !is_configuration(bank) && at < size && at < 0x10000; at++)
+                for (unsigned n = 1; n <= 8; n *= 2)
+                    if (at + n <= size)
+                        (void)device_bank_peek(b.d, bank, at, n, &v);
+        }
+        check(bench_hash(&b) == before, *p, NULL, "peeking changed its state");
+        check(bench_snapshot(&b), *p, NULL, "its state does not survive a snapshot");
+        bench_free(&b);
     }
 }
 
 /* Rows do what their masks say, seen through the window. A hook may change what is stored, but only bits a write may
  * touch; with hooks on reading there is nothing general to say. */
-static void mask_holds(struct rig *r, const struct reg_desc *g, u32 i, u64 v)
+static void mask_holds(struct bench *b, unsigned bank, const struct reg_desc *g, u32 i, u64 v)
 {
-    const struct device_class *c = r->d->cls;
-    u64 at = g->offset + (u64)i * stride_of(g), old = device_reg_get(r->d, g, i);
+    const struct device_class *c = b->d->cls;
+    u64 at = g->offset + (u64)i * stride_of(g), old = device_reg_get(b->d, g, i);
     u64 want = g->access == REG_RO ? old : ((old & ~g->rw) | (v & g->rw)) & ~(v & g->w1c);
-    rig_write(r, at, g->width, v);
-    u64 now = device_reg_get(r->d, g, i);
+    bench_write(b, bank, at, g->width, v);
+    u64 now = device_reg_get(b->d, g, i);
     check(g->write ? !((now ^ old) & ~(g->rw | g->w1c)) : now == want, c, g, "a write did not follow its masks");
     masks++;
-    if (g->read || (g->visible && !g->visible(r->d)))
+    if (g->read || (g->visible && !g->visible(b->d)))
         return;
-    check(rig_read(r, at, g->width) == now, c, g, "reads another value than it holds");
-    check(device_reg_get(r->d, g, i) == (now & ~g->rclr), c, g, "a read did not clear what its row says");
+    check(bench_read(b, bank, at, g->width) == now, c, g, "reads another value than it holds");
+    check(device_reg_get(b->d, g, i) == (now & ~g->rclr), c, g, "a read did not clear what its row says");
+}
+
+/* A row that accesses do not simply reach: the bank answers there itself, or an earlier row does. */
+static bool is_hidden(const struct bench *b, unsigned bank, const struct reg_desc *g)
+{
+    u32 index;
+    if (is_configuration(bank))
+        return bank == DEVICE_PCI_HEADER && device_reg_at(b->d, DEVICE_PCI_BANK, g->offset, false, &index);
+    const struct reg_bank *k = b->d->cls->banks[bank];
+    u64 v;
+    return g->width < k->min_access || g->width > k->max_access ||
+           (k->read && k->read(b->d, g->offset, g->width, &v, true) == MEM_OK);
 }
 
 static void masks_hold(void)
 {
     for (const struct device_class *const *p = machine_device_classes; *p; p++) {
-        struct rig *r = built(*p);
-        const struct reg_bank *b = (*p)->banks[0];
-        u64 seed = 1, v;
-        for (const struct reg_desc *g = r ? b->regs : NULL; g && g->name; g++) {
-            if (g->get || g->slot == REG_NO_SLOT || g->access == REG_WO || g->width < b->min_access ||
-                g->width > b->max_access || (b->read && b->read(r->d, g->offset, g->width, &v, true) == MEM_OK))
-                continue; /* (the last: the bank answers there itself) */
-            for (unsigned n = 0; n < 20; n++) {
-                if (!g->visible || g->visible(r->d))
-                    mask_holds(r, g, (u32)(rng_next(&seed) % count_of(g)), rng_next(&seed) & size_mask(g->width));
+        struct bench b;
+        u64 seed = 1;
+        if (!built(*p, &b))
+            continue;
+        for (unsigned bank = 0; bank < DEVICE_BANKS; bank++)
+            for (const struct reg_desc *g = device_rows(*p, bank); g && g->name; g++) {
+                if (g->get || g->slot == REG_NO_SLOT || g->access == REG_WO || is_hidden(&b, bank, g))
+                    continue;
+                for (unsigned n = 0; n < 20; n++) {
+                    if (!g->visible || g->visible(b.d))
+                        mask_holds(&b, bank, g, (u32)(rng_next(&seed) % count_of(g)), rng_next(&seed) & size_mask(g->width));
+                }
             }
-        }
-        if (r)
-            rig_free(r);
+        bench_free(&b);
     }
-    CU_ASSERT(masks > 200);
+    CU_ASSERT(masks > 3000);
 }
 
 /* Anything a guest may do to a device alone on its bus: no crash, the same twice, and a reset that is one. */
 static u64 poke_at_random(const struct device_class *c, u64 seed)
 {
-    struct rig *r = built(c);
+    struct bench b;
     u64 answers = 0;
+    if (!built(c, &b))
+        return 0;
     for (unsigned n = 0; n < 20000; n++) {
         u64 x = rng_next(&seed);
-        unsigned size = 1u << (x & 3);
-        u64 window = r->d->window[0].size, at = x >> 8;
-        const struct reg_desc *g = c->banks[0]->regs;
+        unsigned size = 1u << (x & 3), bank = (unsigned)(rng_next(&seed) % DEVICE_BANKS);
+        while (is_configuration(bank) ? !c->pci : !c->banks[bank])
+            bank = (bank + 1) % DEVICE_BANKS;
+        const struct reg_desc *g = device_rows(c, bank);
+        u64 window = bank_bytes(&b, bank), at = x >> 8;
+        if (is_configuration(bank) && size > 4)
+            continue;
         if (g && g->name && (x & 0x70)) { /* mostly where something is */
             unsigned len = 0;
             while (g[len].name)
@@ -203,36 +286,33 @@ static u64 poke_at_random(const struct device_class *c, u64 seed)
             at = g->offset + (x >> 40) % count_of(g) * stride_of(g) + (x & 0x80 ? (x >> 8) % 8 : 0);
         }
         at %= window;
-        if (window < size || at > window - size)
+        if (at > window - size)
             continue;
+        pokes++;
         if (x & 4)
-            rig_write(r, at, size, rng_next(&seed) >> (rng_next(&seed) % 64));
+            bench_write(&b, bank, at, size, rng_next(&seed) >> (rng_next(&seed) % 64));
         else
-            answers = hash_u64(rig_read(r, at, size), answers);
+            answers = hash_u64(bench_read(&b, bank, at, size), answers);
         if (!(x >> 56))
-            rig_run(r, rng_next(&seed) % 1000000);
+            bench_run(&b, rng_next(&seed) % 1000000);
     }
-    answers ^= rig_hash(r);
-    check(rig_snapshot(r), c, NULL, "its state does not survive a snapshot");
-    device_reset(r->d);
-    u64 once = state_hash(c->state, r->d->state, 0);
-    device_reset(r->d);
-    check(state_hash(c->state, r->d->state, 0) == once, c, NULL, "a second reset gives another state");
-    rig_free(r);
+    answers ^= bench_hash(&b);
+    check(bench_snapshot(&b), c, NULL, "its state does not survive a snapshot");
+    device_reset(b.d);
+    u64 once = state_hash(c->state, b.d->state, 0);
+    device_reset(b.d);
+    check(state_hash(c->state, b.d->state, 0) == once, c, NULL, "a second reset gives another state");
+    bench_free(&b);
     return answers;
 }
 
 static void random_pokes(void)
 {
-    for (const struct device_class *const *p = machine_device_classes; *p; p++) {
-        struct rig *r = built(*p);
-        if (!r)
-            continue;
-        rig_free(r);
+    for (const struct device_class *const *p = machine_device_classes; *p; p++)
         for (u64 seed = 1; seed <= 3; seed++)
             check(poke_at_random(*p, seed) == poke_at_random(*p, seed), *p, NULL,
                   "the same accesses gave other answers");
-    }
+    CU_ASSERT(pokes > 1000000);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Single instructions on the host. A child process lives in its signal handler: sigreturn loads all registers of a shot
+/* Single instructions on the host, in one of two ways. A child process lives in its signal handler: sigreturn loads all registers of a shot
  * and sets TF; the trap behind the instruction, or what it raised, brings the state back as the next signal's context. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -147,6 +147,14 @@ static void save_fpu(const u8 *x, struct user_state *s)
     }
 }
 
+static void find_changes(struct user_shot *s)
+{
+    u8 before[DATA_BYTES];
+    memcpy(before, pattern, DATA_BYTES);
+    memcpy(before + s->patch_at, s->patch, PATCH_BYTES);
+    user_shot_changes(s, before, (const u8 *)(uintptr_t)DATA_AT);
+}
+
 /* Called with our own FS base; the next shot's is loaded by the caller. */
 static void on_signal(int sig, siginfo_t *info, void *context) __asm__("x86_native_on_signal");
 __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *context)
@@ -174,10 +182,7 @@ __attribute__((used)) static void on_signal(int sig, siginfo_t *info, void *cont
         prepared->vector = (u8)g[REG_TRAPNO];
         prepared->error = (u32)g[REG_ERR];
         prepared->cr2 = (u64)g[REG_CR2];
-        u8 before[DATA_BYTES];
-        memcpy(before, pattern, DATA_BYTES);
-        memcpy(before + prepared->patch_at, prepared->patch, PATCH_BYTES);
-        user_shot_changes(prepared, before, data);
+        find_changes(prepared);
         memset((u8 *)(uintptr_t)CODE_AT, 0xf4, CODE_BYTES);
         prepared->done = true;
         shot++;
@@ -234,7 +239,153 @@ __attribute__((naked)) static void signal_entry(void)
             "1: ret\n\t");
 }
 
-static _Noreturn void child(void)
+/* --- at speed --- */
+
+/* What the stub below loads and stores: at the offsets that it knows. */
+static struct direct {
+    u64 r[16], flags, target;             /* 0, 128, 136: in */
+    u64 out[16], out_flags, out_fs, out_gs; /* 144, 272, 280, 288 */
+    u64 own_sp, own_fs, seg_in[4], seg_out[6]; /* 296, 304, 312, 344 */
+    u32 own_mxcsr;                        /* 392 */
+    u64 fs, gs;                           /* 400, 408: in */
+    u64 faulted;                          /* 416 */
+} direct __asm__("x86_direct");
+static u8 direct_in[1024] __asm__("x86_direct_in") __attribute__((aligned(64)));
+static u8 direct_out[1024] __asm__("x86_direct_out") __attribute__((aligned(64)));
+
+#define OF_16(what, at)                                                                                                          \
+    what(rax, at) what(rcx, at + 8) what(rdx, at + 16) what(rbx, at + 24) what(rbp, at + 40) what(rsi, at + 48)                   \
+    what(rdi, at + 56) what(r8, at + 64) what(r9, at + 72) what(r10, at + 80) what(r11, at + 88) what(r12, at + 96)               \
+    what(r13, at + 104) what(r14, at + 112) what(r15, at + 120) what(rsp, at + 32)
+#define LOAD(r, at) "mov x86_direct+" #at "(%rip), %" #r "\n\t"
+#define STORE(r, at) "mov %" #r ", x86_direct+" #at "(%rip)\n\t"
+
+__attribute__((naked, noinline)) static void direct_call(void)
+{
+    __asm__("push %rbx\n\tpush %rbp\n\tpush %r12\n\tpush %r13\n\tpush %r14\n\tpush %r15\n\t"
+            STORE(rsp, 296)
+            "mov x86_direct+312(%rip), %es\n\t"
+            "mov x86_direct+320(%rip), %ds\n\t"
+            "mov x86_direct+328(%rip), %fs\n\t"
+            "mov x86_direct+336(%rip), %gs\n\t"
+            LOAD(rax, 400) "wrfsbase %rax\n\t"
+            LOAD(rax, 408) "wrgsbase %rax\n\t"
+            "mov $7, %eax\n\txor %edx, %edx\n\txrstor64 x86_direct_in(%rip)\n\t"
+            "push x86_direct+128(%rip)\n\tpopfq\n\t"
+            OF_16(LOAD, 0)
+            "jmp *x86_direct+136(%rip)\n\t"
+            ".globl x86_direct_leave\n.hidden x86_direct_leave\nx86_direct_leave:\n\t"
+            OF_16(STORE, 144)
+            LOAD(rsp, 296)
+            "pushfq\n\tpop x86_direct+272(%rip)\n\tpush $2\n\tpopfq\n\t"
+            "rdfsbase %rax\n\t" STORE(rax, 280)
+            "rdgsbase %rax\n\t" STORE(rax, 288)
+            "mov %es, x86_direct+344(%rip)\n\t"
+            "mov %ds, x86_direct+368(%rip)\n\t"
+            "mov %fs, x86_direct+376(%rip)\n\t"
+            "mov %gs, x86_direct+384(%rip)\n\t"
+            "mov %ss, x86_direct+360(%rip)\n\t"
+            "mov $7, %eax\n\txor %edx, %edx\n\txsave64 x86_direct_out(%rip)\n\t"
+            ".globl x86_direct_resume\n.hidden x86_direct_resume\nx86_direct_resume:\n\t" /* a fault comes back here */
+            "fninit\n\tldmxcsr x86_direct+392(%rip)\n\tvzeroupper\n\t"
+            LOAD(rax, 304) "wrfsbase %rax\n\t"
+            "pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbp\n\tpop %rbx\n\tret\n\t");
+}
+extern const u8 x86_direct_leave[], x86_direct_resume[];
+
+static void keep_segments(struct user_state *o)
+{
+    static const u8 at[] = { X86_ES, X86_DS, X86_FS, X86_GS };
+    for (unsigned k = 0; k < 4; k++)
+        o->seg[at[k]] = (u16)direct.seg_out[at[k]];
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context) __asm__("x86_native_on_fault");
+__attribute__((used)) static void on_fault(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    greg_t *g = uc->uc_mcontext.gregs;
+    u8 *x = (u8 *)uc->uc_mcontext.fpregs;
+    struct user_state *o = &shot->out;
+    for (unsigned k = 0; k < 16; k++)
+        o->r[k] = (u64)g[gregs[k]];
+    o->rip = (u64)g[REG_RIP];
+    o->rflags = (u64)g[REG_EFL];
+    o->seg[X86_CS] = (u16)g[REG_CSGSFS];
+    o->seg[X86_SS] = (u16)((u64)g[REG_CSGSFS] >> 48);
+    keep_segments(o);
+    o->fs_base = direct.out_fs;
+    o->gs_base = direct.out_gs;
+    save_fpu(x, o);
+    shot->vector = (u8)g[REG_TRAPNO];
+    shot->error = (u32)g[REG_ERR];
+    shot->cr2 = (u64)g[REG_CR2];
+    direct.faulted = true;
+    g[REG_RIP] = (greg_t)(uintptr_t)x86_direct_resume;
+    g[REG_RSP] = (greg_t)direct.own_sp;
+    g[REG_EFL] = 0x202;
+    g[REG_CSGSFS] = (greg_t)((u64)USER_CS64 | (u64)USER_DS << 48);
+    uc->uc_flags |= 4; /* UC_STRICT_RESTORE_SS */
+    store_le(x, 2, 0x37f);
+    store_le(x + 2, 2, 0); /* nothing pending */
+}
+
+__attribute__((naked)) static void fault_entry(void)
+{
+    __asm__("mov %es, x86_direct+344(%rip)\n\t"
+            "mov %ds, x86_direct+368(%rip)\n\t"
+            "mov %fs, x86_direct+376(%rip)\n\t"
+            "mov %gs, x86_direct+384(%rip)\n\t"
+            "rdfsbase %rax\n\t" STORE(rax, 280)
+            "rdgsbase %rax\n\t" STORE(rax, 288)
+            LOAD(rax, 304) "wrfsbase %rax\n\t"
+            "push %rbp\n\t"
+            "call x86_native_on_fault\n\t"
+            "pop %rbp\n\t"
+            "ret\n\t");
+}
+
+static void direct_run(struct user_shot *s)
+{
+    const struct user_state *in = &s->in;
+    struct user_state *o = &s->out;
+    u8 *data = (u8 *)(uintptr_t)DATA_AT, *code = (u8 *)(uintptr_t)in->rip;
+    memcpy(data, pattern, DATA_BYTES);
+    memcpy(data + s->patch_at, s->patch, PATCH_BYTES);
+    memcpy(code, s->bytes, s->length);
+    memcpy(code + s->length, "\xff\x25\0\0\0\0", 6); /* JMP [behind] */
+    store_le(code + s->length + 6, 8, (u64)(uintptr_t)x86_direct_leave);
+    memcpy(direct.r, in->r, sizeof direct.r);
+    direct.flags = in->rflags & ~(u64)X86_TF;
+    direct.target = in->rip;
+    direct.fs = in->fs_base;
+    direct.gs = in->gs_base;
+    static const u8 at[] = { X86_ES, X86_DS, X86_FS, X86_GS };
+    for (unsigned k = 0; k < 4; k++)
+        direct.seg_in[k] = in->seg[at[k]];
+    direct.faulted = false;
+    load_fpu(direct_in, in);
+    direct_call();
+    if (!direct.faulted) {
+        memcpy(o->r, direct.out, sizeof o->r);
+        o->rip = in->rip + s->length;
+        o->rflags = direct.out_flags;
+        o->fs_base = direct.out_fs;
+        o->gs_base = direct.out_gs;
+        o->seg[X86_CS] = in->seg[X86_CS];
+        o->seg[X86_SS] = (u16)direct.seg_out[X86_SS];
+        keep_segments(o);
+        save_fpu(direct_out, o);
+        s->vector = EXC_DB;
+        s->error = 0;
+        s->cr2 = 0;
+    }
+    find_changes(s);
+    memset(code, 0xf4, (size_t)s->length + 14);
+    s->done = true;
+}
+
+static _Noreturn void child(bool at_speed)
 {
     static const int signals[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE };
     void *code = mmap((void *)(uintptr_t)CODE_AT, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -259,7 +410,7 @@ static _Noreturn void child(void)
     stack_t stack = { .ss_size = 1 << 18 };
     stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
-    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))(void (*)(void))signal_entry;
+    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))(void (*)(void))(at_speed ? fault_entry : signal_entry);
     sigfillset(&sa.sa_mask);
     for (size_t k = 0; k < ARRAY_LEN(signals); k++) {
         sigaction(signals[k], &sa, NULL);
@@ -270,7 +421,13 @@ static _Noreturn void child(void)
     u64 fs;
     alarm(120);
     __asm__ volatile("rdfsbase %0" : "=r"(fs));
-    own_fs = fs;
+    own_fs = direct.own_fs = fs;
+    direct.own_mxcsr = 0x1f80;
+    if (at_speed) {
+        for (; shot < shot_end; shot++)
+            direct_run(shot);
+        _exit(0);
+    }
     __asm__ volatile("vxorps %%ymm0, %%ymm0, %%ymm0\n\tint3" ::: "memory");
     _exit(3);
 }
@@ -286,7 +443,7 @@ bool native_supported(const char **why)
     return !*why;
 }
 
-bool native_run(struct user_shot *shots, size_t n, const char **why)
+static bool run_all(struct user_shot *shots, size_t n, bool at_speed, const char **why)
 {
     user_pattern(pattern);
     shot = shots;
@@ -298,7 +455,7 @@ bool native_run(struct user_shot *shots, size_t n, const char **why)
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0)
-            child();
+            child(at_speed);
         int status;
         if (pid < 0 || waitpid(pid, &status, 0) < 0) {
             *why = "cannot start a child process";
@@ -319,6 +476,9 @@ bool native_run(struct user_shot *shots, size_t n, const char **why)
     }
     return true;
 }
+
+bool native_run(struct user_shot *shots, size_t n, const char **why) { return run_all(shots, n, false, why); }
+bool native_run_at_speed(struct user_shot *shots, size_t n, const char **why) { return run_all(shots, n, true, why); }
 #else
 struct user_shot *user_shots_new(size_t n) { return NULL; }
 bool native_supported(const char **why)
@@ -327,4 +487,5 @@ bool native_supported(const char **why)
     return false;
 }
 bool native_run(struct user_shot *shots, size_t n, const char **why) { return native_supported(why); }
+bool native_run_at_speed(struct user_shot *shots, size_t n, const char **why) { return native_supported(why); }
 #endif

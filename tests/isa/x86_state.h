@@ -37,6 +37,7 @@ struct user_shot {
     struct user_state in, out;
     u8 bytes[16];
     u8 bits; /* 16, 32, 64: what CS says */
+    u8 length; /* of the instruction; only native_run_at_speed() wants to know */
     u8 patch[PATCH_BYTES]; /* over the pattern of the data, at */
     u16 patch_at;
     u16 op;
@@ -62,6 +63,9 @@ void user_shot_changes(struct user_shot *s, const u8 before[DATA_BYTES], const u
 struct user_shot *user_shots_new(size_t n);
 bool native_supported(const char **why);
 bool native_run(struct user_shot *shots, size_t n, const char **why);
+/* The same without a single-step trap for each: the instruction is called, with a jump behind it. Only 64-bit mode, and only
+ * instructions that go on to the next one or raise an exception. A hundred times faster. */
+bool native_run_at_speed(struct user_shot *shots, size_t n, const char **why);
 
 /* The same on our processor. */
 struct guest;

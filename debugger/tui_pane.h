@@ -1,0 +1,92 @@
+/* What the files of the full screen share. */
+#ifndef DEBUGGER_TUI_PANE_H
+#define DEBUGGER_TUI_PANE_H
+
+#include "debugger/tui.h"
+
+enum { TUI_LINES = 2000, TUI_WIDTH = 400 };
+
+struct tui_line {
+    char *text; /* UTF-8 */
+    u8 style;
+    u64 addr;   /* of what stands there; 0: none */
+    int number; /* of a source line; 0: none */
+};
+
+/* Lines of a pane; the oldest are dropped. */
+struct tui_lines {
+    struct tui_line *line;
+    size_t n, cap;
+    bool open;    /* the last one goes on */
+    u8 escape;    /* in an escape sequence: 1 after ESC, 2 after ESC [ */
+    size_t column;
+};
+
+void lines_clear(struct tui_lines *l);
+void lines_add(struct tui_lines *l, const char *text, u8 style, u64 addr, int number);
+/* Like a simple terminal: carriage return, backspace, tab and new line are obeyed, escape sequences left out. */
+void lines_feed(struct tui_lines *l, const u8 *bytes, size_t n);
+void lines_split(struct tui_lines *l, struct buf *text); /* a command's output */
+
+enum pane_id {
+    PANE_SOURCE, PANE_REGISTERS, PANE_STACK, PANE_LOCALS, PANE_TAB, PANE_CONSOLE, PANE_COMMAND, PANES
+};
+
+struct pane {
+    struct tui_lines lines;
+    size_t top;      /* first line shown */
+    bool follows;    /* shows the end */
+    unsigned x, y, w, h; /* without the title, which is at y - 1 */
+};
+
+struct tui_tab {
+    const char *name, *command; /* what it shows: the first command of these (separated by newlines) that is not an error */
+};
+extern const struct tui_tab tui_tabs[]; /* ends with a NULL name */
+
+enum tui_layer { LAYER_KEYS, LAYER_NAVIGATE, LAYER_COMMAND, LAYER_SEARCH };
+
+struct tui_input {
+    char text[512];
+    size_t n, at;
+};
+
+struct tui {
+    struct debugger *d;
+    struct tui_host host;
+    unsigned columns, rows;
+    struct tui_cell *cell;
+    struct pane pane[PANES];
+    enum pane_id focus;
+    enum tui_layer layer, before_search;
+    unsigned tab;
+    bool stale;
+    u32 pending; /* first key of two: g, m, ', Ctrl-X */
+    struct tui_input input;
+    char search[128];
+    char *history[100];
+    unsigned n_history, history_at;
+
+    char file[512]; /* shown in the source pane; "": instructions */
+    int first_line; /* of the lines in the pane */
+    size_t cursor;  /* line of the source pane */
+    u64 seen_pc;
+    const struct cpu *seen_cpu;
+    struct {
+        char file[512];
+        int line;
+        u64 addr;
+    } mark[26];
+    u64 *registers; /* as they were when the machine stopped last, and the time before */
+    u64 *registers_before;
+    size_t n_registers;
+    u64 registers_at;
+};
+
+/* tui_panes.c: asks everything again. */
+void panes_refresh(struct tui *t);
+void panes_show_source(struct tui *t, const char *file, int line); /* file NULL: where the frame is */
+/* The line of history, position and harts. */
+void panes_timeline(struct tui *t, bool running, struct buf *out, unsigned width);
+
+#endif

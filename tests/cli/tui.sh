@@ -1,0 +1,102 @@
+#!/bin/bash
+# The debugger's full screen in a real terminal (tmux): what the panes show, what keys do, small and changing sizes.
+# Runs in the build directory. Needs: orrery, tests/labs/teach/teach.elf, tmux.
+kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
+orrery=${ORRERY:-$PWD/orrery}
+command -v tmux >/dev/null || { echo "tmux is not installed"; exit 77; }
+dir=$(mktemp -d) || exit 99
+tm() { tmux -f /dev/null -S "$dir/socket" "$@"; }
+trap 'tm kill-server 2>/dev/null; rm -rf "$dir"' EXIT
+failed=0
+export LC_ALL=C.UTF-8
+
+screen() { tm capture-pane -p; }
+
+sees() { # what, extended regular expression: within 30 seconds
+    for _ in $(seq 300); do
+        screen >"$dir/screen" 2>/dev/null
+        grep -qE -e "$2" "$dir/screen" && { echo "ok: $1"; return; }
+        sleep 0.1
+    done
+    echo "FAIL: $1: no '$2' in"
+    sed 's/^/    |/' "$dir/screen"
+    failed=1
+}
+
+start() { # columns, rows, options of orrery debug
+    local x=$1 y=$2
+    shift 2
+    tm kill-server 2>/dev/null
+    tm new-session -d -x "$x" -y "$y" "TERM=screen-256color exec '$orrery' debug --tui -bios none -kernel '$kernel' -nographic $* 2>'$dir/errors'; sleep 60"
+}
+
+start 120 40 -ex "'break trap'"
+sees "panes" "Registers"
+sees "console and command" "Guest console.*Command"
+sees "tabs" "\[Mem\] PT  TLB  IRQ  PCI  Dev  CPU  Stops  Time"
+sees "instructions without source" "=> ?0x0000000000001000"
+tm send-keys c
+sees "a breakpoint" "Breakpoint 1, trap"
+sees "the source line" "^.=> 159 .*csr_read\(scause\)"
+sees "its instructions" "0x000000008000[0-9a-f]+ <trap\+[0-9]+>"
+sees "the stack" "#0  trap \(t=0x"
+sees "the guest's console" "^teach: hello from supervisor mode"
+sees "the timeline" "hart0 S STOPPED <=+\*> [0-9]+"
+tm send-keys n
+sees "n: the next line" "^ => 160 "
+tm send-keys N
+sees "N: back" "^.=> 15[89] "
+sees "in the past" "hart0 S PAST <"
+tm send-keys c
+sees "c: on through the past" "trap \(t=0x80002110"
+tm send-keys C
+sees "C: back to the breakpoint before" "trap \(t=0x80002000"
+tm send-keys :
+tm send-keys -l "print ticks"
+tm send-keys Enter
+sees "a command" '\$1 = 0'
+tm send-keys -l "last-wri"
+tm send-keys Tab
+tm send-keys -l "switches"
+tm send-keys Enter
+sees "completion" "\(orrery\) last-write switches"
+tm send-keys -l "undo"
+tm send-keys Enter
+sees "undo" "^.=> 159 "
+tm send-keys Escape Escape
+sees "Esc: navigation" "\[navigate"
+tm send-keys /
+tm send-keys -l "supervisor timer"
+tm send-keys Enter j Space
+sees "space sets a breakpoint" "Breakpoint 2 at"
+sees "and marks it" "^\* +161 "
+tm send-keys Space
+sees "and takes it away" "delete 2"
+tm send-keys l l l
+sees "tabs by keys" "\[IRQ\]"
+tm send-keys Escape F10
+sees "F10" "\(orrery\) next"
+tm resize-window -x 79 -y 20
+sees "too small, politely" "needs 80x24"
+tm resize-window -x 80 -y 24
+sees "80x24 is enough" "hart0 [SMU] [A-Z]+ <"
+sees "tabs there too" "\[IRQ\]"
+tm send-keys q
+sees "q: the command line" "^\(orrery\) *$"
+tm send-keys -l "print 6*7"
+tm send-keys Enter
+sees "it works" '^\$[0-9]+ = 42'
+tm send-keys -l "tui"
+tm send-keys Enter
+sees "tui: back" "Guest console"
+tm send-keys : ; tm send-keys -l "delete"; tm send-keys Enter ; tm send-keys -l "continue"; tm send-keys Enter
+sees "the end" "hart0 [A-Z] ENDED <"
+tm send-keys -l "quit 3"; tm send-keys Enter
+sleep 1
+[ -s "$dir/errors" ] && { echo "FAIL: on standard error:"; cat "$dir/errors"; failed=1; }
+
+# Without a terminal it says so.
+"$orrery" debug --tui -bios none -kernel "$kernel" -nographic </dev/null >"$dir/out" 2>&1
+status=$?
+if [ $status = 1 ] && grep -q "must be a terminal" "$dir/out"; then echo "ok: no terminal"; else echo "FAIL: no terminal: status $status"; cat "$dir/out"; failed=1; fi
+exit $failed
