@@ -74,7 +74,9 @@ static bool place_initrd(struct x86_kernel *k, u64 most, u64 above, u64 *addr, s
  * "Special Command Line Options"). False: it is not there, or says nothing of that. */
 static bool video_mode(const char *append, u16 *mode)
 {
-    static const struct { const char *name; u16 mode; } names[] = { { "normal", 0xffff }, { "ext", 0xfffe }, { "ask", 0xfffd } };
+    static const struct { const char *name; u16 mode; } names[] = {
+        { "normal", 0xffff }, { "ext", 0xfffe }, { "ask", 0xfffd },
+    };
     bool found = false;
     for (const char *p = append; p && (p = strstr(p, "vga=")); p += 4) {
         size_t n = strcspn(p + 4, " ");

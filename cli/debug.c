@@ -136,7 +136,7 @@ static bool progress(void *opaque, u64 from, u64 now, u64 to)
     return false;
 }
 
-static bool keep_history(struct session *s)
+bool session_keep_history(struct session *s)
 {
     struct err e;
     struct history_options o = { .limit = s->o->history, .opaque = s, .branched = branched, .semihost = serve_again,
@@ -152,7 +152,7 @@ static bool keep_history(struct session *s)
 int debug_main(struct session *s)
 {
     struct debugger *d = s->debugger;
-    if (!keep_history(s))
+    if (!session_keep_history(s))
         return 1;
     session_symbols(s);
     bool ok = true;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "debugger/debugger.h"
+#include "machine/history.h"
 #include "debugger/gdb.h"
 #include "host/net/loopback.h"
 
@@ -33,7 +34,8 @@ struct gdb_server {
     bool was_paused, resumed; /* before it came; it made the machine run */
     bool leaving;
 
-    bool stepped;        /* the last run was a step that was done */
+    bool stepped;        /* the last run was a step that was done, or one backwards */
+    bool begin;          /* it ended where the history begins */
     struct cpu *served;  /* the step came upon a semihosting call, which the session serves in its place */
     bool over;           /* the machine has ended, and the client may look at it as long as it likes */
     struct host_result end;
@@ -382,12 +384,38 @@ void gdb_server_free(struct gdb_server *g)
 
 /* --- the session's run loop ------------------------------------------------------------------------------------ */
 
+/* The past is executed here and now; an error leaves the machine on the way, and gdb is told where it is. */
+static struct host_result go_back(struct gdb_server *g, struct cpu *step)
+{
+    struct debugger *d = g->s->debugger;
+    struct host_result r = { .why = HOST_STOP_MACHINE, .machine = MACHINE_REACHED };
+    struct stop_report report;
+    struct err e = { "" };
+    d->interrupted = 0;
+    bool ok;
+    if (step) {
+        debugger_select_cpu(d, step);
+        ok = back_stepi(d, 1, false, &report, &e);
+    } else {
+        ok = back_to_armed(d, &r.machine, &e);
+    }
+    if (!ok && e.text[0] && machine_position(g->s->m) != history_begin(g->s->m->history)) {
+        gdb_stub_say(g->stub, e.text);
+        gdb_stub_say(g->stub, "\n");
+    }
+    g->stepped = true;
+    g->begin = !ok && machine_position(g->s->m) == history_begin(g->s->m->history);
+    return r;
+}
+
 struct host_result gdb_server_run(struct session *s, const struct host_run_options *o)
 {
     struct gdb_server *g = s->gdb;
     if (g && g->over)
         return g->end;
     struct cpu *step = g && g->stub ? gdb_stub_step(g->stub) : NULL;
+    if (g && g->stub && gdb_stub_back(g->stub))
+        return go_back(g, step);
     if (!step)
         return host_run(s->loop, s->m, o);
     struct host_result r = { .why = HOST_STOP_MACHINE, .machine = MACHINE_REACHED };
@@ -406,7 +434,11 @@ struct host_result gdb_server_run(struct session *s, const struct host_run_optio
 static bool tell(struct session *s, enum machine_stop why)
 {
     s->paused = true;
-    gdb_stub_stopped(s->gdb->stub, why);
+    if (s->gdb->begin)
+        gdb_stub_at_begin(s->gdb->stub);
+    else
+        gdb_stub_stopped(s->gdb->stub, why);
+    s->gdb->begin = false;
     after_input(s->gdb);
     return true;
 }

@@ -46,7 +46,11 @@ struct options {
     const char *monitor;  /* NULL: default */
     const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;
-    bool nographic, display_none, nodefaults, no_default_net;
+    enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL, DISPLAY_CURSES } display;
+    const char *display_name; /* as typed; NULL: not given */
+    bool full_screen, window_stays; /* of -display sdl */
+    const char *name;     /* of -name; NULL: none */
+    bool nographic, nodefaults, no_default_net;
     bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;
     const char *gdb;      /* "tcp::1234"; NULL: none */
     const char *log_items, *log_file;

@@ -8,18 +8,52 @@
 #include "jit/jit.h"
 #include "machine/build.h"
 
+static const struct {
+    const char *name;
+    enum display_kind kind;
+} displays[] = { { "none", DISPLAY_NONE }, { "sdl", DISPLAY_SDL }, { "curses", DISPLAY_CURSES }, { "gtk", DISPLAY_SDL } };
+
 static bool list_displays(const struct options *o, const char *name)
 {
     if (!name)
-        printf("Available display backend types:\nnone\n");
+        printf("Available display backend types:\nnone\nsdl\ncurses\n");
     return !name;
 }
 
+/* KIND[,full-screen=on][,window-close=off]; what else QEMU's window has is a matter of taste. */
 static bool on_display(struct options *o, const char *arg, struct err *e)
 {
-    o->display_none = !strcmp(arg, "none");
-    return o->display_none ||
-           err_set(e, "'%s' is not supported: this board has no screen; use -display none or -nographic", arg);
+    static const char *const without_effect[] = { "gl", "show-cursor", "grab-mod", "charset", "zoom-to-fit", "show-tabs",
+                                                  "show-menubar", "grab-on-hover", NULL };
+    struct prop_value *p = props_parse(o->arena, arg, e);
+    if (!p)
+        return false;
+    unsigned k = 0;
+    while (k < ARRAY_LEN(displays) && strcmp(displays[k].name, p->name))
+        k++;
+    if (k == ARRAY_LEN(displays))
+        return err_set(e, "'%s' is not supported; there are sdl (a window), curses (text in the terminal) and none", p->name);
+    o->display = displays[k].kind;
+    o->display_name = p->name;
+    for (p = p->next; p; p = p->next) {
+        if (!strcmp(p->name, "full-screen"))
+            o->full_screen = !strcmp(p->text, "on");
+        else if (!strcmp(p->name, "window-close"))
+            o->window_stays = !strcmp(p->text, "off");
+        else if (!option_word_in(p->name, without_effect))
+            return err_set(e, "'%s' is not known; it takes full-screen=on and window-close=off", p->name);
+    }
+    return true;
+}
+
+static bool on_sdl(struct options *o, const char *arg, struct err *e) { return on_display(o, "sdl", e); }
+static bool on_curses(struct options *o, const char *arg, struct err *e) { return on_display(o, "curses", e); }
+
+static bool on_name(struct options *o, const char *arg, struct err *e)
+{
+    struct prop_value *p = props_parse(o->arena, arg, e);
+    o->name = p && !strcmp(p->name, "guest") ? p->text : p ? p->name : NULL;
+    return true;
 }
 
 static bool list_vgas(const struct options *o, const char *name)
@@ -188,8 +222,12 @@ static bool on_code_cache(struct options *o, const char *arg, struct err *e)
 }
 
 const struct option_row options_of_run[] = {
-    { "nographic", NULL, NULL, "no window; serial 0 and monitor share the terminal (Ctrl-A h)", SETS_FLAG(nographic) },
-    { "display", NULL, "none", "no window", CALLS(on_display), .list = list_displays },
+    { "nographic", NULL, NULL, "no screen; serial 0 and monitor share the terminal (Ctrl-A h)", SETS_FLAG(nographic) },
+    { "display", NULL, "sdl|curses|none", "the screen in a window, its text in the terminal (Alt-2: monitor), or neither",
+      CALLS(on_display), .list = list_displays },
+    { "sdl", NULL, NULL, NULL, CALLS(on_sdl) }, /* QEMU's old names */
+    { "curses", NULL, NULL, NULL, CALLS(on_curses) },
+    { "full-screen", NULL, NULL, "a window takes the whole display", SETS_FLAG(full_screen) },
     { "vga", NULL, "std|none", "the board's display adapter", CALLS(on_vga), .list = list_vgas },
     { "nodefaults", NULL, NULL, "no default serial, monitor and display adapter", SETS_FLAG(nodefaults) },
     { "S", NULL, NULL, "do not start the CPUs until told", SETS_FLAG(start_stopped) },
@@ -212,8 +250,8 @@ const struct option_row options_of_run[] = {
       SETS_FLAG(check_jit) },
     { "semihosting-config", NULL, "enable=on|off", "the same, as QEMU's long form", CALLS(on_semihosting_config) },
     { "pidfile", NULL, "FILE", "write the process number there", SETS_TEXT(pidfile) },
-    { "name", NULL, "TEXT", NULL, IGNORED },
-    { "k", NULL, "LAYOUT", NULL, IGNORED },
+    { "name", NULL, "TEXT", "what the window's title says", CALLS(on_name) },
+    { "k", NULL, "LAYOUT", NULL, IGNORED }, /* windows send keys by their places, and the guest has the layout */
     { "no-user-config", NULL, NULL, NULL, IGNORED },
     { "icount", NULL, "...", NULL, IGNORED }, /* Orrery always counts instructions */
     { .name = NULL },

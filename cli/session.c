@@ -199,9 +199,10 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
                   .has_reboot_timeout = o->has_reboot_timeout, .splash_time = (u32)o->splash_time,
                   .reboot_timeout = (u32)o->reboot_timeout },
     };
-    if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !session_open_chars(s, e) ||
-        !session_open_nets(s, e) || !session_open_objects(s, e) || !collect_devices(s, e) ||
-        !session_open_debugcon(s, e) || !session_open_roms(s, e) || !session_open_loaders(s, e))
+    if (!session_open_files(s, e) || !check_options(s, e) || !session_open_drives(s, e) || !collect_devices(s, e) ||
+        !session_open_roms(s, e) || !session_choose_display(s, e) || !session_open_chars(s, e) ||
+        !session_open_nets(s, e) || !session_open_objects(s, e) || !session_open_debugcon(s, e) ||
+        !session_open_loaders(s, e))
         return false;
     s->m = machine_new(&s->mc, e);
     if (!s->m)
@@ -230,6 +231,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         return false;
     if (o->load && !load_snapshot(s, o->load, true, e))
         return false;
+    if (!session_open_display(s, e))
+        return false;
     if (o->max_instructions < CLOCK_NEVER)
         s->m->executed_limit = machine_executed(s->m) + o->max_instructions;
     return true;
@@ -252,6 +255,7 @@ bool session_load(struct session *s, const char *path, struct err *e)
 
 void session_close(struct session *s)
 {
+    session_close_display(s);
     for (unsigned i = 0; s->n_nets && i < 10; i++)
         host_loop_poll(s->loop, 2000000); /* what the guest sent last still goes out */
     if (s->m)

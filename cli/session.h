@@ -25,6 +25,7 @@ struct gdb_server;
 struct tui_terminal;
 struct history;
 struct host_input;
+struct display;
 
 struct session {
     struct arena *arena;
@@ -44,6 +45,9 @@ struct session {
 
     struct host_char *chars[20];
     unsigned n_chars;
+    bool has_screen;            /* the board's or one that -device adds */
+    enum display_kind display_kind; /* after the default was chosen; still DISPLAY_DEFAULT: nobody shows anything */
+    struct display *display;    /* NULL: none */
     struct host_input *input; /* keys and mouse on their way into the machine */
     struct host_net *nets[8];
     unsigned n_nets;
@@ -93,6 +97,9 @@ bool session_load(struct session *s, const char *path, struct err *e);
 /* record.c: the configuration a recording begins with, and a machine from it. */
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
+
+/* debug.c: keeps the past of the machine from here on. False with a sentence on standard error. */
+bool session_keep_history(struct session *s);
 
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);

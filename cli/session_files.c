@@ -128,6 +128,9 @@ bool session_open_roms(struct session *s, struct err *e)
     bool vga;
     if (!choose_vga(s, &vga, e))
         return false;
+    s->has_screen = vga;
+    for (unsigned i = 0; i < s->mc.n_devices; i++)
+        s->has_screen = s->has_screen || s->mc.device[i].cls->screen;
     for (const struct board_part *p = b ? b->parts : NULL; p && p->name; p++)
         if ((!p->cls->screen || vga) && !open_rom(s, p->cls, NULL, e))
             return false;

@@ -14,6 +14,11 @@ bool session_open_drives(struct session *s, struct err *e);
 bool session_note_image(struct session *s, const char *role, const char *path, u64 size, const char *hash);
 bool session_open_loaders(struct session *s, struct err *e);
 
+/* display.c */
+bool session_choose_display(struct session *s, struct err *e); /* when it is known what has a screen */
+bool session_open_display(struct session *s, struct err *e);   /* needs the machine and the characters */
+void session_close_display(struct session *s);
+
 /* session_ports.c */
 bool session_open_debugcon(struct session *s, struct err *e); /* behind the devices that -device names */
 bool session_open_chars(struct session *s, struct err *e);

@@ -69,13 +69,20 @@ bool session_open_chars(struct session *s, struct err *e)
             return err_prefix(e, "-chardev %s", o->chardevs[i].text);
         s->mc.n_chars++;
     }
-    /* As QEMU: -nographic means serial 0 and the monitor share the terminal, unless either was said. Without any
+    /* A screen in the terminal has pages for both. As QEMU: -nographic means serial 0 and the monitor share the terminal, unless either was said. Without any
      * display option it means the same, for there is no window to open. */
     const char *serials[4] = { 0 };
     unsigned n = o->n_serials;
     memcpy(serials, o->serials, sizeof serials);
-    bool implied = !n && !o->nodefaults && (o->nographic || !o->display_none);
-    if (implied && (!o->monitor || o->debug)) {
+    bool implied = !n && !o->nodefaults && s->display_kind != DISPLAY_NONE;
+    implied = implied || (!n && !o->nodefaults && o->nographic);
+    if (implied && s->display_kind == DISPLAY_CURSES) {
+        serials[0] = "vc";
+        n = 1;
+    } else if (implied && s->display_kind == DISPLAY_SDL && !o->monitor && !o->debug) {
+        serials[0] = "stdio,mux=on"; /* beside a window Ctrl-C ends, as people expect there */
+        n = 1;
+    } else if (implied && (!o->monitor || o->debug)) {
         serials[0] = "mon:stdio";
         n = 1;
     } else if (implied) {
@@ -146,6 +153,8 @@ bool session_open_monitor(struct session *s, struct err *e)
         for (unsigned i = 0; i < s->n_chars; i++) /* "mon:" brings a monitor along */
             if (host_char_mux(s->chars[i]))
                 c = s->chars[i];
+        if (!c && s->display_kind == DISPLAY_CURSES && !s->o->nodefaults)
+            c = open_char(s, "vc", "monitor", e);
     }
     if (!c)
         return true;

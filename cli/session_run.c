@@ -54,6 +54,8 @@ int session_run(struct session *s)
     struct host_run_options run = { .pacing = o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = o->stop_at };
     int status = EXIT_PASS;
+    if (o->history && !session_keep_history(s))
+        return 1;
     for (;;) {
         int signal = 0;
         enum host_request request = host_loop_take_request(s->loop, &signal);

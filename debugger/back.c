@@ -236,6 +236,8 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
 
 struct found {
     bool any;
+    enum machine_stop why;
+    struct cpu_hit hit;
     u64 at;
     struct cpu *cpu;
     struct stop_report report;
@@ -265,6 +267,8 @@ static void counts_restore(struct debugger *d, u64 *c)
     free(c);
 }
 
+#define ANYTHING UINT64_MAX /* as `entry`: every armed address counts */
+
 /* The last stop in [from, until). With entry != 0 only that address counts, on the selected hart with the stack pointer
  * at or above min_sp. */
 static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64 min_sp, struct found *f, struct err *e)
@@ -287,10 +291,11 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64
             return !e->text[0];
         }
         u64 at = d->machine->clock.now;
-        bool wanted = entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && debugger_sp(d) >= min_sp
-                            : run_judge(d, why, &r);
+        bool wanted = entry == ANYTHING ? true
+                      : entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && debugger_sp(d) >= min_sp
+                              : run_judge(d, why, &r);
         if (wanted) {
-            *f = (struct found){ .any = true, .at = at, .cpu = c, .report = r };
+            *f = (struct found){ .any = true, .why = why, .hit = c->hit, .at = at, .cpu = c, .report = r };
             if (why == MACHINE_WATCH && r.point)
                 memcpy(f->report.before, r.point->old, sizeof r.before); /* what it became */
         }
@@ -362,6 +367,25 @@ bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
         if (r->reason == REASON_WATCHPOINT)
             cpu_peek(d->cpu, r->point->addr, r->point->old, r->point->len < WATCH_MAX_BYTES ? r->point->len : WATCH_MAX_BYTES);
     }
+    return true;
+}
+
+bool back_to_armed(struct debugger *d, enum machine_stop *why, struct err *e)
+{
+    struct found f = { 0 };
+    struct machine *m = d->machine;
+    *why = MACHINE_REACHED;
+    e->text[0] = 0;
+    if (!possible(d, e) || !search(d, ANYTHING, 0, &f, e))
+        return false;
+    u64 at = f.any ? f.at : history_begin(m->history);
+    bool ok = (f.why != MACHINE_WATCH || start_of(d, f.cpu, f.at, &at, e)) && back_goto(d, at, e);
+    run_end(d);
+    if (!ok || !f.any)
+        return false;
+    f.cpu->hit = f.hit;
+    m->stop = (struct machine_stop_info){ .why = f.why, .cpu = f.cpu, .addr = f.hit.addr };
+    *why = f.why;
     return true;
 }
 

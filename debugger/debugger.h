@@ -177,6 +177,11 @@ bool back_finish(struct debugger *d, struct stop_report *r, struct err *e);
 /* To the last stop before; without one to where the history begins, and r->reason is REASON_ARRIVED. */
 bool back_continue(struct debugger *d, struct stop_report *r, struct err *e);
 
+/* For a client whose stop points are armed beside those of the list: to the last of any. False: none, and the machine is where
+ * the history begins; or an error. *why is MACHINE_BREAK or MACHINE_WATCH, and m->stop and the CPU's hit are as if it had come
+ * there forwards. */
+bool back_to_armed(struct debugger *d, enum machine_stop *why, struct err *e);
+
 /* Somebody wrote what is looked for: the machine stands before that instruction. */
 struct last_write {
     u64 at;          /* position */

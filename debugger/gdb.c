@@ -140,6 +140,7 @@ void gdb_go(struct gdb_stub *s)
 {
     gdb_points_arm(s);
     s->running = true;
+    s->at_begin = false;
     s->no_reply = true;
     s->host.go(s->host.opaque);
 }
@@ -164,6 +165,8 @@ static void note_stop(struct gdb_stub *s, enum machine_stop why)
 void gdb_report(struct gdb_stub *s)
 {
     gdb_reply(s, "T05thread:%02x;", s->current->index + 1);
+    if (s->at_begin)
+        gdb_reply(s, "replaylog:begin;");
     gdb_points_report(s, &s->reply);
 }
 
@@ -189,6 +192,7 @@ void gdb_stub_stopped(struct gdb_stub *s, enum machine_stop why)
     s->running = false;
     note_stop(s, why);
     s->step = NULL;
+    s->back = false;
     s->range_low = s->range_high = 0;
     if (s->gone)
         return;
@@ -206,6 +210,17 @@ bool gdb_stub_running(const struct gdb_stub *s)
 struct cpu *gdb_stub_step(const struct gdb_stub *s)
 {
     return s->step;
+}
+
+bool gdb_stub_back(const struct gdb_stub *s)
+{
+    return s->running && s->back;
+}
+
+void gdb_stub_at_begin(struct gdb_stub *s)
+{
+    s->at_begin = true;
+    gdb_stub_stopped(s, MACHINE_REACHED);
 }
 
 bool gdb_stub_step_again(const struct gdb_stub *s)

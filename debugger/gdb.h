@@ -35,6 +35,10 @@ void gdb_stub_input(struct gdb_stub *s, const u8 *bytes, size_t n);
 bool gdb_stub_running(const struct gdb_stub *s); /* between go() and gdb_stub_stopped() */
 /* The hart to move by one instruction (others take their turns), or NULL: run. */
 struct cpu *gdb_stub_step(const struct gdb_stub *s);
+/* It is to go backwards: that step, or to the last stop point that was passed. */
+bool gdb_stub_back(const struct gdb_stub *s);
+/* As gdb_stub_stopped(MACHINE_REACHED), where the history begins. */
+void gdb_stub_at_begin(struct gdb_stub *s);
 /* After that step: more of them were asked for (range stepping) and it is not over. */
 bool gdb_stub_step_again(const struct gdb_stub *s);
 /* The machine stopped: tells the client, who may answer at once with go(). MACHINE_REACHED: a step is done, or it was

@@ -221,6 +221,20 @@ static void p_vCont(struct gdb_stub *s, struct gdb_text t)
         gdb_report(s); /* nobody was to move: they stand where they stood */
 }
 
+/* bs, bc: backwards ("Packets"). */
+static void go_back(struct gdb_stub *s, struct cpu *step)
+{
+    if (!s->m->history) {
+        gdb_error(s, GDB_EINVAL, "the past is not kept: start with --history 512M");
+        return;
+    }
+    s->back = true;
+    go(s, step, 0, 0);
+}
+
+static void p_bs(struct gdb_stub *s, struct gdb_text t) { go_back(s, controlled(s)); }
+static void p_bc(struct gdb_stub *s, struct gdb_text t) { go_back(s, NULL); }
+
 static void p_query_vCont(struct gdb_stub *s, struct gdb_text t)
 {
     gdb_reply(s, "vCont;c;C;s;S;t;r");
@@ -332,6 +346,8 @@ static void q_Supported(struct gdb_stub *s, struct gdb_text t)
     }
     gdb_reply(s, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;error-message+",
               GDB_PACKET);
+    if (s->m->history)
+        gdb_reply(s, ";ReverseStep+;ReverseContinue+");
 }
 
 static void q_StartNoAckMode(struct gdb_stub *s, struct gdb_text t)
@@ -412,6 +428,8 @@ static const struct {
 } packets[] = {
     { "?", "", p_stop_reason },
     { "!", "", p_extended },
+    { "bs", "", p_bs },
+    { "bc", "", p_bc },
     { "c", NULL, p_c },
     { "C", NULL, p_C },
     { "D", NULL, p_D },

@@ -39,6 +39,8 @@ struct gdb_stub {
     struct cpu *selected; /* Hg: registers and memory */
     struct cpu *control;  /* Hc: s, c */
     struct cpu *step;     /* NULL: run */
+    bool back;            /* backwards */
+    bool at_begin;        /* the last stop: there is no more past */
     u64 range_low, range_high; /* stepping goes on in here; empty: one step */
     enum machine_stop why;     /* of the last stop */
     struct cpu_hit hit;        /* when it was a watchpoint */

@@ -1,6 +1,7 @@
 /* Reset, INIT and SIPI (SDM 3, table 9-1 and 8.4). */
 #include <string.h>
 
+#include "cpu/x86/engine.h"
 #include "cpu/x86/sys.h"
 
 const struct event_type x86_event_reset = { "cpu.reset", "a CPU is about to be reset", { { "pc", EV_HEX } } };
@@ -83,13 +84,26 @@ void x86_reset_state(struct x86 *c)
     x86_mode_changed(c);
 }
 
-void x86_init_signal(struct x86 *c)
+void x86_init_now(struct x86 *c)
 {
+    c->init_pending = false;
     common(c);
     if (c->cpu.index)
         c->activity = X86_WAIT_FOR_SIPI;
     x86_flush_translations(c);
     x86_mode_changed(c);
+}
+
+/* At once for a CPU that is between two instructions, so that the SIPI that follows finds it waiting; after its
+ * instruction for one that sent it to itself; after RSM in system management mode (SDM 3, 34.3.1). */
+void x86_init_signal(struct x86 *c)
+{
+    if (!c->engine->running && !c->smm) {
+        x86_init_now(c);
+        return;
+    }
+    c->init_pending = true;
+    x86_look_again(c);
 }
 
 void x86_startup(struct x86 *c, u8 vector)

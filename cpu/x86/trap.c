@@ -535,8 +535,7 @@ bool x86_wakes(const struct x86 *c)
 bool x86_take_pending(struct x86 *c)
 {
     if (c->init_pending && !c->smm) {
-        c->init_pending = false;
-        x86_init_signal(c);
+        x86_init_now(c);
         return true;
     }
     if (c->activity == X86_WAIT_FOR_SIPI)

@@ -277,6 +277,7 @@ struct x86 {
 struct cpu *x86_new(struct arena *a, const struct x86_config *config, unsigned index, struct space *mem,
                     struct clock *clock, struct event_bus *bus, const struct x86_board *board, struct err *e);
 void x86_init_signal(struct x86 *c);            /* INIT: keeps caches, FPU and such as SDM 3, table 9-1 */
+void x86_init_now(struct x86 *c);               /* the same of a CPU between two instructions and not in SMM */
 void x86_reset_state(struct x86 *c);            /* power-on: the same table; processors but the first wait for SIPI */
 void x86_startup(struct x86 *c, u8 vector);     /* SIPI */
 static inline struct x86 *x86_of(struct cpu *c) { return (struct x86 *)c; }

@@ -208,11 +208,19 @@ static bool image_zero(struct block_port *b, u64 offset, u64 len, struct err *e)
            (!m->writethrough || image_flush(b, e));
 }
 
+/* A record that could not be made stays empty, and is refused when it is loaded. */
+static void changes_save(struct block_port *b, struct buf *out)
+{
+    image_changes_save(b, out, NULL);
+}
+
 static const struct block_ops image_ops = {
     .read = image_read,
     .write = image_write,
     .flush = image_flush,
     .zero = image_zero,
+    .changes_save = changes_save,
+    .changes_load = image_changes_load,
 };
 
 /* --- Opening --- */
@@ -524,8 +532,8 @@ static bool changes_walk(struct image *m, struct reader *in, bool apply, struct 
         const u8 *data = kind ? reader_bytes(in, bytes) : NULL;
         if (in->bad)
             return err_set(e, "%s: the snapshot's record of disk changes is cut off", b->id);
+        u64map_set(seen, chunk, 1);
         if (apply) {
-            u64map_set(seen, chunk, 1);
             if (!(kind ? image_write(b, chunk * IMAGE_CHUNK, data, bytes, e)
                        : image_zero(b, chunk * IMAGE_CHUNK, bytes, e)))
                 return false;
@@ -559,19 +567,22 @@ static bool put_back(struct image *m, const struct u64map *keep, struct err *e)
 bool image_changes_load(struct block_port *b, struct reader *in, struct err *e)
 {
     struct image *m = image_of(b);
-    if (!m->snapshot && !m->tracking && !b->read_only)
-        return err_set(e, "%s: its changes are not recorded, so a snapshot of it cannot be restored", b->id);
     struct reader look = *in;
     struct u64map seen = { 0 };
-    if (!changes_walk(m, &look, false, NULL, e))
+    bool ok = changes_walk(m, &look, false, &seen, e), any = seen.len;
+    u64map_free(&seen);
+    if (!ok)
         return false;
+    if (any && !m->snapshot && !m->tracking)
+        return err_set(e, "%s: the snapshot holds what was written to this disk; start with -snapshot, so that it need not be "
+                       "written into the image", b->id);
     if (m->snapshot) {
         chunks_fini(&m->chunks);
         chunks_init(&m->chunks);
     }
     bool guard = m->guard_magic; /* these bytes passed it when the guest wrote them, or were there before */
     m->guard_magic = false;
-    bool ok = changes_walk(m, in, true, &seen, e) && (m->snapshot || put_back(m, &seen, e));
+    ok = changes_walk(m, in, true, &seen, e) && (m->snapshot || put_back(m, &seen, e));
     m->guard_magic = guard;
     u64map_free(&seen);
     return ok;

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 
 static const struct char_kind *const kinds[] = {
-    &char_null, &char_stdio, &char_file, &char_pipe, &char_pty, &char_socket, &char_ringbuf,
+    &char_null, &char_stdio, &char_file, &char_pipe, &char_pty, &char_socket, &char_ringbuf, &char_vc,
 };
 
 const struct host_char_kind_doc *host_char_kinds(void)
@@ -24,6 +24,7 @@ const struct host_char_kind_doc *host_char_kinds(void)
         { "pty", "a new pseudo terminal" },
         { "socket", "TCP (host=, port=) or Unix (path=); listens on loopback only" },
         { "ringbuf", "the last bytes in memory" },
+        { "vc", "a page of -display curses" },
         { NULL, NULL },
     };
     return docs;

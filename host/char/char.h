@@ -11,7 +11,7 @@
 struct host_char;
 struct host_mux;
 
-/* Forms:  stdio  null  none  pty  file:PATH  pipe:PATH  unix:PATH[,OPTIONS]  tcp:[HOST]:PORT[,OPTIONS]
+/* Forms:  stdio  null  none  pty  vc  file:PATH  pipe:PATH  unix:PATH[,OPTIONS]  tcp:[HOST]:PORT[,OPTIONS]
  *         telnet:[HOST]:PORT[,OPTIONS]  mon:ANY_OF_THESE  and those of -chardev:  BACKEND,id=ID,NAME=VALUE,...
  * "none" is taken like null; whoever must leave the device out asks first. An id= inside wins over `id`.
  * A server with wait=on waits here for its first client. */
@@ -43,6 +43,11 @@ struct host_mux *host_char_mux(struct host_char *c); /* NULL: it is not shared *
 
 /* Takes up to n of the oldest bytes out of a ringbuf; 0 for other back ends. */
 size_t host_char_ringbuf_read(struct host_char *c, u8 *bytes, size_t n);
+
+/* For a "vc": show() gets what is written from now on, at once what was written before it came. NULL: nobody shows it any
+ * more. False: it is another kind. */
+bool host_char_vc_show(struct host_char *c, void (*show)(void *opaque, const u8 *bytes, size_t n), void *opaque);
+void host_char_vc_type(struct host_char *c, const u8 *bytes, size_t n);
 
 /* The back ends that exist, for `-chardev ?`; the list ends with a NULL name. */
 struct host_char_kind_doc {

@@ -21,7 +21,7 @@ struct char_kind {
     void (*closed)(struct host_char *c); /* its descriptors' other end is gone; may be NULL */
     void (*close)(struct host_char *c);  /* may be NULL */
 };
-extern const struct char_kind char_null, char_stdio, char_file, char_pipe, char_pty, char_socket, char_ringbuf;
+extern const struct char_kind char_null, char_stdio, char_file, char_pipe, char_pty, char_socket, char_ringbuf, char_vc;
 
 struct host_char {
     const struct char_kind *kind;

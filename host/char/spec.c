@@ -45,7 +45,7 @@ static const struct word {
 } words[] = {
     { "null", "null" }, { "none", "null" }, { "stdio", "stdio" }, { "file", "file" }, { "pipe", "pipe" },
     { "pty", "pty" }, { "unix", "socket" }, { "tcp", "socket" }, { "telnet", "socket" }, { "socket", "socket" },
-    { "ringbuf", "ringbuf" },
+    { "ringbuf", "ringbuf" }, { "vc", "vc" },
 };
 
 static const char *kind_of(const char *name, struct err *e)
@@ -228,6 +228,8 @@ bool char_opts_parse(struct char_opts *o, const char *spec, struct err *e)
             rest = head(rest, address, sizeof address, &fits);
             if (!host_port(o, spec, address, e))
                 return false;
+        } else if (!strcmp(o->kind, "vc")) {
+            rest = ""; /* QEMU's size, 80Cx24C: a page has the size that it has */
         } else {
             return err_set(e, "'%s' takes no ':'; options follow it with commas", o->kind);
         }

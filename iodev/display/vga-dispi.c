@@ -1,6 +1,6 @@
-/* The Bochs display interface: sixteen-bit registers behind an index ("VBE DISPI", Bochs' iodev/display/vbe.h and QEMU's
- * docs/specs/standard-vga). While it is enabled it decides what the screen shows; the VGA's own registers keep what they
- * hold. Wrong values become the nearest right ones, so what is enabled always lies within video memory. */
+/* The Bochs display interface: sixteen-bit registers behind an index ("VBE DISPI", Bochs' iodev/display/vbe.h and
+ * QEMU's docs/specs/standard-vga). While it is enabled it decides what the screen shows; the VGA's own registers keep
+ * what they hold. Wrong values become the nearest right ones, so what is enabled always lies within video memory. */
 #include "iodev/display/vga-core.h"
 
 #include <string.h>
@@ -169,11 +169,12 @@ static const struct reg_field enable_fields[] = {
 
 #define SECTION "VBE DISPI"
 #define ROW(name_, index_, rw_, write_, doc_) \
-    { .name = name_, .offset = 2 * (index_), .width = 2, .rw = rw_, .slot = REG_SLOT(struct vga, dispi) + 2 * (index_), \
-      .write = write_, .doc = doc_, .section = SECTION }
+    { .name = name_, .offset = 2 * (index_), .width = 2, .rw = rw_, \
+      .slot = REG_SLOT(struct vga, dispi) + 2 * (index_), .write = write_, .doc = doc_, .section = SECTION }
 static const struct reg_desc dispi_regs[] = {
     { .name = "DISPI_ID", .offset = 0, .width = 2, .reset = LAST_ID, .rw = 0xffff, .slot = REG_SLOT(struct vga, dispi),
-      .write = id_write, .doc = "version of the interface: 0xb0c0 to 0xb0c5, whatever was written last", .section = SECTION },
+      .write = id_write, .doc = "version of the interface: 0xb0c0 to 0xb0c5, whatever was written last",
+      .section = SECTION },
     { .name = "DISPI_SIZE", .offset = 2 * DISPI_XRES, .width = 2, .count = 3, .rw = 0xffff,
       .slot = REG_SLOT(struct vga, dispi) + 2 * DISPI_XRES, .get = size_get, .write = size_write,
       .doc = "[0] pixels of a line, [1] lines, [2] bits of a pixel: 4, 8, 15, 16, 24 or 32", .section = SECTION },

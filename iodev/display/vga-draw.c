@@ -1,5 +1,5 @@
-/* What the screen shows: a frame drawn from the registers and the memory as they are, line by line as the CRT controller
- * walks through them. What software changes in the middle of a frame is seen in the whole of it. */
+/* What the screen shows: a frame drawn from the registers and the memory as they are, line by line as the CRT
+ * controller walks through them. What software changes in the middle of a frame is seen in the whole of it. */
 #include "iodev/display/vga-core.h"
 
 #include <string.h>
@@ -78,7 +78,8 @@ struct walk {
 
 static void walk_begin(const struct vga *v, struct walk *w)
 {
-    *w = (struct walk){ .address = (u32)(v->crtc[0xc] << 8 | v->crtc[0xd]) + (v->crtc[8] >> 5 & 3), .row = v->crtc[8] & 0x1f };
+    *w = (struct walk){ .address = (u32)(v->crtc[0xc] << 8 | v->crtc[0xd]) + (v->crtc[8] >> 5 & 3),
+                        .row = v->crtc[8] & 0x1f };
 }
 
 static void walk_next(const struct vga *v, const struct geometry *g, unsigned line, struct walk *w)
@@ -153,7 +154,7 @@ static void text_begin(const struct device *d, struct text *t)
     t->font[0] = font_address((v->seq[3] & 3u) | (v->seq[3] >> 2 & 4));
     t->font[1] = font_address((v->seq[3] >> 2 & 3u) | (v->seq[3] >> 3 & 4));
     t->blink = v->attr[0x10] & 8;
-    t->blinked_out = t->blink && b.frame & 16; /* cursors blink at a sixteenth of the frames, characters at half of that */
+    t->blinked_out = t->blink && b.frame & 16; /* a cycle takes a character 32 frames, the cursor 16 */
     t->ninth_dot = v->attr[0x10] & 4;
     if (!(v->crtc[0xa] & 0x20) && !(b.frame & 8))
         t->cursor = (u32)((v->crtc[0xe] << 8 | v->crtc[0xf]) + (v->crtc[0xb] >> 5 & 3)) & 0xffff;
@@ -164,7 +165,8 @@ static struct screen_cell cell_at(const struct device *d, const struct text *t, 
     const u8 *p = planes_at(d, address);
     u8 at = p[1];
     return (struct screen_cell){ .code = p[0], .attribute = at, .blinked_out = t->blinked_out && at & 0x80,
-                                 .foreground = c->nibble[at & 0xf], .background = c->nibble[at >> 4 & (t->blink ? 7 : 0xf)] };
+                                 .foreground = c->nibble[at & 0xf],
+                                 .background = c->nibble[at >> 4 & (t->blink ? 7 : 0xf)] };
 }
 
 /* The dots of one line of a character, the first in bit 8; nine of them or eight. */
@@ -218,6 +220,12 @@ static void text_line(const struct device *d, const struct geometry *g, const st
 
 /* --- graphics ---------------------------------------------------------------------------------------------- */
 
+/* One bit of each plane. */
+static u8 planar_pixel(const u8 *p, unsigned bit)
+{
+    return (u8)((p[0] >> bit & 1) | (p[1] >> bit & 1) << 1 | (p[2] >> bit & 1) << 2 | (p[3] >> bit & 1) << 3);
+}
+
 /* The eight nibbles that the graphics controller shifts out for a character ("Graphics Mode register", shift). */
 static void shift_out(const struct vga *v, const u8 *p, u8 nibbles[8])
 {
@@ -228,12 +236,12 @@ static void shift_out(const struct vga *v, const u8 *p, u8 nibbles[8])
         else if (shift)
             nibbles[k] = (u8)((p[k / 4] >> (6 - 2 * (k & 3)) & 3) | (p[2 + k / 4] >> (6 - 2 * (k & 3)) & 3) << 2);
         else
-            nibbles[k] = (u8)((p[0] >> (7 - k) & 1) | (p[1] >> (7 - k) & 1) << 1 | (p[2] >> (7 - k) & 1) << 2 | (p[3] >> (7 - k) & 1) << 3);
+            nibbles[k] = planar_pixel(p, 7 - k);
     }
 }
 
-static void graphics_line(const struct device *d, const struct geometry *g, const struct walk *w, const struct colours *c,
-                          u32 *out)
+static void graphics_line(const struct device *d, const struct geometry *g, const struct walk *w,
+                          const struct colours *c, u32 *out)
 {
     const struct vga *v = vga_of(d);
     const u32 *end = out + g->columns * g->dots * g->wide;
@@ -280,8 +288,7 @@ static void extended_line(const struct device *d, unsigned y, const struct colou
         unsigned at = x + r[DISPI_X_OFFSET];
         if (bpp == 4) {
             const u8 *p = ram->host + 4 * ((line + at / 8) % (ram->size / 4));
-            unsigned bit = 7 - at % 8;
-            out[x] = c->nibble[(p[0] >> bit & 1) | (p[1] >> bit & 1) << 1 | (p[2] >> bit & 1) << 2 | (p[3] >> bit & 1) << 3];
+            out[x] = c->nibble[planar_pixel(p, 7 - at % 8)];
             continue;
         }
         u64 place = line + (u64)at * bytes;

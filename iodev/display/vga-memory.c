@@ -25,7 +25,9 @@ static bool find(const struct device *d, u64 offset, struct place *p)
         return !p->linear || at < ram->size;
     }
     unsigned map = v->gc[6] >> 2 & 3;
-    static const struct { u32 base, size; } maps[] = { { 0, 0x20000 }, { 0, 0x10000 }, { 0x10000, 0x8000 }, { 0x18000, 0x8000 } };
+    static const struct { u32 base, size; } maps[] = {
+        { 0, 0x20000 }, { 0, 0x10000 }, { 0x10000, 0x8000 }, { 0x18000, 0x8000 },
+    };
     if (offset < maps[map].base || offset - maps[map].base >= maps[map].size)
         return false;
     u32 at = (u32)offset - maps[map].base;
@@ -48,7 +50,8 @@ static bool find(const struct device *d, u64 offset, struct place *p)
 /* Every byte of the planes that `planes` names. */
 static u32 spread(unsigned planes)
 {
-    return (planes & 1 ? 0xffu : 0) | (planes & 2 ? 0xff00u : 0) | (planes & 4 ? 0xff0000u : 0) | (planes & 8 ? 0xff000000u : 0);
+    return (planes & 1 ? 0xffu : 0) | (planes & 2 ? 0xff00u : 0) | (planes & 4 ? 0xff0000u : 0) |
+           (planes & 8 ? 0xff000000u : 0);
 }
 
 static u32 word_at(const struct ram *ram, u32 address)

@@ -38,7 +38,10 @@ static void indexed_write(struct device *d, enum vga_bank bank, u32 at, u64 valu
 static u64 seq_get(const struct device *d, u32 index) { return indexed_get(d, VGA_SEQUENCER, vga_of(d)->seq_index); }
 static u64 gc_get(const struct device *d, u32 index) { return indexed_get(d, VGA_GRAPHICS, vga_of(d)->gc_index); }
 static u64 crtc_get(const struct device *d, u32 index) { return indexed_get(d, VGA_CRTC, vga_of(d)->crtc_index); }
-static u64 attr_get(const struct device *d, u32 index) { return indexed_get(d, VGA_ATTRIBUTE, vga_of(d)->attr_index & 0x1f); }
+static u64 attr_get(const struct device *d, u32 index)
+{
+    return indexed_get(d, VGA_ATTRIBUTE, vga_of(d)->attr_index & 0x1f);
+}
 
 static void seq_write(struct device *d, u32 index, u64 value, u64 old)
 {
@@ -199,9 +202,13 @@ FIELDS(misc_fields) = {
     { "VSYNC", 7, 1, "polarity; both tell the monitor the number of lines" },
     END,
 };
-FIELDS(status0_fields) = { { "SENSE", 4, 1, "a monitor is there" }, { "RETRACE", 7, 1, "vertical retrace interrupt" }, END };
+FIELDS(status0_fields) = {
+    { "SENSE", 4, 1, "a monitor is there" }, { "RETRACE", 7, 1, "vertical retrace interrupt" }, END,
+};
 FIELDS(status1_fields) = { { "BLANK", 0, 1, "nothing is shown now" }, { "RETRACE", 3, 1, "vertical retrace" }, END };
-FIELDS(attr_index_fields) = { { "INDEX", 0, 5, "of the attribute registers" }, { "ON", 5, 1, "the picture is shown" }, END };
+FIELDS(attr_index_fields) = {
+    { "INDEX", 0, 5, "of the attribute registers" }, { "ON", 5, 1, "the picture is shown" }, END,
+};
 FIELDS(dac_state_fields) = { { "STATE", 0, 2, "0 writing, 3 reading" }, END };
 FIELDS(seq_reset_fields) = { { "ASYNC", 0, 1, "0 stops" }, { "SYNC", 1, 1, "0 stops" }, END };
 FIELDS(clocking_fields) = {
@@ -223,15 +230,21 @@ FIELDS(memory_mode_fields) = {
     { "CHAIN4", 3, 1, "the two low address bits choose the plane" },
     END,
 };
-FIELDS(h_blank_end_fields) = { { "END", 0, 5, "low bits" }, { "SKEW", 5, 2, "of display enable" }, { "READ", 7, 1, "1" }, END };
-FIELDS(h_retrace_end_fields) = { { "END", 0, 5, "low bits" }, { "SKEW", 5, 2, "delay" }, { "BLANK_END", 7, 1, "bit 5 of it" }, END };
+FIELDS(h_blank_end_fields) = {
+    { "END", 0, 5, "low bits" }, { "SKEW", 5, 2, "of display enable" }, { "READ", 7, 1, "1" }, END,
+};
+FIELDS(h_retrace_end_fields) = {
+    { "END", 0, 5, "low bits" }, { "SKEW", 5, 2, "delay" }, { "BLANK_END", 7, 1, "bit 5 of it" }, END,
+};
 FIELDS(overflow_fields) = {
     { "TOTAL8", 0, 1, "bit 8 of vertical total" }, { "SHOWN8", 1, 1, "of vertical display enable end" },
     { "RETRACE8", 2, 1, "of vertical retrace start" }, { "BLANK8", 3, 1, "of vertical blank start" },
     { "COMPARE8", 4, 1, "of line compare" }, { "TOTAL9", 5, 1, "bit 9" }, { "SHOWN9", 6, 1, "bit 9" },
     { "RETRACE9", 7, 1, "bit 9" }, END,
 };
-FIELDS(preset_fields) = { { "ROW", 0, 5, "first row of the first characters" }, { "PANNING", 5, 2, "by whole bytes" }, END };
+FIELDS(preset_fields) = {
+    { "ROW", 0, 5, "first row of the first characters" }, { "PANNING", 5, 2, "by whole bytes" }, END,
+};
 FIELDS(max_scan_fields) = {
     { "ROWS", 0, 5, "of a character, less 1" }, { "BLANK9", 5, 1, "bit 9 of vertical blank start" },
     { "COMPARE9", 6, 1, "bit 9 of line compare" }, { "DOUBLE", 7, 1, "every line twice" }, END,
@@ -248,14 +261,19 @@ FIELDS(underline_fields) = {
     { "DOUBLEWORD", 6, 1, "addresses of four bytes" }, END,
 };
 FIELDS(mode_control_fields) = {
-    { "NOT_CGA", 0, 1, "0: address bit 13 is the row's bit 0" }, { "NOT_HERCULES", 1, 1, "0: address bit 14 is its bit 1" },
-    { "LINES_2", 2, 1, "the vertical counter counts every second line" }, { "COUNT_2", 3, 1, "addresses count every second character" },
+    { "NOT_CGA", 0, 1, "0: address bit 13 is the row's bit 0" },
+    { "NOT_HERCULES", 1, 1, "0: address bit 14 is its bit 1" },
+    { "LINES_2", 2, 1, "the vertical counter counts every second line" },
+    { "COUNT_2", 3, 1, "addresses count every second character" },
     { "WRAP", 5, 1, "word mode: bit 15 becomes bit 0, else bit 13" }, { "BYTE", 6, 1, "byte addresses, else words" },
     { "RETRACE", 7, 1, "retraces happen" }, END,
 };
-FIELDS(rotate_fields) = { { "COUNT", 0, 3, "to the right" }, { "FUNCTION", 3, 2, "0 none, 1 AND, 2 OR, 3 XOR with the latches" }, END };
+FIELDS(rotate_fields) = {
+    { "COUNT", 0, 3, "to the right" }, { "FUNCTION", 3, 2, "0 none, 1 AND, 2 OR, 3 XOR with the latches" }, END,
+};
 FIELDS(gc_mode_fields) = {
-    { "WRITE", 0, 2, "write mode" }, { "READ", 3, 1, "read mode" }, { "ODD_EVEN", 4, 1, "reads of odd and even addresses" },
+    { "WRITE", 0, 2, "write mode" }, { "READ", 3, 1, "read mode" },
+    { "ODD_EVEN", 4, 1, "reads of odd and even addresses" },
     { "SHIFT", 5, 2, "0 planes, 1 CGA's pairs of bits, 2 and 3 256 colours" }, END,
 };
 FIELDS(gc_misc_fields) = {
@@ -273,13 +291,23 @@ FIELDS(colour_select_fields) = { { "C54", 0, 2, "colour bits 5 and 4" }, { "C76"
 
 /* --- registers ------------------------------------------------------------------------------------------------- */
 
+#define GENERAL_SECTION "General Registers"
+#define SEQUENCER_SECTION "Sequencer Registers"
+#define CRT_SECTION "CRT Controller Registers"
+#define GRAPHICS_SECTION "Graphics Controller Registers"
+#define ATTRIBUTE_SECTION "Attribute Controller Registers"
+#define DAC_SECTION "Video Digital-to-Analog Converter"
 #define SLOT(m) REG_SLOT(struct vga, m)
 #define ROW(name_, at_, slot_, rw_, doc_, ...)                                                                \
     { .name = name_, .offset = at_, .width = 1, .rw = rw_, .slot = slot_, .doc = doc_, __VA_ARGS__ }
-#define SEQ(name_, k, rw_, doc_, ...) ROW(name_, k, SLOT(seq) + (k), rw_, doc_, .section = "Sequencer Registers", __VA_ARGS__)
-#define CRTC(name_, k, rw_, doc_, ...) ROW(name_, k, SLOT(crtc) + (k), rw_, doc_, .section = "CRT Controller Registers", __VA_ARGS__)
-#define GC(name_, k, rw_, doc_, ...) ROW(name_, k, SLOT(gc) + (k), rw_, doc_, .section = "Graphics Controller Registers", __VA_ARGS__)
-#define ATTR(name_, k, rw_, doc_, ...) ROW(name_, k, SLOT(attr) + (k), rw_, doc_, .section = "Attribute Controller Registers", __VA_ARGS__)
+#define SEQ(name_, k, rw_, doc_, ...) \
+    ROW(name_, k, SLOT(seq) + (k), rw_, doc_, .section = SEQUENCER_SECTION, __VA_ARGS__)
+#define CRTC(name_, k, rw_, doc_, ...) \
+    ROW(name_, k, SLOT(crtc) + (k), rw_, doc_, .section = CRT_SECTION, __VA_ARGS__)
+#define GC(name_, k, rw_, doc_, ...) \
+    ROW(name_, k, SLOT(gc) + (k), rw_, doc_, .section = GRAPHICS_SECTION, __VA_ARGS__)
+#define ATTR(name_, k, rw_, doc_, ...) \
+    ROW(name_, k, SLOT(attr) + (k), rw_, doc_, .section = ATTRIBUTE_SECTION, __VA_ARGS__)
 #define NOTHING .count = 0
 
 static const struct reg_desc sequencer_regs[] = {
@@ -318,12 +346,14 @@ static const struct reg_desc crtc_regs[] = {
     CRTC("CRTC_LINE_COMPARE", 0x18, 0xff, "behind this line the address begins at 0 again", NOTHING),
     { .name = "CRTC_LATCH", .offset = 0x22, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = crtc_latch_get,
       .doc = "the latch of the plane that Read Map Select names", .section = "as later VGAs have it" },
-    { .name = "CRTC_ATTRIBUTE_FLIP", .offset = 0x24, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT, .get = crtc_flip_get,
+    { .name = "CRTC_ATTRIBUTE_FLIP", .offset = 0x24, .width = 1, .access = REG_RO, .slot = REG_NO_SLOT,
+      .get = crtc_flip_get,
       .doc = "bit 7: the next write to 0x3c0 is data", .section = "as later VGAs have it" },
     { .name = NULL },
 };
 static const struct reg_desc graphics_regs[] = {
-    GC("GC_SET_RESET", 0, 0x0f, "what write mode 0 stores into the planes of GC_ENABLE_SET_RESET", .fields = map_fields),
+    GC("GC_SET_RESET", 0, 0x0f, "what write mode 0 stores into the planes of GC_ENABLE_SET_RESET",
+       .fields = map_fields),
     GC("GC_ENABLE_SET_RESET", 1, 0x0f, "those planes", .fields = map_fields),
     GC("GC_COLOUR_COMPARE", 2, 0x0f, "the colour that read mode 1 looks for", .fields = map_fields),
     GC("GC_ROTATE", 3, 0x1f, "data rotate", .fields = rotate_fields),
@@ -336,7 +366,7 @@ static const struct reg_desc graphics_regs[] = {
 };
 static const struct reg_desc attribute_regs[] = {
     ROW("ATTR_PALETTE", 0, SLOT(attr), 0x3f, "six bits of the colour for each of the sixteen", .count = 16,
-        .section = "Attribute Controller Registers"),
+        .section = ATTRIBUTE_SECTION),
     ATTR("ATTR_MODE", 0x10, 0xef, "attribute mode control", .fields = attr_mode_fields),
     ATTR("ATTR_OVERSCAN", 0x11, 0xff, "colour of the border", NOTHING),
     ATTR("ATTR_PLANE_ENABLE", 0x12, 0x3f, "colour plane enable", .fields = plane_enable_fields),
@@ -345,64 +375,70 @@ static const struct reg_desc attribute_regs[] = {
     { .name = NULL },
 };
 static const struct reg_desc dac_regs[] = {
-    { .name = "PALETTE", .offset = 0, .width = 4, .count = 256, .slot = REG_NO_SLOT, .get = palette_get, .write = palette_write,
-      .doc = "red, green and blue, a byte each with 6 or 8 bits", .section = "Video Digital-to-Analog Converter" },
+    { .name = "PALETTE", .offset = 0, .width = 4, .count = 256, .slot = REG_NO_SLOT,
+      .get = palette_get, .write = palette_write,
+      .doc = "red, green and blue, a byte each with 6 or 8 bits", .section = DAC_SECTION },
     { .name = NULL },
 };
 
 /* The ports that move with the Miscellaneous Output register's bit 0, in both places. */
-#define MOVING(prefix, at, when)                                                                                          \
-    ROW(prefix "CRTC_INDEX", at, SLOT(crtc_index), 0xff, "which register CRTC_DATA is", .visible = when,                  \
-        .section = "CRT Controller Registers"),                                                                           \
-    ROW(prefix "CRTC_DATA", at + 1, REG_NO_SLOT, 0, "that register", .visible = when, .get = crtc_get,                    \
-        .write = crtc_write, .section = "CRT Controller Registers"),                                                      \
-    ROW(prefix "STATUS1", at + 6, REG_NO_SLOT, 0, "input status 1; the next write to 0x3c0 is an index",                  \
-        .access = REG_RO, .visible = when, .get = status1_get, .read = status1_read, .fields = status1_fields,            \
-        .section = "General Registers"),                                                                                  \
-    ROW(prefix "FEATURE_WRITE", at + 6, SLOT(feature), 0x0b, "feature control", .access = REG_WO, .visible = when,        \
-        .section = "General Registers")
+#define MOVING(prefix, at, when) \
+    ROW(prefix "CRTC_INDEX", at, SLOT(crtc_index), 0xff, "which register CRTC_DATA is", .visible = when, \
+        .section = CRT_SECTION), \
+    ROW(prefix "CRTC_DATA", at + 1, REG_NO_SLOT, 0, "that register", .visible = when, .get = crtc_get, \
+        .write = crtc_write, .section = CRT_SECTION), \
+    ROW(prefix "STATUS1", at + 6, REG_NO_SLOT, 0, "input status 1; the next write to 0x3c0 is an index", \
+        .access = REG_RO, .visible = when, .get = status1_get, .read = status1_read, .fields = status1_fields, \
+        .section = GENERAL_SECTION), \
+    ROW(prefix "FEATURE_WRITE", at + 6, SLOT(feature), 0x0b, "feature control", .access = REG_WO, .visible = when, \
+        .section = GENERAL_SECTION)
 
 static const struct reg_desc mono_regs[] = { MOVING("MONO_", 0, in_mono), { .name = NULL } };
 static const struct reg_desc port_regs[] = {
     ROW("ATTR_INDEX", 0x00, REG_NO_SLOT, 0, "a write is an index or data in turn", .visible = awake,
-        .get = attr_index_get, .write = attr_write, .fields = attr_index_fields, .section = "Attribute Controller Registers"),
+        .get = attr_index_get, .write = attr_write, .fields = attr_index_fields, .section = ATTRIBUTE_SECTION),
     ROW("ATTR_DATA", 0x01, REG_NO_SLOT, 0, "the attribute register that the index names", .access = REG_RO,
-        .visible = awake, .get = attr_get, .section = "Attribute Controller Registers"),
+        .visible = awake, .get = attr_get, .section = ATTRIBUTE_SECTION),
     ROW("STATUS0", 0x02, REG_NO_SLOT, 0, "input status 0", .access = REG_RO, .visible = awake, .get = status0_get,
-        .fields = status0_fields, .section = "General Registers"),
+        .fields = status0_fields, .section = GENERAL_SECTION),
     ROW("MISC_WRITE", 0x02, SLOT(misc), 0xef, "miscellaneous output", .access = REG_WO, .visible = awake,
-        .fields = misc_fields, .section = "General Registers"),
+        .fields = misc_fields, .section = GENERAL_SECTION),
     ROW("ENABLE", 0x03, SLOT(enable), 0x01, "bit 0: the adapter answers, at other ports than this one and in memory",
-        .reset = 1, .section = "General Registers"),
-    ROW("SEQ_INDEX", 0x04, SLOT(seq_index), 0x07, "which register SEQ_DATA is", .visible = awake, .section = "Sequencer Registers"),
+        .reset = 1, .section = GENERAL_SECTION),
+    ROW("SEQ_INDEX", 0x04, SLOT(seq_index), 0x07, "which register SEQ_DATA is", .visible = awake,
+        .section = SEQUENCER_SECTION),
     ROW("SEQ_DATA", 0x05, REG_NO_SLOT, 0, "that register", .visible = awake, .get = seq_get, .write = seq_write,
-        .section = "Sequencer Registers"),
-    ROW("PEL_MASK", 0x06, SLOT(dac_mask), 0xff, "the bits of a colour that reach the palette", .visible = awake, .reset = 0xff,
-        .section = "Video Digital-to-Analog Converter"),
-    ROW("DAC_STATE", 0x07, REG_NO_SLOT, 0, "what was said last", .access = REG_RO, .visible = awake, .get = dac_state_get,
-        .fields = dac_state_fields, .section = "Video Digital-to-Analog Converter"),
+        .section = SEQUENCER_SECTION),
+    ROW("PEL_MASK", 0x06, SLOT(dac_mask), 0xff, "the bits of a colour that reach the palette", .visible = awake,
+        .reset = 0xff, .section = DAC_SECTION),
+    ROW("DAC_STATE", 0x07, REG_NO_SLOT, 0, "what was said last", .access = REG_RO, .visible = awake,
+        .get = dac_state_get, .fields = dac_state_fields, .section = DAC_SECTION),
     ROW("DAC_READ_INDEX", 0x07, SLOT(dac_read), 0xff, "the entry to be read", .access = REG_WO, .visible = awake,
-        .write = dac_read_write, .section = "Video Digital-to-Analog Converter"),
-    ROW("DAC_WRITE_INDEX", 0x08, SLOT(dac_write), 0xff, "the entry to be written", .visible = awake, .write = dac_write_write,
-        .section = "Video Digital-to-Analog Converter"),
-    ROW("DAC_DATA", 0x09, REG_NO_SLOT, 0, "red, green, blue", .visible = awake, .get = dac_data_get, .read = dac_data_read,
-        .write = dac_data_write, .section = "Video Digital-to-Analog Converter"),
-    ROW("FEATURE", 0x0a, SLOT(feature), 0, "feature control", .access = REG_RO, .visible = awake, .section = "General Registers"),
+        .write = dac_read_write, .section = DAC_SECTION),
+    ROW("DAC_WRITE_INDEX", 0x08, SLOT(dac_write), 0xff, "the entry to be written", .visible = awake,
+        .write = dac_write_write, .section = DAC_SECTION),
+    ROW("DAC_DATA", 0x09, REG_NO_SLOT, 0, "red, green, blue", .visible = awake, .get = dac_data_get,
+        .read = dac_data_read, .write = dac_data_write, .section = DAC_SECTION),
+    ROW("FEATURE", 0x0a, SLOT(feature), 0, "feature control", .access = REG_RO, .visible = awake,
+        .section = GENERAL_SECTION),
     ROW("MISC", 0x0c, SLOT(misc), 0, "miscellaneous output", .access = REG_RO, .visible = awake, .fields = misc_fields,
-        .section = "General Registers"),
-    ROW("GC_INDEX", 0x0e, SLOT(gc_index), 0x0f, "which register GC_DATA is", .visible = awake, .section = "Graphics Controller Registers"),
+        .section = GENERAL_SECTION),
+    ROW("GC_INDEX", 0x0e, SLOT(gc_index), 0x0f, "which register GC_DATA is", .visible = awake,
+        .section = GRAPHICS_SECTION),
     ROW("GC_DATA", 0x0f, REG_NO_SLOT, 0, "that register", .visible = awake, .get = gc_get, .write = gc_write,
-        .section = "Graphics Controller Registers"),
+        .section = GRAPHICS_SECTION),
     MOVING("", 0x14, in_colour),
     { .name = NULL },
 };
 
 #define BANK(name_, size_, regs_) { .name = name_, .size = size_, .min_access = 1, .max_access = 1, .regs = regs_ }
 const struct reg_bank vga_ports_bank = {
-    .name = "ports", .size = 0x20, .min_access = 1, .max_access = 1, .hole_faults = true, .regs = port_regs, .ports = true,
+    .name = "ports", .size = 0x20, .min_access = 1, .max_access = 1, .hole_faults = true, .regs = port_regs,
+    .ports = true,
 };
 const struct reg_bank vga_mono_ports_bank = {
-    .name = "monochrome ports", .size = 8, .min_access = 1, .max_access = 1, .hole_faults = true, .regs = mono_regs, .ports = true,
+    .name = "monochrome ports", .size = 8, .min_access = 1, .max_access = 1, .hole_faults = true, .regs = mono_regs,
+    .ports = true,
 };
 const struct reg_bank vga_sequencer_bank = BANK("sequencer", 5, sequencer_regs);
 const struct reg_bank vga_crtc_bank = BANK("crtc", 0x25, crtc_regs);

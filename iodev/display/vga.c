@@ -18,7 +18,7 @@ static enum mem_result mmio_read(struct device *d, u64 offset, unsigned size, u6
     *value = 0;
     for (unsigned i = 0; i < size; i++) {
         u64 byte, at = offset - MMIO_PORTS + i;
-        if ((peek ? device_bank_peek(d, VGA_PORTS, at, 1, &byte) : device_bank_read(d, VGA_PORTS, at, 1, &byte)) != MEM_OK)
+        if ((peek ? device_bank_peek : device_bank_read)(d, VGA_PORTS, at, 1, &byte) != MEM_OK)
             byte = 0xff;
         *value |= byte << (8 * i);
     }
@@ -47,7 +47,9 @@ static const struct reg_bank mmio_bank = {
     .name = "mmio", .size = MMIO_SIZE, .min_access = 1, .max_access = 4, .regs = mmio_regs, .read = mmio_read,
     .write = mmio_write,
 };
-static const struct reg_bank framebuffer_bank = { .name = "framebuffer", .min_access = 1, .max_access = 8, .hole_faults = true };
+static const struct reg_bank framebuffer_bank = {
+    .name = "framebuffer", .min_access = 1, .max_access = 8, .hole_faults = true,
+};
 
 /* --- life -------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +114,8 @@ static void loaded(struct device *d)
         STATE_ARRAY(struct vga, gc), STATE_ARRAY(struct vga, attr), STATE(struct vga, dac_mask),                      \
         STATE(struct vga, dac_state), STATE(struct vga, dac_read), STATE(struct vga, dac_write),                      \
         STATE(struct vga, dac_part), STATE_ARRAY(struct vga, dac_latch), STATE_ARRAY(struct vga, palette),            \
-        STATE(struct vga, latch), STATE(struct vga, dispi_index), STATE_ARRAY(struct vga, dispi), STATE(struct vga, dispi_low),                    \
+        STATE(struct vga, latch), STATE(struct vga, dispi_index), STATE_ARRAY(struct vga, dispi),              \
+        STATE(struct vga, dispi_low),                                                                                 \
         STATE(struct vga, retrace_seen), STATE_END
 
 static const struct state_field pci_state[] = { PCI_CONFIG_STATE(struct vga), STATES };

@@ -18,7 +18,7 @@ for command in 'record', 'replay', 'trace', 'info', 'img':
 # Every list behind '?' and help, and what is grepped in it.
 for option, words in {'-machine': ['virt ', 'bare-rv32'], '-M': ['virt '], '-cpu': ['rv64 ', 'sstc'], '-d': ['int ', 'in_asm'],
                       '-device': ['name "virtio-blk-device"', 'name "loader"'], '-accel': ['interp'], '-netdev': ['user'],
-                      '-display': ['none'], '-chardev': ['stdio', 'socket'], '-serial': ['pty'], '-monitor': ['stdio'],
+                      '-display': ['none', 'sdl', 'curses'], '-chardev': ['stdio', 'socket'], '-serial': ['pty'], '-monitor': ['stdio'],
                       '-nic': ['user'], '-object': ['filter-dump'], '-timing': ['picorv32-slow', 'exact-RTL'],
                       '-trace': ['spike', 'cycles', 'exec']}.items():
     for query in '?', 'help':
@@ -47,7 +47,7 @@ bold = set(re.findall(r'^\.(?:B|BI|BR|RB) "?\\-([A-Za-z\\-]+)', page, re.M))
 bold = {b.replace('\\-', '-').strip('\\-') for b in bold} | set(re.findall(r'", " \\-([A-Za-z]+)', page))
 for n in names:
     check(n in bold, f'orrery.1 has -{n}')
-known = set(names) | {'name', 'k', 'no-user-config', 'icount'}
+known = set(names) | {'k', 'no-user-config', 'icount'}
 for b in bold:
     check(b in known, f'-{b} of orrery.1 is an option')
 for n in known - set(names):

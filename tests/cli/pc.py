@@ -94,7 +94,7 @@ image('print.img', b''.join(out(0x378, ord(c)) + out(0x37a, 0x0d) + out(0x37a, 0
 r = expect('-parallel', 3, run(*PC, '-parallel', 'stdio', '-device', 'isa-debug-exit', '-hda', 'print.img', timeout=60), out='printed\n')
 
 # Keys: the boot sector writes what INT 16H gives to the debug port, until Escape.
-image('keys.img', b'\x31\xc0\xcd\x16\x3c\x1b\x74\x04\xe6\xe9\xeb\xf4' + END, 1 << 20)
+image('keys.img', out(0xe9, ord('>')) + b'\x31\xc0\xcd\x16\x3c\x1b\x74\x04\xe6\xe9\xeb\xf4' + END, 1 << 20)
 KEYS = ['-m', '16', '-device', 'isa-debug-exit', '-debugcon', 'file:typed', '-hda', 'keys.img', '-serial', 'none']
 
 
@@ -111,11 +111,12 @@ def wait_for(text):
 
 t = Term('record', 'keys.rec', '-machine', 'pc', '-display', 'none', '-monitor', 'stdio', *KEYS)
 t.want('(orrery) ')
+wait_for('>')
 t.say('sendkey h')
-wait_for('h')
+wait_for('>h')
 for key in 'shift-e', 'l', '0x26', 'o', 'spc', 'shift-1', 'ret':
     t.say(f'sendkey {key}')
-wait_for('hEllo !\r')
+wait_for('>hEllo !\r')
 has('a key that is none', t.say('sendkey nosuch'), "no key 'nosuch'")
 has('one of several', t.say('sendkey ctrl-nosuch-a'), "no key 'nosuch'")
 has('nothing', t.say('sendkey'), 'Argument required')
@@ -128,7 +129,7 @@ t.send('sendkey esc\r')
 t.end(3)
 os.rename('typed', 'was')
 expect('what was typed is replayed', 3, run('replay', 'keys.rec', timeout=60))
-check(typed() == 'hEllo !\r', 'the replay types the same', typed())
+check(typed() == '>hEllo !\r', 'the replay types the same', typed())
 expect('sendkey in a replay', 1, run('replay', 'keys.rec', '-batch', '-ex', 'sendkey a'), out='replays a recording')
 r = run('debug', '-bios', 'none', '-display', 'none', TEACH, '-batch', '-ex', 'sendkey a')
 expect('sendkey without a keyboard', 1, r, out='has no keyboard')
@@ -138,5 +139,5 @@ expect('screendump without a screen', 1, r, out='has no screen')
 os.remove('typed')
 commands = ['run-until 1500000000', 'sendkey k 1000', 'run-until 3500000000', 'sendkey esc', 'continue']
 r = run('debug', '-machine', 'pc', '-display', 'none', '--pace', 'none', *KEYS, '-batch', *[w for c in commands for w in ('-ex', c)], timeout=60)
-check(set(typed()) == {'k'} and 5 <= len(typed()) <= 12, 'a key held for a second repeats', (typed(), r.out[-500:], r.err))
+check(set(typed()) == {'>', 'k'} and 5 <= len(typed()) <= 12, 'a key held for a second repeats', (typed(), r.out[-500:], r.err))
 finish()

@@ -306,6 +306,33 @@ static void smm(void)
     w_new(&w, "max");
 }
 
+/* INIT of the boot CPU: from the reset vector, after RSM in system management mode, after the instruction that sent it to itself. */
+static void send_init(void *opaque, bool level) { x86_init_signal(opaque); }
+
+static void init(void)
+{
+    struct x86 *c = BEGIN(W_P0, 0x90, 0x90);
+    x86_init_signal(c);
+    CU_ASSERT(!c->init_pending && c->rip == 0xfff0 && c->seg[X86_CS].base == 0xffff0000 && !(c->cr0 & CR0_PE) && c->rflags == 2);
+    c = BEGIN(W_L0, 0x90, 0x90);
+    w_put(&w, c->smbase + 0x8000, 2, 0xaa0f); /* RSM */
+    line(X86_LINE_SMI);
+    CU_ASSERT(x86_take_pending(c) && c->smm);
+    x86_init_signal(c);
+    CU_ASSERT(c->smm && c->init_pending && c->rip == 0x8000 && !x86_take_pending(c));
+    c->cpu.ops->run(&c->cpu, 1);
+    CU_ASSERT(!c->smm && x86_take_pending(c) && !c->init_pending && c->rip == 0xfff0 && !(c->cr0 & (CR0_PE | CR0_PG)));
+    c = BEGIN(W_P0, 0xd8, 0xf1, 0x90); /* FDIV by an empty register raises FERR#, which is wired to INIT here */
+    c->cr0 &= ~(u64)(CR0_NE | CR0_EM | CR0_TS);
+    c->fpu.cw = 0;
+    c->board.ferr = send_init;
+    c->board.ferr_opaque = c;
+    c->cpu.ops->run(&c->cpu, 1);
+    CU_ASSERT(c->init_pending && c->rip == W_CODE + 2);
+    CU_ASSERT(x86_take_pending(c) && c->rip == 0xfff0);
+    c->board.ferr = NULL;
+}
+
 /* --- paging that KVM is not asked about ---------------------------------------------------------------------------------------- */
 
 static void walks(void)
@@ -409,6 +436,7 @@ int main(void)
     CU_TestInfo tests[] = { { "interrupts and their order", interrupts }, { "CPUs that are stuck", stuck },
                             { "the story", story },                       { "events", events },
                             { "tasks", tasks },                           { "SMM", smm },
+                            { "INIT", init },
                             { "page walks", walks },                      { "models", models },
                             CU_TEST_INFO_NULL };
     w_new(&w, "max");

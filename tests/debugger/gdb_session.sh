@@ -124,6 +124,37 @@ finish 0
 expect "$dir/end" 'exited normally'
 [ ! -e "$dir/socket" ] || { echo "FAIL: the socket is left behind"; failed=1; }
 
+# gdb goes back, with its own commands.
+cat >"$dir/back.gdb" <<END
+set confirm off
+target remote $dir/socket
+break trap
+continue
+continue
+reverse-stepi
+reverse-continue
+info registers scause
+delete
+watch ticks
+continue
+continue
+reverse-continue
+reverse-continue
+print ticks
+delete
+reverse-continue
+info registers pc
+reverse-stepi
+kill
+END
+start -S --history 64M -gdb "unix:$dir/socket"
+wait_for test -S "$dir/socket"
+timeout -s KILL 100 gdb-multiarch -nx -batch -x "$dir/back.gdb" "$kernel" >"$dir/back" 2>&1
+finish 0
+expect "$dir/back" 'Breakpoint 1, trap' 'Breakpoint 1, trap' '^158' 'Breakpoint 1, trap' '^scause' 'Hardware watchpoint 2: ticks' \
+    'New value = [0-9]' 'New value = [0-9]' 'Hardware watchpoint 2: ticks' 'Hardware watchpoint 2: ticks' 'No more reverse-execution history' \
+    '^pc +0x1000' 'No more reverse-execution history'
+
 # gdb kills it.
 cat >"$dir/kill.gdb" <<END
 set confirm off

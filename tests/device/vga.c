@@ -116,7 +116,8 @@ static void indexed_registers(void)
     }
     crtc(b, 0x11, 0);
     for (unsigned i = 0; i < 0x20; i++) {
-        u8 bits = i > 0x18 ? 0 : i == 8 || i == 0x0b || i == 0x14 ? 0x7f : i == 0x0a ? 0x3f : i == 0x11 ? 0x55 : i == 0x17 ? 0xef : 0xff;
+        u8 bits = i > 0x18 ? 0 : i == 8 || i == 0x0b || i == 0x14 ? 0x7f : i == 0x0a ? 0x3f : i == 0x11 ? 0x55
+                  : i == 0x17 ? 0xef : 0xff;
         crtc(b, i, i == 0x11 ? 0x55 : 0xff);
         EQ(indexed_in(b, 0x3d4, i), bits);
     }
@@ -229,7 +230,9 @@ static bool bit(unsigned v, unsigned n) { return v >> n & 1; }
 /* Where an address of the window is in the planes, and the planes that take part. */
 static bool model_place(const struct model *m, u32 at, u32 *offset, unsigned *writes, unsigned *reads)
 {
-    static const struct { u32 first, last; } maps[] = { { 0, 0x1ffff }, { 0, 0xffff }, { 0x10000, 0x17fff }, { 0x18000, 0x1ffff } };
+    static const struct { u32 first, last; } maps[] = {
+        { 0, 0x1ffff }, { 0, 0xffff }, { 0x10000, 0x17fff }, { 0x18000, 0x1ffff },
+    };
     unsigned map = m->gc[6] >> 2;
     if (at < maps[map].first || at > maps[map].last)
         return false;
@@ -685,7 +688,8 @@ static void fuzz(void)
         u64 r = random_of(&seed), value = random_of(&seed);
         unsigned size = 1u << (r >> 50) % 4;
         u64 port = r >> 8 & 1 ? 0x3b0 + (r >> 16) % 0x30 : 0x1cc + (r >> 16) % 8;
-        u64 at = r >> 8 & 1 ? 0xa0000 + (r >> 16) % 0x20000 : r >> 9 & 1 ? LFB + (r >> 16) % (16u << 20) : MMIO + 0x400 + (r >> 16) % 0x220;
+        u64 at = r >> 8 & 1 ? 0xa0000 + (r >> 16) % 0x20000 : r >> 9 & 1 ? LFB + (r >> 16) % (16u << 20)
+                                                                          : MMIO + 0x400 + (r >> 16) % 0x220;
         at &= ~(u64)(size - 1);
         if (r >> 8 & 1 && r % 8 < 2) { /* mostly registers that are there */
             static const u16 pairs[] = { 0x3c4, 0x3ce, 0x3d4, 0x3d4, 0x3b4 };
@@ -732,7 +736,8 @@ static void on_isa(void)
     CU_ASSERT(pci_rig_snapshot(p));
     EQ(pci_load(p, ISA_VGA_FRAMEBUFFER + 8, 4), 0x12345678);
     struct err e;
-    CU_ASSERT_FALSE(vga_class.build(device_new(&p->env, &vga_class, "/second", NULL, &e), &e)); /* the ports are taken */
+    /* The ports are taken. */
+    CU_ASSERT_FALSE(vga_class.build(device_new(&p->env, &vga_class, "/second", NULL, &e), &e));
     struct prop_value odd = { "vgamem_mb", "3", NULL };
     CU_ASSERT_FALSE(vga_class.build(device_new(&p->env, &vga_class, "/third", &odd, &e), &e));
     pci_rig_free(p);

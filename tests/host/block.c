@@ -237,12 +237,26 @@ static void test_changes(void)
         }
         CU_ASSERT_TRUE(same(b, base));
         CU_ASSERT_TRUE(image_close(b, &err));
+        buf_free(&again);
+
+        /* A port that keeps no changes takes a record without any, and refuses to write another into the image. */
+        b = open_as("c.img", (struct image_options){ 0 });
+        r = (struct reader){ none.data, none.len, 0, false };
+        CU_ASSERT_TRUE(b->ops->changes_load(b, &r, &err));
+        r = (struct reader){ saved.data, saved.len, 0, false };
+        CU_ASSERT_FALSE(b->ops->changes_load(b, &r, &err));
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "-snapshot"));
+        CU_ASSERT_TRUE(same(b, base));
+        CU_ASSERT_TRUE(image_close(b, &err));
 
         /* In another process: the base as it was, the changes on top. */
         b = open_as("c.img", (struct image_options){ .snapshot = true });
         r = (struct reader){ saved.data, saved.len, 0, false };
-        CU_ASSERT_TRUE(image_changes_load(b, &r, &err));
+        CU_ASSERT_TRUE(b->ops->changes_load(b, &r, &err));
         CU_ASSERT_TRUE(same(b, a));
+        again = (struct buf){ 0 };
+        b->ops->changes_save(b, &again);
+        CU_ASSERT(again.len == saved.len && !memcmp(again.data, saved.data, saved.len));
         image_close(b, NULL);
         buf_free(&none);
         buf_free(&saved);

@@ -1,5 +1,5 @@
-# The boot sector of a FAT floppy: loads what stands in the reserved sectors behind it to 0x7e00 and calls its main(), in
-# real mode with all segments 0. mformat fills in the parameter block.
+# The boot sector of a FAT floppy: loads what stands in the reserved sectors behind it to 0x7e00 and calls its main(),
+# in real mode with all segments 0. mformat fills in the parameter block.
         .code16
         .section .boot, "ax"
         .globl  _start

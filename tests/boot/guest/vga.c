@@ -342,7 +342,8 @@ static int is_mode(u16 number, u32 width, u32 height, u32 bits)
 {
     static u8 block[256];
     u32 a = 0x4f01, c = number, d = (u32)block;
-    __asm__ volatile("pushw %%es; pushw $0; popw %%es; int $0x10; popw %%es" : "+a"(a), "+c"(c), "+D"(d) : : "ebx", "edx", "esi", "memory", "cc");
+    __asm__ volatile("pushw %%es; pushw $0; popw %%es; int $0x10; popw %%es"
+                     : "+a"(a), "+c"(c), "+D"(d) : : "ebx", "edx", "esi", "memory", "cc");
     u32 w = block[18] | block[19] << 8, h = block[20] | block[21] << 8, bpp = block[25];
     if ((a & 0xffff) != 0x4f)
         return 0;
