@@ -104,7 +104,7 @@ static void debugger_write_out(void *opaque, const char *text, size_t n)
 /* By default what this host can. */
 bool session_compiles(const struct session *s)
 {
-    return s->o->accel == ACCEL_JIT || (s->o->accel == ACCEL_BEST && jit_possible(s->m->cpus[0]));
+    return s->o->accel == ACCEL_JIT || (s->o->accel == ACCEL_BEST && (s->o->check_jit || jit_possible(s->m->cpus[0])));
 }
 
 static bool install_jit(struct session *s, struct err *e)

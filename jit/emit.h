@@ -17,9 +17,11 @@ struct jit_env {
     /* 1 << site_bits pairs in the context: page, and its host address; of windows in runs with ir.sites. */
     u32 sites, site_bits, tlb_sited; /* set in tlb_phys of the entry a site was filled from */
     u32 (*next_site)(void *opaque);
-    /* The cache of jumps in the context, by (address >> 1 ^ address >> jump_xor); an entry counts while its generation
-     * is the context's. */
-    u32 jump_bits, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;
+    /* The cache of jumps in the context, by (address >> jump_shift ^ address >> jump_xor); an entry counts while its
+     * generation is the context's. */
+    u32 jump_bits, jump_shift, jump_xor, jump_table, jump_entry, jump_pc, jump_gen, jump_slot, ctx_gen;
+    u32 link_other;   /* of CHAIN_IF: how far the second link is from the first */
+    u32 state_base;   /* where the state has the base as well, which jumps change; 0: nowhere */
     u64 jump_missed;  /* (state, budget, context, address) */
     u64 jump_too_far; /* a handler: the target is its slot, the budget already reduced */
     /* Where a link leads: *slot and the *count of its block, and its code; NULL while it has none. *slot is 0 while the
@@ -65,7 +67,7 @@ struct emitter_kind {
 struct emitter {
     const struct emitter_kind *kind;
     struct ra_host host;
-    bool fma, popcnt; /* there are FMA and POPCNT: builders ask before they make them */
+    bool fma, popcnt, flags; /* there are FMA, POPCNT and FLAGS: builders ask before they make them */
     bool bmi2, lzcnt; /* x86-64's own; lzcnt: and tzcnt */
 };
 

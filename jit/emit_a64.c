@@ -660,7 +660,10 @@ static void chain(struct em *m, u64 link, u16 exit)
 /* To the address in T2. */
 static void jump(struct a64 *o, const struct jit_env *env)
 {
-    a_shift_imm(o, 1, T0, T2, 1);
+    if (env->jump_shift)
+        a_shift_imm(o, 1, T0, T2, env->jump_shift);
+    else
+        a_mov(o, T0, T2);
     a_shifted(o, A64_EOR, T0, T0, T2, 1, env->jump_xor);
     a_bits(o, false, T0, T0, 0, env->jump_bits);
     a_mov_imm(o, T1, env->jump_entry);
@@ -675,6 +678,8 @@ static void jump(struct a64 *o, const struct jit_env *env)
     u8 *miss2 = a_b_if(o, A64_NE);
     a_mem(o, A64_LOAD, 3, SLOT, T0, env->jump_slot, SLOT);
     a_imm(o, A64_AND_IMM, BASE, T2, a64_pattern(~(u64)0 << env->page_shift));
+    if (env->state_base)
+        a_mem(o, A64_STORE, 3, BASE, STATE, env->state_base, T1);
     u8 *too_far = follow_slot(o, env);
     a_land(too_far, o->p);
     go_to(o, env, env->jump_too_far);
@@ -696,7 +701,7 @@ static void leads(struct em *m, const struct ir_insn *i)
     struct a64 *o = &m->a;
     const struct jit_env *env = m->env;
     u64 pc = m->ir->insn[i->a].imm;
-    u64 entry = ((pc >> 1 ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
+    u64 entry = ((pc >> env->jump_shift ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
     const struct {
         u64 at, want;
     } also[] = { { entry + env->jump_pc, pc }, { entry + env->jump_slot, i->imm } };
@@ -852,7 +857,7 @@ static void one(struct em *m, ir_val k)
     case IR_CHAIN: chain(m, i->imm, i->exit); break;
     case IR_CHAIN_IF: {
         u8 *taken = jump_when(m, i->a);
-        chain(m, i->imm + 8, (u16)(i->exit + 1));
+        chain(m, i->imm + m->env->link_other, (u16)(i->exit + 1));
         a_land(taken, m->a.p);
         chain(m, i->imm, i->exit);
         break;

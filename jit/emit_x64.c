@@ -91,6 +91,7 @@ static void init(struct emitter *e)
     *e = (struct emitter){ .kind = &emitter_x64,
         .host = { .gpr = kept | 1u << R9 | 1u << R10, .xmm = 0x7ffc, .gpr_kept = kept, .base = BASE } };
 #ifdef __x86_64__
+    e->flags = true; /* LAHF in 64-bit mode: of all but the first few */
     e->bmi2 = __builtin_cpu_supports("bmi2");
     e->fma = __builtin_cpu_supports("fma");
     e->lzcnt = has_lzcnt() && __builtin_cpu_supports("bmi");

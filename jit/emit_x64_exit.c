@@ -73,7 +73,8 @@ static void chain(struct em *m, u64 link, u16 exit)
 static void jump(struct x64 *x, const struct jit_env *env)
 {
     x_mov(x, RAX, T2);
-    x_shift_imm(x, true, 5, RAX, 1);
+    if (env->jump_shift)
+        x_shift_imm(x, true, 5, RAX, env->jump_shift);
     x_mov(x, RSI, T2);
     x_shift_imm(x, true, 5, RSI, env->jump_xor);
     x_rr(x, false, 0x31, RSI, RAX);
@@ -93,6 +94,8 @@ static void jump(struct x64 *x, const struct jit_env *env)
     x_rmx(x, true, false, 0x8b, SLOT, CTX, RAX, scale, env->jump_table + env->jump_slot);
     x_mov(x, BASE, T2);
     x_alu_imm(x, true, 4, BASE, (i32) - (1 << env->page_shift));
+    if (env->state_base)
+        x_rm(x, true, false, 0x89, BASE, STATE, env->state_base);
     x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
     u8 *too_far = x_jcc(x, CC_L);
     go_to_slot(x, env);
@@ -116,7 +119,7 @@ static void leads(struct em *m, const struct ir_insn *i)
     struct x64 *x = &m->x;
     const struct jit_env *env = m->env;
     u64 pc = m->ir->insn[i->a].imm;
-    u64 entry = ((pc >> 1 ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
+    u64 entry = ((pc >> env->jump_shift ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
     x_rm(x, true, false, 0x8b, T0, CTX, env->ctx_gen);
     x_rm(x, true, false, 0x33, T0, CTX, (i64)(entry + env->jump_gen));
     x_mov_imm(x, T1, pc);
@@ -260,7 +263,7 @@ void x64_control(struct em *m, ir_val k, const struct ir_insn *i)
     case IR_CHAIN: chain(m, i->imm, i->exit); break;
     case IR_CHAIN_IF: {
         u8 *taken = x_jcc(&m->x, x64_condition(m, i->a));
-        chain(m, i->imm + 8, (u16)(i->exit + 1));
+        chain(m, i->imm + m->env->link_other, (u16)(i->exit + 1));
         x_land(taken, m->x.p);
         chain(m, i->imm, i->exit);
         break;

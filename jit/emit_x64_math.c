@@ -184,6 +184,31 @@ static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
     done(m, k, T0);
 }
 
+/* What the host's own flags are, by LAHF and SETO. */
+static void flags(struct em *m, ir_val k, const struct ir_insn *i)
+{
+    struct x64 *x = &m->x;
+    u32 op = i->c == IR_SUM ? 0x01 : i->c == IR_DIFFERENCE ? 0x39 : 0x85; /* add, cmp, test */
+    op = i->size == 1 ? op - 1 : i->size == 2 ? X_PREFIX(0x66) | op : op;
+    unsigned a = T2, b = T1;
+    if (i->c == IR_SUM)
+        load_to(m, T2, i->a);
+    else
+        a = use(m, i->a, T2);
+    if (i->b == IR_IMM)
+        x_mov_imm(x, T1, i->imm);
+    else
+        b = i->b == i->a ? a : use(m, i->b, T1);
+    x_rr(x, false, 0x31, RAX, RAX);
+    if (i->size == 1)
+        x_rr8(x, false, op, b, a);
+    else
+        x_rr(x, i->size == 8, op, b, a);
+    x_byte(x, 0x9f);
+    x_rr8(x, false, X_0F | 0x90 | CC_O, 0, RAX);
+    done(m, k, RAX);
+}
+
 static void swap_bytes(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned d = target(m, k);
@@ -358,6 +383,7 @@ void x64_math(struct em *m, ir_val k, const struct ir_insn *i)
     case IR_SX8: case IR_SX16: case IR_SX32: case IR_ZX8: case IR_ZX16: case IR_ZX32: extend(m, k, i); break;
     case IR_CLZ: case IR_CTZ: case IR_POPCNT: count_bits(m, k, i); break;
     case IR_BSWAP: swap_bytes(m, k, i); break;
+    case IR_FLAGS: flags(m, k, i); break;
     case IR_SELECT: select(m, k, i); break;
     case IR_CALL: call(m, k, i); break;
     default: float_op(m, k, i);

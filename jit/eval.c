@@ -63,6 +63,19 @@ static u64 rems(u64 a, u64 b)
     return (i64)b == -1 ? 0 : (u64)((i64)a % (i64)b);
 }
 
+static u64 flags(const struct ir_insn *i, u64 a, u64 b)
+{
+    const unsigned top = 8u * i->size - 1;
+    u64 r = i->c == IR_SUM ? a + b : i->c == IR_DIFFERENCE ? a - b : a & b, carries = 0;
+    if (i->c == IR_SUM)
+        carries = (a & b) | ((a | b) & ~r);
+    else if (i->c == IR_DIFFERENCE)
+        carries = (~a & b) | ((~a | b) & r);
+    u64 v = (r >> top & 1) << 15 | (u64)!(r << (63 - top)) << 14 | (carries >> 3 & 1) << 12 | 1 << 9;
+    v |= (u64)!__builtin_parity((u8)r) << 10 | (carries >> top & 1) << 8;
+    return v | ((carries >> top ^ carries >> (top - 1)) & 1);
+}
+
 u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c)
 {
     switch (i->op) {
@@ -101,6 +114,7 @@ u64 ir_eval_pure(const struct ir_insn *i, u64 a, u64 b, u64 c)
     case IR_CTZ: return a ? (u64)__builtin_ctzll(a) : 64;
     case IR_POPCNT: return (u64)__builtin_popcountll(a);
     case IR_BSWAP: return __builtin_bswap64(a);
+    case IR_FLAGS: return flags(i, a, b);
     case IR_SELECT: return a ? b : c;
     case IR_CALL: return ((ir_call *)(uintptr_t)i->imm)(a, b);
     default: return eval_fp(i, a, b, c);

@@ -39,6 +39,10 @@ enum ir_kind {
     X(ZX8, "zx8", 1, IRK_PURE) X(ZX16, "zx16", 1, IRK_PURE) X(ZX32, "zx32", 1, IRK_PURE)                          \
     X(CLZ, "clz", 1, IRK_PURE) X(CTZ, "ctz", 1, IRK_PURE) /* of 0: 64 */                                          \
     X(POPCNT, "popcnt", 1, IRK_PURE) X(BSWAP, "bswap", 1, IRK_PURE)                                               \
+    /* What the sum, the difference or (of a with itself) the AND of `size` bytes says, c: IR_SUM.. In bits 15 to 8   \
+     * negative, zero, 0, carry out of bit 3, 0, even parity of the low byte, 1, carry (or borrow); in bit 0 signed    \
+     * overflow; after an AND no carries. Ask emitter.flags first. */                                             \
+    X(FLAGS, "flags", 2, IRK_PURE)                                                                                \
     X(SELECT, "select", 3, IRK_PURE)    /* a ? b : c */                                                           \
     X(CALL, "call", 2, IRK_PURE)        /* imm: a pure ir_call of a and b */                                      \
     /* IEEE arithmetic in the low bits (size 4 or 8), rounding to nearest even; flags are not kept, and NaNs are  \
@@ -69,7 +73,7 @@ enum ir_kind {
     X(LOOP, "loop", 0, IRK_END)         /* does the puts of its exit and goes to the mark */                      \
     X(LEAVE, "leave", 0, IRK_END)       /* takes its exit */                                                      \
     X(CHAIN, "chain", 0, IRK_END)       /* to the block the link at imm points to, or its exit */                 \
-    X(CHAIN_IF, "chain_if", 1, IRK_END) /* a != 0: link imm, exit; else link imm + 8, exit + 1 */                 \
+    X(CHAIN_IF, "chain_if", 1, IRK_END) /* a != 0: link imm, exit; else the link beside it, exit + 1 */           \
     X(JUMP, "jump", 1, IRK_END)         /* to address a, through the cache of such jumps, or its exit */
 
 enum ir_op {
@@ -93,7 +97,8 @@ struct ir_insn {
     u64 imm;
 };
 
-enum { IR_READS = 1, IR_WRITES = 2 };
+enum { IR_READS = 1, IR_WRITES = 2 };        /* WINDOW */
+enum { IR_SUM, IR_DIFFERENCE, IR_CONJUNCTION }; /* FLAGS */
 
 struct ir_put {
     u32 offset;

@@ -12,7 +12,7 @@
 
 struct jit_insn { /* one guest instruction */
     u64 pc;       /* virtual, as it was when the unit was made */
-    u8 length, bytes[7];
+    u8 length, bytes[15];
 };
 
 enum { JIT_VIEW_INSNS = 1024 };

@@ -24,6 +24,7 @@ static bool looks_high(const struct looked *l, const struct ir_insn *i, u32 k, u
     switch (i->op) {
     case IR_SX8: case IR_SX16: case IR_SX32: case IR_ZX8: case IR_ZX16: case IR_ZX32: return false;
     case IR_ROR32: return operand == 1;
+    case IR_FLAGS: return i->size > 4;
     case IR_SELECT: return !operand || l->high[k];
     case IR_STORE: case IR_POKE: return !operand || i->size > 4;
     default: return !by_halves(i) || l->high[k];

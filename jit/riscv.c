@@ -3,8 +3,8 @@
 
 #include "base/buf.h"
 #include "jit/check.h"
-#include "jit/jit.h"
 #include "jit/riscv.h"
+#include "jit/tiers.h"
 
 const void *jit_riscv_runs_at(const struct jit_riscv *j, const struct rv_insn *slot)
 {
@@ -27,34 +27,13 @@ static const void *direct(void *opaque, u64 link, u64 *slot, u32 *count)
     return jit_riscv_runs_at(j, to);
 }
 
-static u32 *waiting_for(struct jit_riscv *j, u64 slot)
-{
-    return &j->wait.first[(slot >> 4 ^ slot >> 14) & (ARRAY_LEN(j->wait.first) - 1)];
-}
-
 static void wait_for(void *opaque, u64 slot, u8 *at)
 {
     struct jit_riscv *j = opaque;
     if (j->look.only)
         return;
     j->counts.links_open++;
-    if (j->wait.n == ARRAY_LEN(j->wait.jump)) /* it goes through the slot for ever */
-        return;
-    u32 *first = waiting_for(j, slot);
-    j->wait.jump[j->wait.n].slot = slot;
-    j->wait.jump[j->wait.n].at = at;
-    j->wait.jump[j->wait.n].next = *first;
-    *first = ++j->wait.n;
-}
-
-/* The jumps that waited for this slot go straight to its code. */
-static void arrived(struct jit_riscv *j, u64 slot, const void *code)
-{
-    for (u32 k = *waiting_for(j, slot); k; k = j->wait.jump[k - 1].next)
-        if (j->wait.jump[k - 1].slot == slot) {
-            j->counts.patched++;
-            j->emitter.kind->lead(&j->code, j->wait.jump[k - 1].at, code);
-        }
+    jit_wait(&j->wait, slot, at);
 }
 
 struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b)
@@ -100,7 +79,7 @@ static bool compile_run(struct jit_riscv *j, struct rv_block *b, unsigned at, st
         u->body = code.body;
     }
     if (!at)
-        arrived(j, (u64)(uintptr_t)b->slot, code.start);
+        j->counts.patched += jit_arrived(&j->wait, &j->code, j->emitter.kind, (u64)(uintptr_t)b->slot, code.start);
     return true;
 }
 
@@ -140,8 +119,7 @@ static void flushed(struct rv_tier *t)
 {
     struct jit_riscv *j = (struct jit_riscv *)t;
     code_flush(&j->code);
-    j->wait.n = 0;
-    memset(j->wait.first, 0, sizeof j->wait.first);
+    jit_wait_none(&j->wait);
     j->full = j->tier.following = false;
     j->n_units = 0;
     j->count.flushes++;
@@ -173,7 +151,7 @@ static const struct jit_env shapes = {
     .tlb_write = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, wtag),
     .tlb_addend = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, addend),
     .tlb_phys = offsetof(struct rv_ctx, tlb) + offsetof(struct rv_tlb, pa), .page_shift = PAGE_SHIFT,
-    .jump_bits = RV_JUMP_BITS, .jump_xor = 13, .jump_table = offsetof(struct rv_ctx, jump),
+    .jump_bits = RV_JUMP_BITS, .jump_shift = 1, .jump_xor = 13, .link_other = 8, .jump_table = offsetof(struct rv_ctx, jump),
         .jump_entry = sizeof(struct rv_jump),
     .jump_pc = offsetof(struct rv_jump, pc), .jump_gen = offsetof(struct rv_jump, gen),
         .jump_slot = offsetof(struct rv_jump, start),
@@ -181,23 +159,9 @@ static const struct jit_env shapes = {
 };
 _Static_assert(sizeof(struct rv_tlb) == 1 << 5, "a TLB entry's size is a power of two");
 
-static bool translates(const struct cpu *c)
+bool jit_riscv_install(struct arena *a, struct cpu *c, const struct emitter_kind *kind, const struct jit_options *o,
+    struct err *e)
 {
-    return !strncmp(c->ops->isa, "riscv", 5);
-}
-
-bool jit_possible(const struct cpu *c)
-{
-    return emitter_host() && translates(c);
-}
-
-bool jit_install(struct arena *a, struct cpu *c, const struct jit_options *o, struct err *e)
-{
-    const struct emitter_kind *kind = emitter_host();
-    if (!translates(c))
-        return err_set(e, "there is no JIT for %s guests yet; run with -accel interp", c->ops->isa);
-    if (!kind)
-        return err_set(e, "the JIT makes code for x86-64 and AArch64 hosts; run with -accel interp");
     struct hart *h = hart_of(c);
     struct jit_riscv *j = ARENA_NEW(a, struct jit_riscv);
     u64 size = o->cache_bytes < kind->reach ? o->cache_bytes : kind->reach;

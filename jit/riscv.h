@@ -15,6 +15,7 @@
 #include "cpu/riscv/engine.h"
 #include "jit/emit.h"
 #include "jit/look.h"
+#include "jit/wait.h"
 
 struct translation;
 typedef void translate(struct translation *tr, const struct rv_insn *i);
@@ -55,14 +56,7 @@ struct jit_riscv {
         struct jit_insn insn[JIT_VIEW_INSNS];
         u32 at_op[IR_MAX + 2];
     } look;
-    struct { /* jumps that wait for the code of a slot, in lists by slot */
-        u32 n, first[1024]; /* place plus 1 */
-        struct {
-            u64 slot;
-            u8 *at;
-            u32 next;
-        } jump[8192];
-    } wait;
+    struct jit_waiting wait;
     i32 region_threshold; /* a region is made when a block's code is entered for the this-manyth time; 0: never */
     u32 n_units, next_site;
     struct jit_unit *unit; /* CODE_COUNTERS of them; a block's `unit` is the place plus 1 */

@@ -1,5 +1,6 @@
 /* Looking at compiled RISC-V code, and counting it. */
 #include "jit/riscv_make.h"
+#include "jit/tiers.h"
 
 #include <string.h>
 
@@ -84,7 +85,7 @@ static bool look_at_block(struct jit_riscv *j, struct rv_block *b, u64 pc, const
     return found;
 }
 
-bool jit_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err *e)
+bool jit_riscv_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err *e)
 {
     struct riscv_engine *engine = hart_of(c)->engine;
     struct jit_riscv *j = (struct jit_riscv *)engine->tier;

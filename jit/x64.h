@@ -9,7 +9,7 @@ struct x64 {
 };
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
-enum { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_A = 7, CC_S = 8, CC_P = 10, CC_NP = 11, CC_L = 12, CC_GE = 13 };
+enum { CC_O = 0, CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_A = 7, CC_S = 8, CC_P = 10, CC_NP = 11, CC_L = 12, CC_GE = 13 };
 
 #define X_0F 0x100u
 #define X_PREFIX(p) ((u32)(p) << 16)

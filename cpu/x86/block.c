@@ -300,6 +300,23 @@ static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
     return (kind & X86_KIND_REP) && (i->flags & (X86_I_REP | X86_I_REPNE)) ? x86_h_op_rep : x86_h_op;
 }
 
+x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn *i, u8 key)
+{
+    x86_handler *fn = fast_handler(i, key);
+    return fn ? fn : op_handler(i, e->kind[i->op]);
+}
+
+/* Behind an instruction that ends its block: what its handler finds there. */
+static void add_end(struct builder *b, bool fast, unsigned next)
+{
+    u8 kind = b->c->engine->kind[b->slot[b->slots - 1].op];
+    bool branch = fast && (kind & X86_KIND_BRANCH);
+    if (fast && !branch)
+        add_ways(b, next);
+    else
+        add_links(b, next, branch);
+}
+
 static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned offset)
 {
     struct x86_engine *e = b->c->engine;
@@ -329,10 +346,8 @@ static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned
         d.imm += offset + d.length;
     add(b, &d, fn ? fn : op_handler(&d, kind), offset);
     b->n++;
-    if (fn && (kind & X86_KIND_END) && !branch)
-        add_ways(b, offset + d.length);
-    else if (kind & X86_KIND_END)
-        add_links(b, offset + d.length, branch);
+    if (kind & X86_KIND_END)
+        add_end(b, fn != NULL, offset + d.length);
 }
 
 /* What the decoder refused: 0 for #UD, 1 for #GP. */
@@ -508,26 +523,42 @@ struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 k
     return finish(&b, c->engine->scratch, NULL, pc & PAGE_MASK);
 }
 
-struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max)
+struct x86_block *x86_block_slots(struct x86 *c, const struct x86_block *whole, unsigned from, unsigned to)
 {
+    struct x86_engine *e = c->engine;
     struct builder b;
-    unsigned from = c->engine->tier && !whole->straddle_len; /* the first slot is the tier's: see x86_block_build */
     unsigned k = from;
+    const u8 before = whole->side[from].count;
     start(&b, c, whole->key);
-    for (; whole->side[k].count < max; k++) {
+    for (; k < to && !b.ended; k++) {
         const struct x86_insn *s = &whole->slot[k];
-        b.n = whole->side[k].count;
-        struct x86_insn *d = add(&b, s, (x86_handler *)s->fn, whole->side[k].offset);
-        b.side[b.slots - 1].length = whole->side[k].length;
-        if (s->op != X86_OP_COUNT) { /* not fused */
-            x86_handler *fn = fast_handler(d, whole->key);
-            d->fn = (void *)(fn ? fn : op_handler(d, c->engine->kind[d->op]));
+        const struct x86_side *side = &whole->side[k];
+        if (s->op == X86_OP_COUNT && (x86_handler *)s->fn == x86_h_next)
+            break;
+        bool insn = s->op != X86_OP_COUNT; /* not fused, nor a tier's */
+        b.n = (unsigned)(side->count - before);
+        add(&b, s, insn ? x86_plain_handler(e, s, whole->key) : (x86_handler *)s->fn, side->offset);
+        b.side[b.slots - 1].length = side->length;
+        if (insn && (e->kind[s->op] & X86_KIND_END)) {
+            b.n++;
+            add_end(&b, x86_fast_handler(s, whole->key) != NULL, side->offset + side->length);
         }
     }
-    b.n = whole->side[k].count;
-    add_links(&b, whole->side[k].offset, false);
-    struct x86_block *out = finish(&b, c->engine->scratch, whole->host, whole->offset);
+    if (!b.ended) {
+        b.n = (unsigned)(whole->side[k].count - before);
+        add_links(&b, whole->side[k].offset, false);
+    }
+    struct x86_block *out = finish(&b, e->scratch, whole->host, whole->offset);
     out->straddle_len = whole->straddle_len;
     memcpy(out->straddle, whole->straddle, sizeof out->straddle);
     return out;
+}
+
+struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max)
+{
+    unsigned from = c->engine->tier && !whole->straddle_len; /* the first slot is the tier's: see x86_block_build */
+    unsigned to = from;
+    while (whole->side[to].count < max)
+        to++;
+    return x86_block_slots(c, whole, from, to);
 }

@@ -430,15 +430,16 @@ static i64 chain(struct x86 *c, struct x86_block *b, i64 budget, struct x86_ctx 
 {
     budget -= (i64)b->head.imm;
     const struct x86_insn *i = b->slot;
+    struct x86_engine *e = c->engine;
+    x86_handler *const enter = e->tier ? e->tier->enter : NULL;
     c->r[X86_R_PAGE] = vpage;
 #if X86_TRAMPOLINE
-    struct x86_engine *e = c->engine;
-    i64 left = ((x86_handler *)i->fn)(c, i, budget, ctx, vpage);
+    i64 left = (enter ? enter : (x86_handler *)i->fn)(c, i, budget, ctx, vpage);
     while (left == X86_CONTINUE)
-        left = ((x86_handler *)e->next.i->fn)(c, e->next.i, e->next.budget, ctx, e->next.vpage);
+        left = (enter ? enter : (x86_handler *)e->next.i->fn)(c, e->next.i, e->next.budget, ctx, e->next.vpage);
     return left;
 #else
-    return ((x86_handler *)i->fn)(c, i, budget, ctx, vpage);
+    return (UNLIKELY(enter != NULL) ? enter : (x86_handler *)i->fn)(c, i, budget, ctx, vpage);
 #endif
 }
 
@@ -604,6 +605,10 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
     e->running = true;
     fl_into(c, (u32)c->rflags);
     while (budget > 0) {
+        if (UNLIKELY(e->stale)) {
+            e->stale = false;
+            x86_blocks_flush(e);
+        }
         if (UNLIKELY(e->restop)) {
             e->restop = false;
             x86_blocks_restop(c);
@@ -651,4 +656,10 @@ void x86_look_again(struct x86 *c)
 {
     struct x86_engine *e = c->engine;
     e->look = e->leave = true;
+}
+
+void x86_tier_install(struct x86 *c, struct x86_tier *t)
+{
+    c->engine->tier = t;
+    x86_blocks_flush(c->engine);
 }

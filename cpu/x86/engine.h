@@ -205,8 +205,11 @@ struct x86_tier {
     void (*describe)(const struct x86_tier *t, struct buf *out);
     x86_handler *enter;
     u64 threshold;
+    struct x86_check *check; /* who compares what it makes with the interpreter; NULL: nobody */
 };
+void x86_tier_install(struct x86 *c, struct x86_tier *t);
 
+struct x86_check;
 struct x86_listener;
 struct cpu_tables;
 
@@ -488,10 +491,14 @@ struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 
 /* One that runs once: at most max instructions; p NULL: one instruction from wherever it is. */
 struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max);
 struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max);
+/* Slots [from, to) of a block, to be run once by the plain handlers; whatever ends the block comes along. */
+struct x86_block *x86_block_slots(struct x86 *c, const struct x86_block *whole, unsigned from, unsigned to);
+/* The handlers of a slot with an instruction in it, in blocks of a mode: the fast one, or NULL; that one or its op's. */
+x86_handler *x86_fast_handler(const struct x86_insn *i, u8 key);
+x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn *i, u8 key);
 void x86_blocks_restop(struct x86 *c);
 
 /* Pseudo slots. */
 x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;
-x86_handler *x86_fast_handler(const struct x86_insn *i, u8 key); /* NULL: there is none */
 
 #endif

@@ -28,6 +28,11 @@ static inline X128 get128(const void *p)
     c->v[i->reg].q[1] = 0
 #define XPUT32Z(x_) XPUT64Z((u64)(u32)(x_))
 
+#define XXOR(a, b) ((a) ^ (b))
+#define XAND(a, b) ((a) & (b))
+#define XOR128(a, b) ((a) | (b))
+#define XANDN(a, b) (~(a) & (b))
+
 #define EASY(W, a, b)                                                            \
     FALLBACK((c->mxcsr & FP_HARD) == FP_ALL << FP_MASKS);                        \
     FALLBACK(fp_usual##W(fp_host##W(a)) && fp_usual##W(fp_host##W(b)))

@@ -235,7 +235,10 @@ struct x86 {
 
     /* The arithmetic flags while run() runs (flags.h); put into rflags and back whenever somebody outside run() can look,
      * so that equal states are equal bytes. */
-    u16 arith;
+    union {
+        u16 arith;
+        u64 arith_wide; /* the same, the rest 0 */
+    };
 
     struct x86_config config;
     struct x86_board board;

@@ -124,7 +124,7 @@ static inline struct ir_rig *ir_rig_new(void)
     }
     r->env = (struct jit_env){
         .slot_handler = 0, .slot_count = 8 - (i32)sizeof(struct ir_slot), .tlb_bits = 2, .tlb_shift = 5, .tlb_read = 0,
-        .tlb_write = 8, .tlb_addend = 16, .tlb_phys = 24, .page_shift = 12, .jump_bits = 4, .jump_xor = 13,
+        .tlb_write = 8, .tlb_addend = 16, .tlb_phys = 24, .page_shift = 12, .jump_bits = 4, .jump_shift = 1, .jump_xor = 13, .link_other = 8,
         .jump_table = offsetof(struct ir_ctx, jump), .jump_entry = 24, .jump_pc = 0, .jump_gen = 8, .jump_slot = 16,
         .ctx_gen = offsetof(struct ir_ctx, gen), .jump_missed = (u64)(uintptr_t)ir_missed,
         .jump_too_far = (u64)(uintptr_t)ir_to_exit, .sites = offsetof(struct ir_ctx, site), .site_bits = 2,
