@@ -3,7 +3,7 @@
 CC = aarch64-linux-gnu-gcc
 CFLAGS = -std=gnu11 -O1 -foptimize-sibling-calls -Wall -Wextra -Wno-unused-parameter -D_GNU_SOURCE -DUNIT_PLAIN \
   -DXXH_INLINE_ALL -I$(S) -I$(X)
-ROOMS = base memory cpu cpu/riscv cpu/softfloat cpu/timing jit
+ROOMS = base memory cpu cpu/riscv cpu/softfloat cpu/timing cpu/x86 jit
 PLACES := $(wildcard $(addprefix $(S)/,$(addsuffix /*.c,$(ROOMS))))
 CORE := $(patsubst $(S)/%.c,%.o,$(PLACES)) tests/jit/a64_qemu.o
 
