@@ -34,11 +34,14 @@ struct cpu_stops {
         bool physical;
     } *watch;
     size_t n_watch;
+    const struct cpu_watch *port; /* I/O ports: addr is the first one, CPU_READ is IN, CPU_WRITE is OUT */
+    size_t n_port;
 };
 
 struct cpu_hit {
     u64 addr, paddr;
     u8 size, access;
+    bool port; /* addr is an I/O port */
     u64 old_value, value; /* of a watched store, up to 8 bytes */
 };
 

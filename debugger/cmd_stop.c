@@ -111,10 +111,50 @@ HANDLER(cmd_tbreak)
     return add_break(d, args, true, e);
 }
 
+/* `watch io PORT[,N]`: OUT, `rwatch io`: IN, `awatch io`: both. */
+static bool add_port_watch(struct debugger *d, const char *args, u8 access, struct err *e)
+{
+    struct parts parts;
+    u64 port = 0, n = 1;
+    if (!d->machine->io)
+        return err_set(e, "This machine has no I/O ports: its devices are in memory.");
+    if (!split(d, args, &parts, e))
+        return false;
+    char *comma = strchr(parts.place, ',');
+    if (comma)
+        *comma = 0;
+    bool ok = debugger_eval(d, parts.place, &port, e) && (!comma || debugger_eval(d, comma + 1, &n, e));
+    if (ok && (port > 0xffff || !n || n > 0x10000 - port))
+        ok = err_set(e, "I/O ports are 0 to 0xffff");
+    struct expr *condition = NULL;
+    if (ok && parts.condition)
+        ok = (condition = compile_at(d, debugger_pc(d), parts.condition, e)) != NULL;
+    if (ok) {
+        char *spec = n > 1 ? xprintf("io 0x%llx to 0x%llx", (unsigned long long)port, (unsigned long long)(port + n - 1))
+                           : xprintf("io 0x%llx", (unsigned long long)port);
+        struct stop_point *p = stops_add(&d->stops, STOP_WATCH, spec);
+        free(spec);
+        p->access = access;
+        p->port = true;
+        p->addr = port;
+        p->len = n;
+        p->hart = parts.hart;
+        p->condition = condition;
+        p->condition_text = parts.condition;
+        parts.condition = NULL;
+        stops_arm(&d->stops, d->machine);
+        debug_printf(d, "I/O watchpoint %d: %s\n", p->number, p->spec);
+    }
+    free_parts(&parts);
+    return ok;
+}
+
 static bool add_watch(struct debugger *d, const char *args, u8 access, bool changes, struct err *e)
 {
     struct parts parts;
     struct value v;
+    if (!strncmp(args, "io ", 3))
+        return add_port_watch(d, skip_space(args + 3), access, e);
     if (!strncmp(args, "-l", 2))
         args = skip_space(!strncmp(args, "-location", 9) ? args + 9 : args + 2);
     if (!split(d, args, &parts, e))

@@ -91,7 +91,7 @@ static struct stop_point *watch_hit(struct debugger *d, struct cpu *c, u8 before
     u64 addr = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
     struct stop_point *first = NULL;
     for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind != STOP_WATCH || !p->enabled || !(p->access & c->hit.access))
+        if (p->kind != STOP_WATCH || !p->enabled || !(p->access & c->hit.access) || p->port != c->hit.port)
             continue;
         if (addr >= p->addr + p->len || p->addr >= addr + len)
             continue;
@@ -161,7 +161,7 @@ void run_begin(struct debugger *d, struct stop_report *r)
     debugger_changed(d);
     d->selected = 0;
     for (struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_WATCH) {
+        if (p->kind == STOP_WATCH && !p->port) {
             memset(p->old, 0, sizeof p->old);
             cpu_peek(d->cpu, p->addr, p->old, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
         }

@@ -174,6 +174,13 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
 {
     const struct stop_point *p = r->point;
     struct expr_env env = debugger_env(d);
+    const struct cpu_hit *hit = &d->cpu->hit;
+    if (p->port) {
+        debug_printf(d, "\nI/O watchpoint %d: %s\n\n%s 0x%llx: 0x%0*llx\n", p->number, p->spec,
+                     hit->access == CPU_READ ? "IN from" : "OUT to", (unsigned long long)hit->addr, 2 * hit->size,
+                     (unsigned long long)(hit->value & size_mask(hit->size)));
+        return;
+    }
     bool read = p->access == CPU_READ, both = p->access == (CPU_READ | CPU_WRITE);
     struct buf out = { 0 };
     struct value old = { .type = p->type, .where = VALUE_BYTES };

@@ -57,8 +57,9 @@ void stops_fini(struct stops *s)
         stops_delete(s, s->list);
     free(s->code);
     free(s->watch);
+    free(s->port);
     s->code = NULL;
-    s->watch = NULL;
+    s->watch = s->port = NULL;
 }
 
 bool stop_has_addr(const struct stop_point *p, u64 addr)
@@ -84,16 +85,20 @@ void stops_arm(struct stops *s, struct machine *m)
         w++;
     }
     u64 *old_code = s->code;
-    struct cpu_watch *old_watch = s->watch;
+    struct cpu_watch *old_watch = s->watch, *old_port = s->port;
+    size_t ports = 0;
     s->code = xmalloc((n + also->n_code + 1) * sizeof *s->code);
     s->watch = xmalloc((w + also->n_watch + 1) * sizeof *s->watch);
+    s->port = xmalloc((w + 1) * sizeof *s->port);
     n = w = 0;
     for (const struct stop_point *p = s->list; p; p = p->next) {
         if (!p->enabled || p->pending_delete)
             continue;
         for (size_t i = 0; i < p->n_addrs; i++)
             s->code[n++] = p->addrs[i];
-        if (p->kind == STOP_WATCH)
+        if (p->kind == STOP_WATCH && p->port)
+            s->port[ports++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = p->access };
+        else if (p->kind == STOP_WATCH)
             s->watch[w++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = p->access };
     }
     for (size_t i = 0; i < s->n_internal; i++)
@@ -107,10 +112,12 @@ void stops_arm(struct stops *s, struct machine *m)
     for (size_t i = 0; i < n; i++)
         if (!k || s->code[i] != s->code[k - 1])
             s->code[k++] = s->code[i];
-    m->stops = (struct cpu_stops){ .code = s->code, .n_code = k, .watch = s->watch, .n_watch = w };
+    m->stops = (struct cpu_stops){ .code = s->code, .n_code = k, .watch = s->watch, .n_watch = w,
+                                    .port = s->port, .n_port = ports };
     machine_stops_changed(m);
     free(old_code);
     free(old_watch);
+    free(old_port);
 }
 
 void stops_disarm(struct stops *s, struct machine *m)

@@ -28,6 +28,7 @@ struct stop_point {
     unsigned n_commands;
     /* Watchpoints. */
     u8 access; /* CPU_READ | CPU_WRITE */
+    bool port; /* addr and len are I/O ports */
     bool only_changes;
     u64 addr, len;
     struct type *type;
@@ -43,7 +44,7 @@ struct stops {
     size_t n_internal;
     const struct cpu_stops *also; /* of another owner (a gdb client), armed as well; NULL: none */
     u64 *code; /* what machine->stops points to */
-    struct cpu_watch *watch;
+    struct cpu_watch *watch, *port;
 };
 
 struct stop_point *stops_add(struct stops *s, enum stop_kind kind, const char *spec);

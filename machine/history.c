@@ -361,7 +361,7 @@ static struct cpu_stops rearm(struct machine *m, struct cpu_stops stops)
 {
     struct cpu_stops old = m->stops;
     m->stops = stops;
-    if (old.n_code || old.n_watch || stops.n_code || stops.n_watch)
+    if (old.n_code || old.n_watch || old.n_port || stops.n_code || stops.n_watch || stops.n_port)
         machine_stops_changed(m);
     return old;
 }

@@ -180,7 +180,7 @@ size_t input_room(const struct input_channel *ch)
 void machine_stops_changed(struct machine *m)
 {
     for (unsigned i = 0; i < m->n_cpus; i++) {
-        m->cpus[i]->stops = m->stops.n_code || m->stops.n_watch ? &m->stops : NULL;
+        m->cpus[i]->stops = m->stops.n_code || m->stops.n_watch || m->stops.n_port ? &m->stops : NULL;
         m->cpus[i]->ops->stops_changed(m->cpus[i]);
     }
 }

@@ -35,7 +35,7 @@ static bool in(struct x86 *c, u16 port, unsigned size)
         return false;
     u64 v = x86_in(c, port, size);
     set_reg(c, X86_AX, size, v);
-    x86_io_accessed(c, port, size);
+    x86_io_accessed(c, port, size, CPU_READ, v);
     return true;
 }
 
@@ -43,8 +43,9 @@ static bool out(struct x86 *c, u16 port, unsigned size)
 {
     if (!x86_io_allowed(c, port, size))
         return false;
-    x86_out(c, port, size, get_reg(c, X86_AX, size));
-    x86_io_accessed(c, port, size);
+    u64 v = get_reg(c, X86_AX, size);
+    x86_out(c, port, size, v);
+    x86_io_accessed(c, port, size, CPU_WRITE, v);
     return true;
 }
 
@@ -84,9 +85,10 @@ bool x86_op_ins(struct x86 *c, const struct x86_insn *i)
         return true;
     if (!x86_store_check(c, X86_ES, at, size))
         return false; /* before the device notices */
-    if (!x86_store(c, X86_ES, at, size, x86_in(c, port, size)))
+    u64 v = x86_in(c, port, size);
+    if (!x86_store(c, X86_ES, at, size, v))
         return false;
-    x86_io_accessed(c, port, size);
+    x86_io_accessed(c, port, size, CPU_READ, v);
     step(c, i, X86_DI, size);
     return true;
 }
@@ -103,7 +105,7 @@ bool x86_op_outs(struct x86 *c, const struct x86_insn *i)
     if (!x86_load(c, x86_segno(i), c->r[X86_SI] & size_mask(x86_asize(i)), size, &v))
         return false;
     x86_out(c, port, size, v);
-    x86_io_accessed(c, port, size);
+    x86_io_accessed(c, port, size, CPU_WRITE, v);
     step(c, i, X86_SI, size);
     return true;
 }

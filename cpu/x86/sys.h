@@ -104,7 +104,8 @@ void x86_walk_as(struct x86 *c, u64 linear, enum cpu_access access, bool user, s
 /* "selector 0x0010 of the GDT", "a store by CPL 3 to a page that is present" */
 void x86_error_text(unsigned vector, u32 error, char *out, size_t n);
 u64 x86_monitored(const struct x86 *c); /* what the line at monitor_addr holds, as one number */
-void x86_io_accessed(struct x86 *c, u16 port, unsigned size); /* I/O breakpoints */
+/* I/O breakpoints, and the debugger's */
+void x86_io_accessed(struct x86 *c, u16 port, unsigned size, enum cpu_access access, u64 value);
 
 /* What the rows name. */
 #define INSN(id, mnemonic, encoding, operands, meaning, flags, cpu, section, doc) x86_op x86_op_##meaning;

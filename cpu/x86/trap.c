@@ -1,6 +1,7 @@
 /* Interrupts and exceptions: gates, stacks, double and triple faults (SDM 3, chapter 6), and which comes first (6.9). */
 #include <stdio.h>
 
+#include "cpu/x86/engine.h"
 #include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
@@ -498,8 +499,14 @@ void x86_data_accessed(struct x86 *c, u64 linear, unsigned size, bool write)
     c->db_pending |= breakpoints_at(c, linear, size, write ? 1 << 1 | 1 << 3 : 1 << 3);
 }
 
-void x86_io_accessed(struct x86 *c, u16 port, unsigned size)
+void x86_io_accessed(struct x86 *c, u16 port, unsigned size, enum cpu_access access, u64 value)
 {
+    const struct cpu_stops *s = c->cpu.stops;
+    for (size_t k = 0; UNLIKELY(s != NULL) && k < s->n_port; k++)
+        if ((s->port[k].access & access) && port < s->port[k].addr + s->port[k].len && s->port[k].addr < port + (u64)size) {
+            c->cpu.hit = (struct cpu_hit){ .addr = port, .size = (u8)size, .access = (u8)access, .port = true, .value = value };
+            c->engine->watch_hit = true;
+        }
     if ((c->cr4 & CR4_DE) && x86_breakpoints(c))
         c->db_pending |= breakpoints_at(c, port, size, 1 << 2);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The debugger on a PC: what it shows of tables, registers and devices, and the story of an end.
-A kernel of ours with 4 KiB pages and a TSS; make check runs it in the build directory."""
+"""The debugger on a PC: what it shows of tables, registers and devices, I/O watchpoints, and stories that can be gone on from.
+A kernel of ours with 4 KiB pages, a TSS and a call gate; make check runs it in the build directory."""
 import os
 import re
 import subprocess
@@ -105,6 +105,12 @@ def main():
         says("mem", text, r"^0{16}-0000000000[0-9a-f]+ -> 0{12} -rwx", r"^00000000003ff000-00000000003fffff -> 000000107000 ur-x")
         says("tlb", text, r"^00000000003ff000: 000000107000 ur-x")
         says("page", text, r"level 2: PTE at", r"-> physical 0x107000", r"#PF page fault: .*not present")
+        _, text = debug("watch io 0x80", "rwatch io 0x60,4", "info breakpoints", "break kernel", "continue", "continue", "continue",
+                        "delete 1", "continue", args=("-kernel", "kernel.elf"))
+        says("watch io", text, r"^I/O watchpoint 1: io 0x80", r"^I/O watchpoint 2: io 0x60 to 0x63", r"hw watchpoint .*\n? *.*io 0x80")
+        _, text = debug("break kernel", "continue", "watch io 0x80 if $al == 0x42", "rwatch io 0x60,4", "continue", "continue")
+        says("watch io at its instruction", text, r"IN from 0x61: 0x[0-9a-f]{2}", r"OUT to 0x80: 0x42")
+        check("OUT to 0x80: 0x41" not in text, "the condition of a port", text)
         status, text = debug("break done", "continue", "info irq", "info pic", "info lapic", "info ioapic", "info pit", "info hpet", "info rtc",
                              "info ide", "info fdc", "info kbd", "info dma", "info pci", "info cpuid", "info msr", "info msr LSTAR", "info msr 0x1b",
                              "info csr cr0")
@@ -115,8 +121,8 @@ def main():
         _, text = debug("continue", "info story", "position")
         says("the end", text, r"HLT with interrupts off", r"^The last exception was:", r"^  1\. INT 0x40",
              r"IDT entry 0x40 lies beyond the limit of the IDT", r"int 0x40$", r"done at kernel\.S:\d+")
-        status, text = debug("info gdt", "info pci", "info story", "info pic", args=("-machine", "virt", "-bios", "none"))
-        says("RISC-V", text, r"^There is no GDT here: this is riscv64", r"has no PCI bus", r"^/plic")
+        status, text = debug("info gdt", "info pci", "info story", "watch io 1", "info pic", args=("-machine", "virt", "-bios", "none"))
+        says("RISC-V", text, r"^There is no GDT here: this is riscv64", r"has no PCI bus", r"has no I/O ports", r"^/plic")
     print(f"{checked} checked, {failed} failed")
     return 1 if failed else 0
 
