@@ -2,6 +2,7 @@
 #include "debugger/exprnode.h"
 
 #include <dwarf.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -115,6 +116,41 @@ static struct convenience *find_var(const struct expr_env *env, const char *name
     return NULL;
 }
 
+/* $eax, $ax, $al, $ah, $r8d: parts of x86 registers, to be read (SDM 1, 3.4.1). */
+static bool run_part(const struct expr_env *env, const char *name, struct value *out)
+{
+    static const char *const bases[] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
+    char whole[2][8] = { "", "" };
+    unsigned size = 0, shift = 0, number;
+    char letter;
+    for (unsigned i = 0; i < ARRAY_LEN(bases) && !size; i++) {
+        const char *b = bases[i];
+        if (!strcmp(name, b))
+            size = 2;
+        else if (name[0] == 'e' && !strcmp(name + 1, b))
+            size = 4;
+        else if (i < 4 ? name[0] == b[0] && (name[1] == 'l' || name[1] == 'h') && !name[2]
+                       : !strncmp(name, b, 2) && !strcmp(name + 2, "l"))
+            size = 1;
+        shift = size == 1 && name[1] == 'h' ? 8 : 0;
+        snprintf(whole[0], sizeof whole[0], "r%s", b);
+        snprintf(whole[1], sizeof whole[1], "e%s", b);
+    }
+    if (!size && sscanf(name, "r%2u%c", &number, &letter) == 2 && number >= 8 && number <= 15) {
+        size = letter == 'd' ? 4 : letter == 'w' ? 2 : letter == 'b' ? 1 : 0;
+        snprintf(whole[0], sizeof whole[0], "r%u", number);
+    }
+    for (unsigned i = 0; size && i < 2; i++) {
+        const struct cpu_reg *r = cpu_reg_named(env->cpu, whole[i]);
+        u64 v;
+        if (!r || !env->cpu->ops->reg_get(env->cpu, r, &v))
+            continue;
+        *out = value_int(env->syms, v >> shift & (((u64)1 << 8 * size) - 1), size, false);
+        return true;
+    }
+    return false;
+}
+
 static bool run_convenience(const struct node *n, const struct expr_env *env, struct value *out, struct err *e)
 {
     struct convenience *v = find_var(env, n->name[0] ? n->name : "");
@@ -127,6 +163,8 @@ static bool run_convenience(const struct node *n, const struct expr_env *env, st
         *out = v->value;
         return true;
     }
+    if (run_part(env, n->name, out))
+        return true;
     const char *best = NULL;
     unsigned score = 0;
     for (const struct cpu_reg *r = env->cpu->ops->regs(env->cpu); r->name; r++)
