@@ -49,7 +49,6 @@ static const struct {
     { "audiodev", "the boards have no sound" },
     { "audio", "the boards have no sound" },
     { "soundhw", "the boards have no sound" },
-    { "qmp", "there is no QMP yet; -monitor unix:PATH,server=on,wait=off takes commands as text" },
     { "daemonize", "run it in the background with '&' and -display none -serial file:F" },
     { "numa", "memory is one node" },
     { "sd", "the boards have no SD card; attach the image as a disk: -drive file=FILE,format=raw,if=virtio" },

@@ -43,6 +43,7 @@ struct options {
     const char *boot_order, *boot_once; /* of -boot; NULL: not given */
     bool boot_menu, boot_strict, no_floppy_check, has_splash_time, has_reboot_timeout;
     u64 splash_time, reboot_timeout;    /* ms */
+    const char *qmp;      /* NULL: none */
     const char *monitor;  /* NULL: default */
     const char *vga;      /* "std" or "none"; NULL: default */
     struct prop_value *globals;

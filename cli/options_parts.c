@@ -259,6 +259,7 @@ const struct option_row options_of_parts[] = {
     { "parallel", NULL, "SPEC", "parallel port (PCs): what is printed goes there", CALLS(on_parallel),
       .list = list_chars },
     { "debugcon", NULL, "SPEC", "debug console at port 0xe9 (PCs)", SETS_TEXT(debugcon), .list = list_chars },
+    { "qmp", NULL, "SPEC", "QEMU's machine protocol on a character stream: unix:PATH,server=on,wait=off", SETS_TEXT(qmp) },
     { "monitor", NULL, "SPEC", "command line of the machine on a character stream", SETS_TEXT(monitor),
       .list = list_chars },
     { "object", NULL, "TYPE,id=ID[,...]", "rng-random, filter-dump (pcap of a netdev)", ADDS_TO(objects, "qom-type"),

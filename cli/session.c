@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/gdbserver.h"
+#include "cli/qmp.h"
 #include "cli/tui.h"
 #include "debugger/debugger.h"
 #include "host/block/image.h"
@@ -224,7 +225,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !s->gdb && !s->monitor && !o->debug)
+    if (s->paused && !s->gdb && !s->monitor && !s->qmp && !o->debug)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n",
                 o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
@@ -268,6 +269,7 @@ void session_close(struct session *s)
     session_log_end(s);
     session_compiled_end(s);
     monitor_free(s->monitor);
+    qmp_free(s->qmp);
     gdb_server_free(s->gdb);
     debugger_free(s->debugger);
     history_free(s->history);

@@ -21,6 +21,7 @@ struct session_image {
 struct debugger;
 struct jit_watch;
 struct monitor;
+struct qmp;
 struct gdb_server;
 struct tui_terminal;
 struct history;
@@ -68,6 +69,7 @@ struct session {
 
     struct debugger *debugger; /* the monitor and `orrery debug` share one */
     struct monitor *monitor;
+    struct qmp *qmp;
     struct gdb_server *gdb;
     struct tui_terminal *screen; /* of --tui */
     struct history *history; /* of `orrery debug`; NULL: not kept */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/qmp.h"
 #include "cli/tui.h"
 #include "host/char/mux.h"
 #include "host/net/net.h"
@@ -139,8 +140,14 @@ bool session_open_debugcon(struct session *s, struct err *e)
 
 bool session_open_monitor(struct session *s, struct err *e)
 {
-    const char *spec = s->o->monitor;
+    const char *spec = s->o->qmp;
     struct host_char *c = NULL;
+    if (spec && s->o->debug)
+        return err_set(e, "-qmp %s: 'orrery debug' is the monitor; leave it out", spec);
+    if (spec && !s->replay && (!(c = open_char(s, spec, "qmp", e)) || !(s->qmp = qmp_new(s, c, e))))
+        return err_prefix(e, "-qmp %s", spec);
+    spec = s->o->monitor;
+    c = NULL;
     if (spec && (!strcmp(spec, "none") || s->replay || (s->o->debug && !strcmp(spec, "stdio"))))
         return true;
     if (s->o->debug && spec)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/gdbserver.h"
+#include "cli/qmp.h"
 #include "debugger/debugger.h"
 #include "machine/board.h"
 #include "machine/record.h"
@@ -54,6 +55,7 @@ int session_run(struct session *s)
     struct host_run_options run = { .pacing = o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = o->stop_at };
     int status = EXIT_PASS;
+    enum machine_stop end = MACHINE_REACHED; /* by somebody outside */
     if (o->history && !session_keep_history(s))
         return 1;
     for (;;) {
@@ -65,7 +67,7 @@ int session_run(struct session *s)
             status = 128 + signal;
             break;
         }
-        if (monitor_serve(s->monitor))
+        if (monitor_serve(s->monitor) || qmp_serve(s->qmp))
             continue;
         if (s->paused) {
             if (!gdb_server_paused(s))
@@ -103,9 +105,11 @@ int session_run(struct session *s)
             s->paused = true;
             continue;
         }
+        end = r.machine;
         status = session_status(s, r.machine);
         break;
     }
+    qmp_ended(s->qmp, end);
     gdb_server_ended(s, status);
     return session_finish(s) ? status : 1;
 }

@@ -1,0 +1,454 @@
+#include "cli/qmp.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu/cpu.h"
+#include "debugger/debugger.h"
+#include "host/block/image.h"
+#include "machine/board.h"
+#include "machine/isa.h"
+
+enum { MOST_INPUT = 1 << 20 };
+
+struct qmp {
+    struct session *s;
+    struct host_char_line *line;
+    struct buf in;     /* what came and is not understood yet */
+    bool here, ready;  /* somebody is connected; capabilities are negotiated */
+    bool was_paused;
+};
+
+/* --- output ------------------------------------------------------------------------------------------------------ */
+
+static void send(struct qmp *q, json_t *o)
+{
+    char *text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (text && q->here) {
+        host_char_line_write(q->line, text, strlen(text));
+        host_char_line_write(q->line, "\r\n", 2);
+    }
+    free(text);
+    json_decref(o);
+}
+
+static void event(struct qmp *q, const char *name, json_t *data)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    json_t *o = json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec, "microseconds",
+                          (json_int_t)(t.tv_nsec / 1000), "event", name);
+    if (data)
+        json_object_set_new(o, "data", data);
+    if (q->ready)
+        send(q, o);
+    else
+        json_decref(o);
+}
+
+/* --- commands: each returns what "return" holds, or NULL with *e ----------------------------------------------------- */
+
+#define COMMAND(name) static json_t *name(struct qmp *q, json_t *args, struct err *e)
+
+static json_t *failed(struct err *e, const char *text)
+{
+    err_set(e, "%s", text);
+    return NULL;
+}
+
+static const char *text_arg(json_t *args, const char *name)
+{
+    return json_string_value(json_object_get(args, name));
+}
+
+/* A line for the monitor; what it says. */
+static char *monitor_says(struct qmp *q, const char *line)
+{
+    struct buf out = { 0 };
+    monitor_execute(q->s, line, &out);
+    char *text = xstrdup(buf_cstr(&out));
+    buf_free(&out);
+    return text;
+}
+
+/* One that is silent when all is well. */
+static json_t *by_monitor(struct qmp *q, const char *line, struct err *e)
+{
+    char *text = monitor_says(q, line);
+    text[strcspn(text, "\n")] = 0;
+    json_t *o = *text ? failed(e, text) : json_object();
+    free(text);
+    return o;
+}
+
+COMMAND(query_version)
+{
+    int major = 0, minor = 0, micro = 0;
+    sscanf(PACKAGE_VERSION, "%d.%d.%d", &major, &minor, &micro);
+    return json_pack("{s:{s:i,s:i,s:i},s:s}", "qemu", "major", major, "minor", minor, "micro", micro, "package",
+                     "Orrery " PACKAGE_VERSION);
+}
+
+COMMAND(query_status)
+{
+    return json_pack("{s:b,s:b,s:s}", "running", !q->s->paused, "singlestep", 0, "status", q->s->paused ? "paused" : "running");
+}
+
+COMMAND(query_cpus)
+{
+    const struct machine *m = q->s->m;
+    json_t *list = json_array();
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        json_array_append_new(list, json_pack("{s:i,s:s,s:s,s:b}", "cpu-index", (int)i, "qom-path", m->cpus[i]->name, "target",
+                                              m->board->isa->target[m->config->xlen == 64], "halted", m->cpus[i]->idle));
+    return list;
+}
+
+COMMAND(query_block)
+{
+    const struct session *s = q->s;
+    json_t *list = json_array();
+    for (unsigned i = 0; i < s->mc.n_drives; i++) {
+        const struct block_port *b = s->mc.drives[i];
+        struct image_info info;
+        if (!b)
+            continue;
+        image_get_info(s->mc.drives[i], &info);
+        json_array_append_new(
+            list, json_pack("{s:s,s:b,s:b,s:s,s:{s:s,s:s,s:b,s:{s:s,s:s,s:I}}}", "device", b->id, "locked", 0, "removable", 0,
+                            "type", "unknown", "inserted", "file", info.path, "drv", info.format, "ro", b->read_only, "image",
+                            "filename", info.path, "format", info.format, "virtual-size", (json_int_t)info.size));
+    }
+    return list;
+}
+
+COMMAND(query_chardev)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < q->s->n_chars; i++)
+        json_array_append_new(list, json_pack("{s:s,s:s,s:b}", "label", host_char_id(q->s->chars[i]), "filename",
+                                              host_char_describe(q->s->chars[i]), "frontend-open",
+                                              host_char_connected(q->s->chars[i])));
+    return list;
+}
+
+COMMAND(query_machines)
+{
+    json_t *list = json_array();
+    for (const struct board *const *b = machine_boards; *b; b++)
+        json_array_append_new(list, json_pack("{s:s,s:i}", "name", (*b)->name, "cpu-max", (int)(*b)->max_cpus));
+    return list;
+}
+
+COMMAND(query_name) { return json_object(); }
+COMMAND(query_kvm) { return json_pack("{s:b,s:b}", "enabled", 0, "present", 0); }
+
+/* Ours: where in its life the machine is. */
+COMMAND(query_position)
+{
+    return json_pack("{s:I,s:I}", "position", (json_int_t)machine_position(q->s->m), "hz", (json_int_t)q->s->m->clock.hz);
+}
+
+COMMAND(do_stop)
+{
+    q->s->paused = true;
+    return json_object();
+}
+
+COMMAND(do_cont)
+{
+    if (q->s->paused)
+        cpu_skip_stop(q->s->debugger->cpu);
+    q->s->paused = false;
+    return json_object();
+}
+
+COMMAND(do_quit)
+{
+    host_loop_quit(q->s->loop);
+    return json_object();
+}
+
+COMMAND(do_reset)
+{
+    json_t *o = by_monitor(q, "system_reset", e);
+    if (o)
+        event(q, "RESET", json_pack("{s:b,s:s}", "guest", 0, "reason", "host-qmp-system-reset"));
+    return o;
+}
+
+COMMAND(do_powerdown)
+{
+    json_t *o = by_monitor(q, "system_powerdown", e);
+    if (o)
+        event(q, "POWERDOWN", NULL);
+    return o;
+}
+
+COMMAND(human)
+{
+    const char *line = text_arg(args, "command-line");
+    if (!line)
+        return failed(e, "Parameter 'command-line' is missing");
+    char *text = monitor_says(q, line);
+    json_t *o = json_string(text);
+    free(text);
+    return o ? o : json_string("");
+}
+
+COMMAND(screendump)
+{
+    const char *file = text_arg(args, "filename"), *format = text_arg(args, "format");
+    if (!file)
+        return failed(e, "Parameter 'filename' is missing");
+    char *line = format ? xprintf("screendump %s -f %s", file, format) : xprintf("screendump %s", file);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
+}
+
+COMMAND(send_key)
+{
+    struct buf line = { 0 };
+    size_t i;
+    json_t *key, *keys = json_object_get(args, "keys"), *hold = json_object_get(args, "hold-time");
+    buf_printf(&line, "sendkey ");
+    json_array_foreach(keys, i, key) {
+        const char *name = text_arg(key, "data");
+        buf_printf(&line, "%s%s", i ? "-" : "", name ? name : "?");
+    }
+    if (hold)
+        buf_printf(&line, " %lld", (long long)json_integer_value(hold));
+    json_t *o = json_array_size(keys) ? by_monitor(q, buf_cstr(&line), e) : failed(e, "Parameter 'keys' is missing");
+    buf_free(&line);
+    return o;
+}
+
+/* Snapshots here are files. */
+static json_t *snapshot(struct qmp *q, json_t *args, struct err *e, const char *command)
+{
+    const char *file = text_arg(args, "filename");
+    if (!file)
+        return failed(e, "Parameter 'filename' is missing: a snapshot is a file");
+    char *line = xprintf("%s %s", command, file);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
+}
+COMMAND(savevm) { return snapshot(q, args, e, "savevm"); }
+COMMAND(loadvm) { return snapshot(q, args, e, "loadvm"); }
+
+COMMAND(pmemsave)
+{
+    json_int_t at = json_integer_value(json_object_get(args, "val")), size = json_integer_value(json_object_get(args, "size"));
+    const char *file = text_arg(args, "filename");
+    if (!file || at < 0 || size <= 0 || size > (json_int_t)1 << 32)
+        return failed(e, "Parameters 'val', 'size' (at most 4 GiB) and 'filename' are needed");
+    FILE *f = fopen(file, "wb");
+    if (!f) {
+        err_set(e, "%s cannot be written: %m", file);
+        return NULL;
+    }
+    u8 piece[4096];
+    bool ok = true;
+    for (json_int_t done = 0; ok && done < size; done += (json_int_t)sizeof piece) {
+        size_t n = size - done < (json_int_t)sizeof piece ? (size_t)(size - done) : sizeof piece;
+        memset(piece, 0, n);
+        space_peek(q->s->m->mem, (u64)(at + done), piece, n);
+        ok = fwrite(piece, 1, n, f) == n;
+    }
+    ok = !fclose(f) && ok;
+    if (!ok)
+        err_set(e, "%s cannot be written: %m", file);
+    return ok ? json_object() : NULL;
+}
+
+COMMAND(query_commands);
+
+static const struct {
+    const char *name;
+    json_t *(*run)(struct qmp *q, json_t *args, struct err *e);
+} commands[] = {
+    { "query-status", query_status }, { "query-version", query_version }, { "query-cpus-fast", query_cpus },
+    { "query-block", query_block }, { "query-chardev", query_chardev }, { "query-machines", query_machines },
+    { "query-name", query_name }, { "query-kvm", query_kvm }, { "query-commands", query_commands },
+    { "x-orrery-query-position", query_position }, { "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit },
+    { "system_reset", do_reset }, { "system_powerdown", do_powerdown }, { "human-monitor-command", human },
+    { "screendump", screendump }, { "send-key", send_key }, { "pmemsave", pmemsave }, { "x-orrery-savevm", savevm },
+    { "x-orrery-loadvm", loadvm },
+};
+
+COMMAND(query_commands)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        json_array_append_new(list, json_pack("{s:s}", "name", commands[i].name));
+    return list;
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------------- */
+
+static void answer(struct qmp *q, json_t *id, json_t *result, const char *class, const char *text)
+{
+    json_t *o = result ? json_pack("{s:o}", "return", result)
+                       : json_pack("{s:{s:s,s:s}}", "error", "class", class, "desc", text);
+    if (!o) /* the text was no UTF-8 */
+        o = json_pack("{s:{s:s,s:s}}", "error", "class", class, "desc", "the command failed");
+    if (id)
+        json_object_set(o, "id", id);
+    send(q, o);
+}
+
+static void tell_state(struct qmp *q)
+{
+    if (q->s->paused != q->was_paused)
+        event(q, q->s->paused ? "STOP" : "RESUME", NULL);
+    q->was_paused = q->s->paused;
+}
+
+static void request(struct qmp *q, json_t *o)
+{
+    json_t *id = json_object_get(o, "id"), *args = json_object_get(o, "arguments");
+    const char *name = text_arg(o, "execute");
+    struct err e = { "" };
+    if (!name) {
+        answer(q, id, NULL, "GenericError", "QMP input lacks member 'execute'");
+        return;
+    }
+    if (!strcmp(name, "qmp_capabilities")) {
+        if (q->ready) {
+            answer(q, id, NULL, "CommandNotFound", "Capabilities negotiation is already complete, command ignored");
+            return;
+        }
+        q->ready = true;
+        q->was_paused = q->s->paused;
+        answer(q, id, json_object(), NULL, NULL);
+        return;
+    }
+    if (!q->ready) {
+        answer(q, id, NULL, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (!strcmp(name, commands[i].name)) {
+            json_t *result = commands[i].run(q, args, &e);
+            tell_state(q);
+            answer(q, id, result, "GenericError", e.text);
+            return;
+        }
+    char *text = xprintf("The command %s has not been found", name);
+    answer(q, id, NULL, "CommandNotFound", text);
+    free(text);
+}
+
+/* Length of the first whole value in the input: brackets that close, outside of strings. 0: not yet there. */
+static size_t whole(const struct buf *b)
+{
+    unsigned depth = 0;
+    bool string = false, escaped = false;
+    for (size_t i = 0; i < b->len; i++) {
+        u8 c = b->data[i];
+        if (string) {
+            string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if (c == '"') {
+            string = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (depth <= 1)
+                return i + 1;
+            depth--;
+        } else if (c == '\n' && !depth) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+bool qmp_serve(struct qmp *q)
+{
+    bool any = false;
+    size_t n;
+    if (!q)
+        return false;
+    tell_state(q);
+    while ((n = whole(&q->in))) {
+        json_error_t wrong;
+        json_t *o = json_loadb((const char *)q->in.data, n, 0, &wrong);
+        bool blank = strspn((const char *)q->in.data, " \t\r\n") >= n;
+        memmove(q->in.data, q->in.data + n, q->in.len -= n);
+        if (blank)
+            continue;
+        any = true;
+        if (!json_is_object(o))
+            answer(q, NULL, NULL, "GenericError", o ? "QMP input must be a JSON object" : "JSON parse error, invalid input");
+        else
+            request(q, o);
+        json_decref(o);
+    }
+    return any;
+}
+
+void qmp_ended(struct qmp *q, enum machine_stop why)
+{
+    if (!q)
+        return;
+    bool guest = why == MACHINE_POWEROFF || why == MACHINE_RESET || why == MACHINE_PANIC;
+    if (why == MACHINE_PANIC)
+        event(q, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));
+    event(q, "SHUTDOWN", json_pack("{s:b,s:s}", "guest", guest, "reason",
+                                   why == MACHINE_PANIC   ? "guest-panic"
+                                   : why == MACHINE_RESET ? "guest-reset"
+                                   : guest                ? "guest-shutdown"
+                                                          : "host-qmp-quit"));
+}
+
+static void on_bytes(void *opaque, const u8 *bytes, size_t n)
+{
+    struct qmp *q = opaque;
+    if (q->in.len + n > MOST_INPUT) {
+        q->in.len = 0;
+        answer(q, NULL, NULL, "GenericError", "the request is longer than 1 MiB");
+        return;
+    }
+    buf_put(&q->in, bytes, n);
+    buf_cstr(&q->in);
+    host_loop_ask(q->s->loop);
+}
+
+static void on_focus(void *opaque, bool gained)
+{
+    struct qmp *q = opaque;
+    q->here = gained;
+    q->ready = false;
+    q->in.len = 0;
+    struct err e;
+    if (gained && q->line)
+        send(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", query_version(q, NULL, &e), "capabilities"));
+}
+
+struct qmp *qmp_new(struct session *s, struct host_char *c, struct err *e)
+{
+    struct qmp *q = xcalloc(1, sizeof *q);
+    struct host_char_user user = { on_bytes, on_focus, q };
+    q->s = s;
+    q->line = host_char_attach(c, "qmp", &user, e);
+    if (!q->line) {
+        free(q);
+        return NULL;
+    }
+    if (q->here)
+        on_focus(q, true);
+    return q;
+}
+
+void qmp_free(struct qmp *q)
+{
+    if (!q)
+        return;
+    buf_free(&q->in);
+    free(q);
+}
