@@ -87,7 +87,8 @@ static void forget_first(struct history *h)
     u64 n = h->point[0]->events;
     drop_events(h, h->first_event, n);
     u64 gone = n - h->first_event;
-    memmove(h->event, h->event + gone, (h->n_events - gone) * sizeof *h->event);
+    if (gone)
+        memmove(h->event, h->event + gone, (h->n_events - gone) * sizeof *h->event);
     h->n_events -= gone;
     h->first_event = n;
     taps_forget(h->taps, h->point[0]->writes);

@@ -191,6 +191,8 @@ void taps_forget(struct taps *s, u64 number)
     u64 n = 0;
     while (n < s->n && s->first + n < number)
         drop(s, &s->old[n++]);
+    if (!n)
+        return;
     memmove(s->old, s->old + n, (s->n - n) * sizeof *s->old);
     s->first += n;
     s->n -= n;
