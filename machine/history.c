@@ -393,20 +393,9 @@ enum machine_stop history_run(struct history *h, u64 until, struct err *e)
 
 enum machine_stop history_step(struct history *h, struct cpu *c, u64 until)
 {
-    struct machine *m = h->m;
     enum machine_stop why;
-    m->last_ran = NULL;
-    do {
-        bool idle = true;
-        for (unsigned i = 0; i < m->n_cpus; i++)
-            idle = idle && !m->cpus[i]->ops->has_work(m->cpus[i]);
-        u64 next = idle ? until : m->clock.now + 1;
-        why = machine_run(m, next < until ? next : until, true);
-        if (why == MACHINE_SEMIHOST && h->o.semihost) {
-            h->o.semihost(h->o.opaque, m->stop.cpu);
-            why = MACHINE_REACHED;
-        }
-    } while (why == MACHINE_REACHED && m->last_ran != c && m->clock.now < until);
+    while ((why = machine_step_within(h->m, c, until)) == MACHINE_SEMIHOST && h->o.semihost)
+        h->o.semihost(h->o.opaque, h->m->stop.cpu);
     return why;
 }
 

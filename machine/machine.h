@@ -171,6 +171,8 @@ void machine_reset(struct machine *m); /* a warm reset: RAM keeps its contents; 
 enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
 /* Runs until `cpu` has executed one more instruction (others take their turns), or a stop. */
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
+/* The same, but at most up to a position, and a stop point where it stands counts. */
+enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit);
 /* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
  * timing model it is not ticks. */
 u64 machine_executed(const struct machine *m);

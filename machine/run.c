@@ -236,9 +236,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
     }
 }
 
-enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
+enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit)
 {
-    cpu_skip_stop(cpu);
     m->last_ran = NULL;
     for (;;) {
         bool idle = true;
@@ -247,10 +246,16 @@ enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
         u64 until = m->clock.now + 1;
         if (idle && clock_next(&m->clock) > until)
             until = clock_next(&m->clock);
-        enum machine_stop why = machine_run(m, until, true);
-        if (why != MACHINE_REACHED || m->last_ran == cpu)
+        enum machine_stop why = machine_run(m, min_u64(until, limit), true);
+        if (why != MACHINE_REACHED || m->last_ran == cpu || m->clock.now >= limit)
             return why;
     }
+}
+
+enum machine_stop machine_step(struct machine *m, struct cpu *cpu)
+{
+    cpu_skip_stop(cpu);
+    return machine_step_within(m, cpu, CLOCK_NEVER);
 }
 
 void machine_advance(struct machine *m, u64 when)

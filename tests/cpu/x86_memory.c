@@ -212,8 +212,8 @@ static void test_stops(void)
     rig_real(r, 0x100, 0x20); /* linear 0x1020 */
     CODE(r, 0x40, 0x40, 0xa3, 0x00, 0x30, 0x40, 0xf4); /* inc ax; inc ax; mov [3000h], ax; inc ax; hlt */
     u64 at = 0x1021;
-    struct cpu_watch watch = { 0x3001, 1, CPU_WRITE };
-    struct cpu_stops stops = { &at, 1, &watch, 1 };
+    struct cpu_watch watch = { .addr = 0x3001, .len = 1, .access = CPU_WRITE };
+    struct cpu_stops stops = { .code = &at, .n_code = 1, .watch = &watch, .n_watch = 1 };
     c->stops = &stops;
     c->ops->stops_changed(c);
     CU_ASSERT(rig_run(r, 100) == CPU_BREAK && c->hit.addr == 0x1021 && r->c->rip == 0x21 && r->clock.now == 1);

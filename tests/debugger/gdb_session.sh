@@ -6,7 +6,7 @@ orrery=${ORRERY:-$PWD/orrery}
 dir=$(mktemp -d) || exit 99
 guest=
 trap '[ -n "$guest" ] && kill -9 "$guest" 2>/dev/null; rm -rf "$dir"' EXIT
-failed=0
+. "$(dirname "$0")/expect.sh"
 
 start() { # options of the emulator; output in $dir/guest
     (exec -a orrery-system-riscv64 timeout -s KILL 60 "$orrery" run -bios none -kernel "$kernel" -display none \
@@ -20,22 +20,6 @@ finish() { # status the emulator has to end with
     status=$?
     guest=
     [ "$status" = "$1" ] || { echo "FAIL: the emulator ended with $status, not $1"; cat "$dir/errors"; failed=1; }
-}
-
-expect() { # file, lines (extended regular expressions) that have to come in this order
-    local file=$1 from=1 at
-    shift
-    for line; do
-        at=$(tail -n +"$from" "$file" | grep -nE -m1 -e "$line" | cut -d: -f1)
-        if [ -z "$at" ]; then
-            echo "FAIL: after line $from of $(basename "$file") there is no: $line"
-            sed 's/^/    /' "$file"
-            failed=1
-            return
-        fi
-        from=$((from + at))
-    done
-    echo "ok: $(basename "$file"), $# lines"
 }
 
 wait_for() { # a command that succeeds soon

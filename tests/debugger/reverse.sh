@@ -5,7 +5,7 @@ kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
 orrery=${ORRERY:-$PWD/orrery}
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
-failed=0
+. "$(dirname "$0")/expect.sh"
 
 debug() { # NAME OPTION...: commands on standard input
     local name=$1
@@ -13,22 +13,6 @@ debug() { # NAME OPTION...: commands on standard input
     cat >"$dir/commands"
     timeout -s KILL 100 "$orrery" debug -bios none -kernel "$kernel" -nographic --batch -x "$dir/commands" "$@" \
         </dev/null >"$dir/$name" 2>&1
-}
-
-expect() { # file, lines (extended regular expressions) that have to come in this order
-    local file=$dir/$1 from=1 at
-    shift
-    for line; do
-        at=$(tail -n +"$from" "$file" | grep -nE -m1 -e "$line" | cut -d: -f1)
-        if [ -z "$at" ]; then
-            echo "FAIL: after line $from of $(basename "$file") there is no: $line"
-            sed 's/^/    /' "$file"
-            failed=1
-            return
-        fi
-        from=$((from + at))
-    done
-    echo "ok: $(basename "$file"), $# lines"
 }
 
 same() { # what, value, value
@@ -60,7 +44,7 @@ next
 goto begin
 reverse-stepi
 END
-expect steps "powered off with status 0" "^switches: 0x5 -> 0x6, by hart 0 at position" "in trap " \
+expect "$dir/steps" "powered off with status 0" "^switches: 0x5 -> 0x6, by hart 0 at position" "in trap " \
     '^\$mstatus: 0x[0-9a-f]+ -> 0x[0-9a-f]+, by hart 0' "power_off \(\)" "Hardware watchpoint 1: ticks" "^Old value = 11" "^New value = 10" \
     "kernel.c:161" "^Old value = 10" "^New value = 9" "kernel.c:161" "^Old value = 9" "^New value = 10" \
     "Breakpoint 2, trap " "^#1 .* in trap_entry" "Breakpoint 2, trap " "in trap_entry \(\) at entry.S:53" \
@@ -108,16 +92,16 @@ set var ticks = 50
 continue
 goto here
 END
-expect lives "^Bookmark here is position 411140" '^\$1 = 1' '^\$2 = 77' '^\$3 = 1' "^position 411140 " "Temporary breakpoint 2, trap" \
+expect "$dir/lives" "^Bookmark here is position 411140" '^\$1 = 1' '^\$2 = 77' '^\$3 = 1' "^position 411140 " "Temporary breakpoint 2, trap" \
     "The timeline branches at position [0-9]+: .* to 411140" "done after [56][0-9] ticks" "powered off"
 
 debug off --history off <<'END'
 reverse-stepi
 END
-expect off "The past is not kept here|the past is not kept here"
+expect "$dir/off" "The past is not kept here|the past is not kept here"
 debug timeline --history 1M <<'END'
 continue
 info timeline
 END
-expect timeline "^[0-9]+ \[[|.*]+\] [0-9]+" "the present; .* of 1 MiB"
+expect "$dir/timeline" "^[0-9]+ \[[|.*]+\] [0-9]+" "the present; .* of 1 MiB"
 exit $failed

@@ -80,7 +80,7 @@ static void wrong_sequences(void)
 static void drive(void)
 {
     struct rig *r = rig_begin(&pflash_cfi01_class, NULL);
-    struct disk k = { { &disk_ops, "disk", 2 * SECTOR, false }, calloc(1, 2 * SECTOR), false, 0 };
+    struct disk k = { { .ops = &disk_ops, .id = "disk", .size = 2 * SECTOR }, calloc(1, 2 * SECTOR), false, 0 };
     memset(k.data, 0xff, 2 * SECTOR);
     memcpy(k.data, "code", 4);
     r->d->drive = &k.port;

@@ -290,8 +290,8 @@ static void stopping(void)
 {
     struct rig *r = rig("max", 64);
     u64 code[] = { RAM + 4 };
-    struct cpu_watch watch = { RAM + 0x3004, 4, CPU_WRITE };
-    struct cpu_stops stops = { code, 1, &watch, 1 };
+    struct cpu_watch watch = { .addr = RAM + 0x3004, .len = 4, .access = CPU_WRITE };
+    struct cpu_stops stops = { .code = code, .n_code = 1, .watch = &watch, .n_watch = 1 };
     OP(addi, 7, 7, 0, 1);
     OP(addi, 7, 7, 0, 1);
     OP(sd, 0, 5, 7, 0);

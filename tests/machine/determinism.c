@@ -67,10 +67,10 @@ static void run_it(unsigned harts, const struct how *how, struct seen *s)
     /* In the loop, at the retry, on the trap handler's first instruction; on the shared counter and a private page. */
     u64 code[] = { GUEST_BASE + 4 * g.guest.label[L_LOOP], GUEST_BASE + 4 * g.guest.label[L_RETRY],
                    GUEST_BASE + 4 * g.guest.label[L_PATCHED], GUEST_BASE + 4 * g.guest.label[L_TRAP] };
-    const struct cpu_watch watch[] = { { GUEST_SHARED, 8, CPU_WRITE },
-                                       { GUEST_PRIVATE + 0x4000, 0x300, CPU_WRITE | CPU_READ } };
+    const struct cpu_watch watch[] = { { .addr = GUEST_SHARED, .len = 8, .access = CPU_WRITE },
+                                       { .addr = GUEST_PRIVATE + 0x4000, .len = 0x300, .access = CPU_WRITE | CPU_READ } };
     if (how->stops) {
-        m->stops = (struct cpu_stops){ code, ARRAY_LEN(code), watch, ARRAY_LEN(watch) };
+        m->stops = (struct cpu_stops){ .code = code, .n_code = ARRAY_LEN(code), .watch = watch, .n_watch = ARRAY_LEN(watch) };
         machine_stops_changed(m);
     }
     if (how->hash_every) {

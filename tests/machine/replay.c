@@ -23,9 +23,9 @@ static void record(unsigned harts, u64 seed, bool stops, struct recording *r)
     struct guest_machine g;
     guest_config(&g, harts);
     struct machine *m = guest_start(&g);
-    const struct cpu_watch watch[] = { { GUEST_PRIVATE, 0x1000, CPU_WRITE } };
+    const struct cpu_watch watch[] = { { .addr = GUEST_PRIVATE, .len = 0x1000, .access = CPU_WRITE } };
     if (stops) {
-        m->stops = (struct cpu_stops){ NULL, 0, watch, 1 };
+        m->stops = (struct cpu_stops){ .watch = watch, .n_watch = 1 };
         machine_stops_changed(m);
     }
     *r = (struct recording){ { 0 }, 0, 0 };
