@@ -79,7 +79,7 @@ bool tui_terminal_say(struct tui_terminal *t, const char *text, size_t n)
 static attr_t attribute(const struct tui_terminal *t, u8 style)
 {
     static const struct { attr_t plain; short pair; } styles[TUI_STYLES] = {
-        [TUI_TITLE] = { A_REVERSE | A_DIM, 0 }, [TUI_FOCUS] = { A_REVERSE | A_BOLD, 0 }, [TUI_DIM] = { A_DIM, 0 },
+        [TUI_TITLE] = { A_REVERSE | A_DIM, 0 }, [TUI_FOCUS] = { A_REVERSE | A_BOLD, 0 },
         [TUI_HERE] = { A_BOLD, 2 }, [TUI_CHANGED] = { A_BOLD, 1 }, [TUI_STOP] = { A_BOLD, 1 }, [TUI_ASM] = { A_NORMAL, 3 },
         [TUI_STATUS] = { A_REVERSE, 0 }, [TUI_INPUT] = { A_BOLD, 0 },
     };

@@ -510,7 +510,6 @@ bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_wri
 
 /* Looks after every instruction. */
 struct looker {
-    struct debugger *d;
     const struct cpu_observer *inner; /* a timing model */
     u64 (*get)(void *opaque);
     void *opaque;
@@ -547,7 +546,7 @@ bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque
     for (; ok && !any && history_before(h, high, &low); high = low) {
         if (!(ok = history_goto(h, low, e)))
             break;
-        struct looker l = { .d = d, .inner = inner, .get = get, .opaque = opaque, .value = get(opaque), .w = w };
+        struct looker l = { .inner = inner, .get = get, .opaque = opaque, .value = get(opaque), .w = w };
         const struct cpu_observer o = { look_after, &l };
         machine_observe(m, &o);
         e->text[0] = 0;

@@ -61,23 +61,6 @@ HANDLER(info_fdc) { return by_kind(d, "fdc", e); }
 HANDLER(info_kbd) { return by_kind(d, "kbd", e); }
 HANDLER(info_dma) { return by_kind(d, "dma", e); }
 
-/* --- registers by name ---------------------------------------------------------------------------------------------------- */
-
-static u64 reg(const struct device *dev, const char *name)
-{
-    unsigned bank;
-    u32 index;
-    const struct reg_desc *r = dev ? device_reg_named(dev, name, &bank, &index) : NULL;
-    return r ? device_reg_get(dev, r, index) : 0;
-}
-
-static u64 reg_n(const struct device *dev, const char *name, unsigned n)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%s[%u]", name, n);
-    return reg(dev, text);
-}
-
 static void lines(struct buf *out, const char *what, u64 bits, unsigned first)
 {
     buf_printf(out, "  %s", what);
@@ -95,10 +78,10 @@ static void lines(struct buf *out, const char *what, u64 bits, unsigned first)
 static void show_pic(struct debugger *d, const struct device *pic, unsigned first)
 {
     struct buf out = { 0 };
-    u64 irr = reg(pic, "IRR"), isr = reg(pic, "ISR"), imr = reg(pic, "IMR"), icw4 = reg(pic, "ICW4");
+    u64 irr = device_reg_value(pic, "IRR"), isr = device_reg_value(pic, "ISR"), imr = device_reg_value(pic, "IMR"), icw4 = device_reg_value(pic, "ICW4");
     buf_printf(&out, "%s: IRQ %u to %u at vectors 0x%02llx to 0x%02llx%s%s\n", pic->path, first, first + 7,
-               (unsigned long long)(reg(pic, "ICW2") & 0xf8), (unsigned long long)(reg(pic, "ICW2") | 7),
-               icw4 & 2 ? ", automatic EOI" : "", reg(pic, "SPECIAL_MASK") ? ", special mask mode" : "");
+               (unsigned long long)(device_reg_value(pic, "ICW2") & 0xf8), (unsigned long long)(device_reg_value(pic, "ICW2") | 7),
+               icw4 & 2 ? ", automatic EOI" : "", device_reg_value(pic, "SPECIAL_MASK") ? ", special mask mode" : "");
     lines(&out, "requested ", irr, first);
     lines(&out, "in service", isr, first);
     lines(&out, "masked    ", imr, first);
@@ -122,7 +105,7 @@ HANDLER(info_pic)
 static int highest(const struct device *lapic, const char *name)
 {
     for (int n = 7; n >= 0; n--)
-        for (u64 v = reg_n(lapic, name, (unsigned)n), b = 31; v; b--)
+        for (u64 v = device_reg_element(lapic, name, (unsigned)n), b = 31; v; b--)
             if (v >> b & 1)
                 return (int)(32 * (unsigned)n + b);
     return -1;
@@ -134,7 +117,7 @@ static void vectors(struct buf *out, const struct device *lapic, const char *nam
     buf_printf(out, "  %s", what);
     for (unsigned n = 0; n < 8; n++)
         for (unsigned b = 0; b < 32; b++)
-            if (reg_n(lapic, name, n) >> b & 1) {
+            if (device_reg_element(lapic, name, n) >> b & 1) {
                 buf_printf(out, "%s0x%02x", gap, 32 * n + b);
                 gap = ", ";
             }
@@ -154,12 +137,12 @@ HANDLER(info_lapic)
     if (!lapic)
         return by_kind(d, "lapic", e);
     struct buf out = { 0 };
-    buf_printf(&out, "%s: ID 0x%llx, %s\n", lapic->path, (unsigned long long)reg(lapic, "ID") >> 24,
-               reg(lapic, "SVR") >> 8 & 1 ? "enabled" : "disabled by software (SVR)");
+    buf_printf(&out, "%s: ID 0x%llx, %s\n", lapic->path, (unsigned long long)device_reg_value(lapic, "ID") >> 24,
+               device_reg_value(lapic, "SVR") >> 8 & 1 ? "enabled" : "disabled by software (SVR)");
     vectors(&out, lapic, "IRR", "requested ");
     vectors(&out, lapic, "ISR", "in service");
-    buf_printf(&out, "  priority    0x%02llx (PPR): vectors from 0x%02llx on get through\n", (unsigned long long)reg(lapic, "PPR"),
-               (unsigned long long)((reg(lapic, "PPR") & 0xf0) + 16));
+    buf_printf(&out, "  priority    0x%02llx (PPR): vectors from 0x%02llx on get through\n", (unsigned long long)device_reg_value(lapic, "PPR"),
+               (unsigned long long)((device_reg_value(lapic, "PPR") & 0xf0) + 16));
     debug_write(d, &out);
     buf_free(&out);
     show_device(d, lapic);
@@ -171,16 +154,16 @@ HANDLER(info_lapic)
 /* What keeps input n of an 8259 from being served; NULL: nothing does. `by` is the input in the way, or -1. */
 static const char *held_at(const struct device *pic, unsigned n, int *by)
 {
-    u64 irr = reg(pic, "IRR"), isr = reg(pic, "ISR"), imr = reg(pic, "IMR");
-    unsigned lowest = (unsigned)reg(pic, "LOWEST");
+    u64 irr = device_reg_value(pic, "IRR"), isr = device_reg_value(pic, "ISR"), imr = device_reg_value(pic, "IMR");
+    unsigned lowest = (unsigned)device_reg_value(pic, "LOWEST");
     *by = -1;
-    if (reg(pic, "EXPECT"))
+    if (device_reg_value(pic, "EXPECT"))
         return "the 8259 waits for the rest of its initialization (ICW2 to ICW4)";
     if (imr >> n & 1)
         return "it is masked in the 8259 (IMR)";
     for (unsigned rank = 0; rank < 8; rank++) {
         unsigned k = (lowest + 1 + rank) & 7;
-        bool counts = !(reg(pic, "SPECIAL_MASK") && (imr >> k & 1));
+        bool counts = !(device_reg_value(pic, "SPECIAL_MASK") && (imr >> k & 1));
         if ((isr >> k & 1) && counts) {
             *by = (int)k;
             return "is in service and was not ended: no EOI came";
@@ -199,10 +182,10 @@ static void tell_8259(struct buf *out, const struct device *pic, const struct de
 {
     int by;
     const char *why = held_at(pic, n, &by);
-    buf_printf(out, "  IRQ %-2u  8259: vector 0x%02llx%s%s%s", first + n, (unsigned long long)((reg(pic, "ICW2") & 0xf8) + n),
-               reg(pic, "IRR") >> n & 1 ? ", requested" : "", reg(pic, "ISR") >> n & 1 ? ", in service" : "",
-               reg(pic, "IMR") >> n & 1 ? ", masked" : "");
-    if (!(reg(pic, "IRR") >> n & 1)) {
+    buf_printf(out, "  IRQ %-2u  8259: vector 0x%02llx%s%s%s", first + n, (unsigned long long)((device_reg_value(pic, "ICW2") & 0xf8) + n),
+               device_reg_value(pic, "IRR") >> n & 1 ? ", requested" : "", device_reg_value(pic, "ISR") >> n & 1 ? ", in service" : "",
+               device_reg_value(pic, "IMR") >> n & 1 ? ", masked" : "");
+    if (!(device_reg_value(pic, "IRR") >> n & 1)) {
         buf_printf(out, "\n");
         return;
     }
@@ -228,8 +211,8 @@ static void tell_cpu(struct debugger *d, const struct cpu *cpu, struct buf *out)
         buf_printf(out, ", in the shadow of %s", c->shadow & X86_SHADOW_SS ? "MOV SS" : "STI");
     if (lapic) {
         int isr = highest(lapic, "ISR"), irr = highest(lapic, "IRR");
-        u64 lint0 = reg(lapic, "LVT_LINT0");
-        buf_printf(out, "; local APIC %s, LINT0 %s", reg(lapic, "SVR") >> 8 & 1 ? "on" : "off",
+        u64 lint0 = device_reg_value(lapic, "LVT_LINT0");
+        buf_printf(out, "; local APIC %s, LINT0 %s", device_reg_value(lapic, "SVR") >> 8 & 1 ? "on" : "off",
                    lint0 >> 16 & 1 ? "masked" : (lint0 >> 8 & 7) == 7 ? "takes the 8259 (ExtINT)" : "on");
         if (irr >= 0)
             buf_printf(out, ", 0x%02x requested", irr);
@@ -248,13 +231,13 @@ HANDLER(info_irq)
         return by_kind(d, "pic", e);
     for (unsigned n = 0; n < 16; n++) {
         const struct device *pic = n < 8 ? pic0 : pic1;
-        if (!pic || n == 2 || (!((reg(pic, "IRR") | reg(pic, "ISR")) >> n % 8 & 1) && (reg(pic, "IMR") >> n % 8 & 1)))
+        if (!pic || n == 2 || (!((device_reg_value(pic, "IRR") | device_reg_value(pic, "ISR")) >> n % 8 & 1) && (device_reg_value(pic, "IMR") >> n % 8 & 1)))
             continue;
         tell_8259(&out, pic, n < 8 ? NULL : pic0, n % 8, n & 8);
     }
     for (unsigned n = 0; io && n < 24; n++) {
-        u64 v = reg_n(io, "IOREDTBL", n);
-        bool high = reg(io, "LINES") >> n & 1;
+        u64 v = device_reg_element(io, "IOREDTBL", n);
+        bool high = device_reg_value(io, "LINES") >> n & 1;
         if (v >> 16 & 1)
             continue;
         buf_printf(&out, "  GSI %-2u  I/O APIC: vector 0x%02llx to %s 0x%02llx, %s%s%s\n", n, (unsigned long long)(v & 0xff),
@@ -289,15 +272,15 @@ static const char *pci_kind(unsigned base, unsigned sub)
 
 static void show_function(const struct device *dev, struct buf *out)
 {
-    unsigned irq = (unsigned)reg(dev, "INTLN"), pin = (unsigned)reg(dev, "INTPN"), command = (unsigned)reg(dev, "PCICMD");
+    unsigned irq = (unsigned)device_reg_value(dev, "INTLN"), pin = (unsigned)device_reg_value(dev, "INTPN"), command = (unsigned)device_reg_value(dev, "PCICMD");
     buf_printf(out, "  00:%02x.%u  %04llx:%04llx  %s (%s %s)%s%s%s\n", pci_devfn(dev) >> 3, pci_devfn(dev) & 7,
-               (unsigned long long)reg(dev, "VID"), (unsigned long long)reg(dev, "DID"),
-               pci_kind((unsigned)reg_n(dev, "CLASS", 2), (unsigned)reg_n(dev, "CLASS", 1)), dev->cls->name, dev->path,
+               (unsigned long long)device_reg_value(dev, "VID"), (unsigned long long)device_reg_value(dev, "DID"),
+               pci_kind((unsigned)device_reg_element(dev, "CLASS", 2), (unsigned)device_reg_element(dev, "CLASS", 1)), dev->cls->name, dev->path,
                command & 1 ? ", ports" : "", command & 2 ? ", memory" : "", command & 4 ? ", bus master" : "");
     if (pin)
         buf_printf(out, "      interrupt pin %c, line %u\n", 'A' + (int)pin - 1, irq);
     for (unsigned n = 0; n < 6; n++) {
-        u64 bar = reg_n(dev, "BAR", n);
+        u64 bar = device_reg_element(dev, "BAR", n);
         if (!bar)
             continue;
         if (bar & 1)

@@ -68,9 +68,7 @@ struct tui {
     unsigned n_history, history_at;
 
     char file[512]; /* shown in the source pane; "": instructions */
-    int first_line; /* of the lines in the pane */
     size_t cursor;  /* line of the source pane */
-    u64 seen_pc;
     const struct cpu *seen_cpu;
     struct {
         char file[512];

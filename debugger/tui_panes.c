@@ -232,7 +232,6 @@ static void instructions(struct tui *t, u64 pc)
         at = low;
     lines_clear(l);
     t->file[0] = 0;
-    t->first_line = 0;
     t->cursor = 0;
     for (unsigned n = 0; n < 400 && (at < high || n < 100); n++) {
         unsigned len;
@@ -252,7 +251,6 @@ static void source_lines(struct tui *t, const char *file, int here, u64 pc, cons
     int all = symbols_source_lines(s, file), first = here > 600 ? here - 600 : 1, last = first + 1200 < all ? first + 1200 : all;
     lines_clear(l);
     snprintf(t->file, sizeof t->file, "%s", file);
-    t->first_line = first;
     t->cursor = 0;
     for (int line = first; line <= last; line++) {
         size_t len;
@@ -328,7 +326,6 @@ void panes_refresh(struct tui *t)
     }
     buf_free(&out);
     ask_pane(t, PANE_TAB, tui_tabs[t->tab].command);
-    t->seen_pc = debugger_pc(d);
     t->stale = false;
 }
 

@@ -1,6 +1,7 @@
 #include "iodev/device.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,6 +240,21 @@ u64 device_reg_get(const struct device *d, const struct reg_desc *r, u32 index)
 {
     u64 v = r->get ? r->get(d, index) : r->slot != REG_NO_SLOT ? slot_get(d, r, index) : 0;
     return v & size_mask(r->width);
+}
+
+u64 device_reg_value(const struct device *d, const char *name)
+{
+    unsigned bank;
+    u32 index;
+    const struct reg_desc *r = d ? device_reg_named(d, name, &bank, &index) : NULL;
+    return r ? device_reg_get(d, r, index) : 0;
+}
+
+u64 device_reg_element(const struct device *d, const char *name, unsigned n)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s[%u]", name, n);
+    return device_reg_value(d, text);
 }
 
 u64 device_reg_read(struct device *d, const struct reg_desc *r, u32 index)

@@ -165,6 +165,9 @@ const struct reg_desc *device_reg_at(const struct device *d, unsigned bank, u64 
 /* By name: "LSR", "priority[3]"; NULL if there is none. */
 const struct reg_desc *device_reg_named(const struct device *d, const char *name, unsigned *bank, u32 *index);
 u64 device_reg_get(const struct device *d, const struct reg_desc *r, u32 index); /* without side effects */
+/* The same by name, and of element n of an array; 0 where there is no such register or no device. */
+u64 device_reg_value(const struct device *d, const char *name);
+u64 device_reg_element(const struct device *d, const char *name, unsigned n);
 
 /* What the guest does to one register, for those behind an index or in a configuration space: like an access through a
  * window that the row answers. A write touches the bits of `mask`. */

@@ -6,21 +6,6 @@
 #include "machine/board.h"
 #include "machine/pc.h"
 
-static u64 reg(const struct device *d, const char *name)
-{
-    unsigned bank;
-    u32 index;
-    const struct reg_desc *r = d ? device_reg_named(d, name, &bank, &index) : NULL;
-    return r ? device_reg_get(d, r, index) : 0;
-}
-
-static u64 reg_n(const struct device *d, const char *name, unsigned n)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%s[%u]", name, n);
-    return reg(d, text);
-}
-
 /* --- 8259s ---------------------------------------------------------------------------------------------------------------- */
 
 struct chip {
@@ -30,11 +15,11 @@ struct chip {
 
 static struct chip look(const struct device *pic)
 {
-    u64 irr = reg(pic, "IRR"), isr = reg(pic, "ISR"), imr = reg(pic, "IMR"), lowest = reg(pic, "LOWEST");
+    u64 irr = device_reg_value(pic, "IRR"), isr = device_reg_value(pic, "ISR"), imr = device_reg_value(pic, "IMR"), lowest = device_reg_value(pic, "LOWEST");
     struct chip r = { 0, -1, -1 };
-    if (reg(pic, "EXPECT"))
+    if (device_reg_value(pic, "EXPECT"))
         return r;
-    if (reg(pic, "SPECIAL_MASK"))
+    if (device_reg_value(pic, "SPECIAL_MASK"))
         isr &= ~imr;
     for (unsigned rank = 0; rank < 8; rank++) {
         unsigned n = (lowest + 1 + rank) & 7;
@@ -73,7 +58,7 @@ static bool pic_waits(struct machine *m, bool *dead, struct buf *out)
 static int highest(const struct device *lapic, const char *name)
 {
     for (int n = 7; n >= 0; n--) {
-        u64 v = reg_n(lapic, name, (unsigned)n);
+        u64 v = device_reg_element(lapic, name, (unsigned)n);
         if (v)
             return 32 * n + 31 - __builtin_clz((u32)v);
     }
@@ -102,14 +87,14 @@ static bool lapic_waits(struct machine *m, unsigned i, bool pic_dead, bool *open
     if (!d)
         return false;
     int isr = highest(d, "ISR"), irr = highest(d, "IRR");
-    bool on = reg(d, "SVR") >> 8 & 1;
-    u64 timer = reg(d, "LVT_TIMER"), lint0 = reg(d, "LVT_LINT0");
-    if (on && (reg(d, "TIMER_INITIAL") || timer >> 18 & 1) && passes(timer, isr))
+    bool on = device_reg_value(d, "SVR") >> 8 & 1;
+    u64 timer = device_reg_value(d, "LVT_TIMER"), lint0 = device_reg_value(d, "LVT_LINT0");
+    if (on && (device_reg_value(d, "TIMER_INITIAL") || timer >> 18 & 1) && passes(timer, isr))
         *open = true;
     if (!(lint0 >> 16 & 1) && (lint0 >> 8 & 7) == 7 && !pic_dead)
         *open = true;
     for (unsigned n = 0; on && io && n < 24; n++)
-        *open |= passes(reg_n(io, "IOREDTBL", n), isr);
+        *open |= passes(device_reg_element(io, "IOREDTBL", n), isr);
     for (unsigned k = 0; on && k < m->n_cpus; k++) /* another CPU could send something, if it ran */
         *open |= k != i && x86_wakes(x86_of(m->cpus[k]));
     if (!on || isr < 0 || irr < 0 || (irr & 0xf0) > (isr & 0xf0))
