@@ -115,6 +115,10 @@ void debug_write(struct debugger *d, const struct buf *b);
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+/* The variables (DW_TAG_variable) or parameters (DW_TAG_formal_parameter) of a frame's scopes, the innermost block first, until
+ * each() says false. Returns how many there are. */
+unsigned debugger_each_name(struct debugger *d, const struct frame *f, int tag, bool (*each)(void *opaque, const char *name),
+                            void *opaque);
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e);
 u64 debugger_pc(const struct debugger *d);
 /* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
@@ -199,6 +203,8 @@ void show_source_line(struct debugger *d, const char *file, int line);
 void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
+/* Its text alone, and its bytes; either may be NULL. Returns its length, 0: memory cannot be read. */
+unsigned debugger_insn(struct debugger *d, u64 addr, u8 bytes[16], char *text, size_t n);
 void show_displays(struct debugger *d);
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
 const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */

@@ -52,6 +52,7 @@ bool value_double(const struct expr_env *env, const struct value *v, double *out
 /* Stores a number; the value must be a place. */
 bool value_store(const struct expr_env *env, const struct value *v, u64 number, struct err *e);
 struct value value_member(const struct expr_env *env, const struct value *v, const struct member *m);
+struct value value_element(const struct expr_env *env, const struct value *array, u64 i);
 
 struct value_format {
     char letter; /* x d u o t a c s f z i, or 0 for what the type says */
