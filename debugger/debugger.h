@@ -166,7 +166,6 @@ void report_stop(struct debugger *d, struct stop_report *r);
 void run_begin(struct debugger *d, struct stop_report *r);
 bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r);
 void run_end(struct debugger *d);
-u64 debugger_sp(struct debugger *d);
 
 /* --- Backwards: back.c ------------------------------------------------------------------------------------------- */
 
