@@ -143,20 +143,18 @@ static void put_output(struct dap *p, const char *category, const void *text, si
 
 void dap_flush(struct dap *p)
 {
-    if (!p->line.len)
-        return;
-    put_output(p, "stdout", p->line.data, p->line.len);
-    p->line.len = 0;
+    struct buf line = p->line;
+    p->line = (struct buf){ 0 };
+    if (line.len)
+        put_output(p, p->line_category, line.data, line.len);
+    buf_free(&line);
 }
 
 void dap_output(struct dap *p, const char *category, const void *bytes, size_t n)
 {
-    if (strcmp(category, "stdout")) {
+    if (p->line.len && strcmp(category, p->line_category))
         dap_flush(p);
-        if (n)
-            put_output(p, category, bytes, n);
-        return;
-    }
+    p->line_category = category;
     buf_put(&p->line, bytes, n);
     if (n && (((const char *)bytes)[n - 1] == '\n' || p->line.len > MOST_LINE))
         dap_flush(p);
@@ -403,11 +401,10 @@ static bool handle_now(struct dap *p, json_t *request)
         return true;
     }
     if (when & ENDS) {
-        if (d) {
+        if (d)
             d->interrupted = 1;
-            p->leaving = true;
-            p->host.interrupt(p->host.opaque);
-        }
+        p->leaving = true;
+        p->host.interrupt(p->host.opaque);
         return false;
     }
     const char *context = get_text(json_object_get(request, "arguments"), "context");

@@ -39,7 +39,7 @@ bool dap_over(const struct dap *p);
 
 /* The machine begins to run forwards, or came back: the debugger's host says so around each of its runs and steps. */
 void dap_runs(struct dap *p, bool on);
-/* What the guest or the program says: category "stdout", "stderr", "console". A line that is not whole waits for its rest or
+/* What the guest or the program says: category "stdout", "stderr", "console" (a constant). A line that is not whole waits for its rest or
  * dap_flush(). */
 void dap_output(struct dap *p, const char *category, const void *bytes, size_t n);
 void dap_flush(struct dap *p);

@@ -177,20 +177,19 @@ static void note(struct dap *p, int id, enum dap_point_kind kind, const char *so
 static struct stop_point *at_line(struct dap *p, const char *path, int line, json_t *o, struct err *e)
 {
     struct err first = { "" };
-    for (const char *part = path; part; part = strchr(part, '/')) {
-        part += part != path;
+    for (const char *part = path, *slash; ; part = slash + 1) {
         char *place = xprintf("%s:%d", part, line);
         struct stop_point *point = make(p, "break", place, o, e);
         free(place);
-        if (point)
+        if (point || strncmp(e->text, "No source file", 14))
             return point;
         if (part == path)
             first = *e;
-        if (!strncmp(e->text, "Line ", 5))
-            return NULL; /* the file is known */
+        slash = strchr(part, '/');
+        if (!slash)
+            break;
     }
-    if (first.text[0])
-        *e = first;
+    *e = first;
     return NULL;
 }
 

@@ -158,7 +158,8 @@ static json_t *frame(struct dap *p, unsigned cpu, unsigned level)
     const char *name = frame_function(d->syms, f, &die, &file), *path;
     int line;
     put_int(o, "id", (u64)(cpu + 1) << 16 | level);
-    put_text(o, "name", name ? name : "??");
+    put_text(o, "name", f->kind == FRAME_TRAP ? f->trap.what : name ? name : "??");
+    put_text(o, "presentationHint", f->kind == FRAME_TRAP ? "label" : f->guessed ? "subtle" : NULL);
     put_hex(o, "instructionPointerReference", f->pc);
     if (frame_line(d->syms, f, &path, &line)) {
         struct source_pos pos;

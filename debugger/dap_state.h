@@ -65,7 +65,8 @@ struct dap {
     bool lost;          /* no header where one must be: said so, and looking for the next */
     json_t *queue;      /* array of requests */
     int seq;
-    struct buf line; /* of the guest, not whole */
+    struct buf line; /* of output, not whole */
+    const char *line_category;
 
     bool initialized, lines_from_0, columns_from_0;
     struct {

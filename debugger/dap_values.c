@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bits.h"
 #include "debugger/commands.h"
 
 enum { MOST_REFS = 1 << 20, MOST_CHILDREN = 1 << 16, MOST_TEXT = 500 };
@@ -111,6 +110,7 @@ struct tree { /* what is being listed */
     struct expr_env env;
     bool hex;
     json_t *list;
+    struct value whole;  /* whose members are listed */
     u64 at, start, end; /* of the children, which are wanted */
 };
 
@@ -170,7 +170,7 @@ static void put_value(struct tree *t, json_t *o, const char *key, const struct v
         put_int(o, "indexedVariables", type->count < INT32_MAX ? type->count : INT32_MAX);
     if (is_name)
         put_text(o, "evaluateName", expr);
-    if (points && value_u64(&t->env, v, &addr, NULL))
+    if (type->kind == TYPE_POINTER && value_u64(&t->env, v, &addr, NULL))
         put_hex(o, "memoryReference", addr);
     else if (v->where == VALUE_MEMORY)
         put_hex(o, "memoryReference", v->addr);
@@ -217,8 +217,9 @@ static bool list_member(void *opaque, const struct member *m)
     struct tree *t = opaque;
     if (!wanted(t))
         return t->at < t->end;
-    struct value v = value_member(&t->env, &t->of.value, m);
-    char *expr = m->name ? dap_child_expr(t->p, &t->of, m->name) : t->of.expr ? xstrdup(t->of.expr) : NULL;
+    struct value v = value_member(&t->env, &t->whole, m);
+    bool through = type_strip(t->env.syms, t->of.value.type)->kind == TYPE_POINTER;
+    char *expr = !t->of.expr ? NULL : m->name ? dap_child_expr(t->p, &t->of, m->name) : wrapped(t->of.expr, through ? "*" : "", "");
     put_value(t, new_variable(t, m->name ? m->name : "(without a name)"), "value", &v, expr, m->name != NULL);
     return true;
 }
@@ -229,6 +230,7 @@ static void list_value(struct tree *t)
     struct type *type = type_strip(s, t->of.value.type);
     struct value to;
     if (type->kind == TYPE_STRUCT || type->kind == TYPE_UNION) {
+        t->whole = t->of.value;
         type_members(s, type, list_member, t);
     } else if (type->kind == TYPE_ARRAY) {
         u64 end = t->end < type->count ? t->end : type->count;
@@ -241,13 +243,8 @@ static void list_value(struct tree *t)
     } else if (pointee(&t->env, &t->of.value, &to)) {
         enum type_kind kind = type_strip(s, to.type)->kind;
         if (kind == TYPE_STRUCT || kind == TYPE_UNION) {
-            struct dap_ref pointer = t->of;
-            char *through = pointer.expr ? wrapped(pointer.expr, "*", "") : NULL;
-            t->of.value = to;
-            t->of.expr = through;
+            t->whole = to;
             type_members(s, to.type, list_member, t);
-            t->of = pointer;
-            free(through);
         } else if (wanted(t)) {
             put_value(t, new_variable(t, "*"), "value", &to, dap_child_expr(t->p, &t->of, "*"), true);
         }
