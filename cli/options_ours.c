@@ -95,6 +95,7 @@ const struct option_row options_of_ours[] = {
     { "state-hash", NULL, NULL, "print the hash of the whole guest state at the end", SETS_FLAG(state_hash) },
     { "hash-every", NULL, "N", "print 'position hash' each N instructions", SETS_NUMBER(hash_every) },
     { "stop-at", NULL, "POSITION", "end there (exit status 0)", SETS_NUMBER(stop_at) },
+    { "at", NULL, "POSITION", "`orrery debug RECORDING` begins there, not where the recording ends", SETS_NUMBER(at) },
     { "max-instructions", NULL, "N", "end after N instructions of this run with exit status 4",
       SETS_NUMBER(max_instructions) },
     { "ex", NULL, "COMMAND", "debugger command at the start (repeatable)", CALLS(on_ex) },

@@ -5,6 +5,7 @@
 #define DEBUGGER_DEBUGGER_H
 
 #include "debugger/expr.h"
+#include "debugger/process.h"
 #include "debugger/stops.h"
 #include "machine/machine.h"
 
@@ -58,6 +59,7 @@ struct bookmark {
 struct debugger {
     struct machine *machine;
     struct symbols *syms;
+    struct process_provider processes; /* of an operating system's profile; process.h */
     struct stops stops;
     struct debugger_host host;
     struct buf *capture; /* output goes there instead: debugger_capture() */

@@ -142,7 +142,7 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         break;
     default:
         r->reason = REASON_MACHINE;
-        d->dead = ended(why);
+        d->dead = ended(why) && !(why == MACHINE_REPLAY_END && d->machine->history); /* it lives on, or goes back */
         break;
     }
     if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH))

@@ -268,7 +268,9 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     case MACHINE_DIVERGED:
         debug_printf(d, m->stop.cpu ? "\n[%s]\n" : "\n[The replay differs from the recording: %s]\n", m->stop.text);
         break;
-    case MACHINE_REPLAY_END: debug_printf(d, "\n[The recording is over: %s]\n", m->stop.text); break;
+    case MACHINE_REPLAY_END: 
+        debug_printf(d, "\n[The recording is over%s%s]\n", m->stop.text[0] ? ": " : "", m->stop.text);
+        break;
     default: break;
     }
 }

@@ -130,4 +130,12 @@ bool symbols_type_named(struct symbols *s, unsigned tag, const char *name, Dwarf
 bool symbols_function_named(struct symbols *s, const char *name, Dwarf_Die *out, struct symfile **file);
 const struct dwarf_name *symbols_names(struct symfile *f, size_t *n);
 
+/* --- Layouts, for profiles of operating systems: layout.c --------------------------------------------------------- */
+
+/* Where a member lies in a struct, union or typedef: ("task_struct", "comm"), ("proc", "context.sp"), ("rq", "a[3].b").
+ * Bytes from the struct's start and its size; a bit field gives the bytes that hold it. From DWARF or BTF. */
+bool symbols_member(struct symbols *s, const char *structure, const char *path, u64 *offset, u64 *size, struct err *e);
+/* 0 with a sentence when it is not known. */
+u64 symbols_struct_size(struct symbols *s, const char *structure, struct err *e);
+
 #endif

@@ -186,6 +186,8 @@ struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_POWEROFF 'p'
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
+/* What comes in comes out of a recording: it replays one and is not in the past of it. */
+bool machine_replaying(const struct machine *m);
 /* Before registers or memory are changed by hand: the machine's history must know. NULL is allowed. */
 void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
