@@ -199,15 +199,14 @@ static int guest_position(lua_State *L)
 
 /* --- Symbols ----------------------------------------------------------------------------------------------------- */
 
-/* symbol(name): address and size, or nil. */
+/* symbol(name): its address, or nil. */
 static int guest_symbol(lua_State *L)
 {
     const struct symbol *y = symbols_named(script_of(L)->d->syms, luaL_checkstring(L, 1));
     if (!y)
         return 0;
     lua_pushinteger(L, (lua_Integer)y->addr);
-    lua_pushinteger(L, (lua_Integer)y->size);
-    return 2;
+    return 1;
 }
 
 /* name(addr): "main+4", or nil. */

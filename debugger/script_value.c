@@ -143,27 +143,21 @@ static int value_addressof(lua_State *L)
     return 1;
 }
 
-/* member(type, "a.b"): offset and size in bytes, or nil when there is no such member. */
+/* member(struct, "a.b[2].c"): offset and size in bytes, or nil and what is missing. */
 static int value_member_at(lua_State *L)
 {
-    struct symbols *s = script_of(L)->d->syms;
-    struct type *t = check_type(L, 1);
-    u64 offset = 0;
-    char name[128];
-    for (const char *at = luaL_checkstring(L, 2); *at;) {
-        size_t n = strcspn(at, ".");
-        struct member m;
-        luaL_argcheck(L, n && n < sizeof name, 2, "names of members with dots between them are needed");
-        memcpy(name, at, n);
-        name[n] = 0;
-        if (!type_member(s, t, name, &m))
-            return 0;
-        offset += m.offset;
-        t = m.type;
-        at += n + (at[n] == '.');
+    const char *structure = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);
+    u64 offset, size;
+    struct err e;
+    if (!strncmp(structure, "struct ", 7))
+        structure += 7;
+    if (!symbols_member(script_of(L)->d->syms, structure, path, &offset, &size, &e)) {
+        lua_pushnil(L);
+        lua_pushstring(L, e.text);
+        return 2;
     }
     lua_pushinteger(L, (lua_Integer)offset);
-    lua_pushinteger(L, (lua_Integer)type_size(s, t));
+    lua_pushinteger(L, (lua_Integer)size);
     return 2;
 }
 
