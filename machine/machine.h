@@ -159,6 +159,11 @@ struct machine {
         void (*report)(void *opaque, u64 position, u64 hash);
         void *opaque;
     } hashes;
+    struct {                   /* called once, when the clock is at or past it: for those who look on, not for the guest */
+        u64 at;
+        void (*reached)(void *opaque); /* may set the next one; NULL: none */
+        void *opaque;
+    } mark;
 };
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);

@@ -37,6 +37,8 @@ static u64 next_happening(struct machine *m, bool waiting)
     u64 next = clock_next(&m->clock);
     if (m->hashes.every)
         next = min_u64(next, m->hashes.next);
+    if (m->mark.reached)
+        next = min_u64(next, m->mark.at);
     if (m->recorder)
         next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
     if (machine_replaying(m))
@@ -178,6 +180,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             if (!history_past(m->history))
                 m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
+        }
+        if (m->mark.reached && clock->now >= m->mark.at) {
+            void (*reached)(void *) = m->mark.reached;
+            m->mark.reached = NULL;
+            reached(m->mark.opaque);
         }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
             recorder_due(m->recorder, m);
