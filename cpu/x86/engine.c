@@ -377,7 +377,7 @@ static bool armed(const struct cpu_stops *s, u64 pc)
 i64 x86_h_stop(X86_ARGS)
 {
     u64 pc = x86_wrap(c, vpage + x86_side_of(i)->offset), rip = x86_rip_of(c, pc);
-    if (armed(c->cpu.stops, pc)) {
+    if (armed(c->cpu.stops, pc) && !c->cpu.wait_left) {
         u64 now = c->engine->end_now - (u64)budget_before(i, budget);
         if (now != c->cpu.skip_stop_at || rip != c->cpu.skip_stop_pc) {
             c->cpu.skip_stop_at = now;
@@ -572,6 +572,8 @@ static i64 observed_step(struct x86 *c, i64 budget)
             x86_observe_reg(c, name[k], c->r[k]);
     e->obs = NULL;
     set_time(c, left);
+    if (c->cpu.wait_left && o.next_pc == o.pc)
+        return left; /* it is told when it has waited */
     u64 ticks = c->cpu.observer->retire(c->cpu.observer->opaque, &c->cpu, &o);
     /* More (or fewer) ticks than instructions. */
     e->end_retired -= ticks - 1;
