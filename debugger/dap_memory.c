@@ -88,7 +88,7 @@ REQUEST(dap_write_memory)
 {
     static const char *const areas[] = { "variables", "stacks", NULL };
     struct cpu *c = p->d->cpu;
-    const char *data = get_text(args, "data"), *why = machine_untouchable(p->d->machine);
+    const char *data = get_text(args, "data"), *why = debugger_untouchable(p->d);
     i64 offset = get_int_or(args, "offset", 0);
     struct buf bytes = { 0 };
     u64 addr;

@@ -237,6 +237,7 @@ static void tell(struct dap *p, struct stop_report *r, const char *step)
         p->going = false;
         return;
     }
+    report_scripts(d, r);
     if (r->reason == REASON_MACHINE || r->function_ended)
         report_stop(d, r); /* its words come before the event */
     switch (r->reason) {
@@ -417,7 +418,7 @@ REQUEST(dap_goto)
 {
     struct debugger *d = p->d;
     i64 id = get_int_or(args, "targetId", 0), thread = get_int_or(args, "threadId", d->cpu->index + 1);
-    const char *why = machine_untouchable(d->machine);
+    const char *why = debugger_untouchable(d);
     if (id < 1 || (size_t)id > p->n_targets)
         return failed(e, "there is no target %lld", (long long)id);
     if (thread < 1 || thread > d->machine->n_cpus)
