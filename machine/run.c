@@ -37,6 +37,8 @@ static u64 next_happening(struct machine *m, bool waiting)
     u64 next = clock_next(&m->clock);
     if (m->hashes.every)
         next = min_u64(next, m->hashes.next);
+    if (m->mark.reached)
+        next = min_u64(next, m->mark.at);
     if (m->recorder)
         next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
     if (machine_replaying(m))
@@ -179,6 +181,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
         }
+        if (m->mark.reached && clock->now >= m->mark.at) {
+            void (*reached)(void *) = m->mark.reached;
+            m->mark.reached = NULL;
+            reached(m->mark.opaque);
+        }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
             recorder_due(m->recorder, m);
         if (machine_replaying(m) && clock->now >= replayer_next(m->replayer)) {
@@ -255,7 +262,7 @@ enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 li
         if (idle && clock_next(&m->clock) > until)
             until = clock_next(&m->clock);
         enum machine_stop why = machine_run(m, min_u64(until, limit), true);
-        if (why != MACHINE_REACHED || m->last_ran == cpu || m->clock.now >= limit)
+        if (why != MACHINE_REACHED || machine_stepped(m, cpu) || m->clock.now >= limit)
             return why;
     }
 }
