@@ -115,6 +115,8 @@ void debugger_changed(struct debugger *d)
 
 const struct frame *debugger_frame(struct debugger *d, unsigned level)
 {
+    if (!d->n_frames && !d->frames_done)
+        process_see(d, NULL);
     if (level >= DEBUGGER_MAX_FRAMES)
         return NULL;
     while (level >= d->n_frames && !d->frames_done) {

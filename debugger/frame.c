@@ -24,7 +24,7 @@ void frame_innermost(struct symbols *s, struct cpu *c, struct frame *out)
 
 static Dwarf_Frame *rules_at(struct symbols *s, u64 pc, struct symfile **file)
 {
-    for (struct symfile *f = s->files; f; f = f->next) {
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
         Dwarf_Frame *fr = NULL;
         u64 at = (pc & f->mask) - f->bias;
         *file = f;
