@@ -22,6 +22,8 @@ struct debugger_host {
     bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
     /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
+    /* `tracefile ARGS`; NULL: traces cannot be written. */
+    bool (*trace)(void *opaque, const char *args, struct buf *out, struct err *e);
 };
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
@@ -171,7 +173,6 @@ void report_stop(struct debugger *d, struct stop_report *r);
 void run_begin(struct debugger *d, struct stop_report *r);
 bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r);
 void run_end(struct debugger *d);
-u64 debugger_sp(struct debugger *d);
 
 /* --- Backwards: back.c ------------------------------------------------------------------------------------------- */
 

@@ -159,6 +159,9 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);
 /* Where code of that line begins: one address for each block of it that is a statement. When no code belongs to the
  * line, the next one that has code is taken and told in *found. Returns how many (at most cap). */
 size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, int *found, u64 *out, size_t cap);
+/* Every row that begins a statement, with where the next row begins. */
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
+                       void *opaque);
 /* The function's bounds and the address behind its prologue. */
 bool symbols_function_at(const struct symbols *s, u64 addr, u64 *low, u64 *high, const char **name);
 u64 symbols_after_prologue(const struct symbols *s, u64 function);

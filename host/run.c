@@ -97,7 +97,7 @@ static enum waited wait_unpaced(struct host_loop *l, struct machine *m, u64 time
 /* All harts wait. */
 static enum waited idle(struct host_loop *l, struct machine *m, const struct host_run_options *o)
 {
-    if (m->replayer)
+    if (machine_replaying(m))
         return WAIT_STUCK; /* machine_run() passes the waits of a recording itself */
     host_loop_poll(l, 0);
     if (host_loop_requested(l) != HOST_NOTHING)

@@ -159,6 +159,11 @@ struct machine {
         void (*report)(void *opaque, u64 position, u64 hash);
         void *opaque;
     } hashes;
+    struct {                   /* called once, when the clock is at or past it: for those who look on, not for the guest */
+        u64 at;
+        void (*reached)(void *opaque); /* may set the next one; NULL: none */
+        void *opaque;
+    } mark;
 };
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);
@@ -186,6 +191,8 @@ struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_POWEROFF 'p'
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
+/* What comes in comes out of a recording: it replays one and is not in the past of it. */
+bool machine_replaying(const struct machine *m);
 /* Before registers or memory are changed by hand: the machine's history must know. NULL is allowed. */
 void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);

@@ -528,21 +528,29 @@ static i64 step_alone(struct x86 *c, i64 budget)
 
 /* --- observed: one instruction at a time, everything told ---------------------------------------------------------------------- */
 
-void x86_observe_reg(struct x86 *c, const char *name, u64 value)
+static enum cpu_flow flow_of(unsigned op)
 {
-    struct cpu_retire *o = c->engine->obs;
-    const struct cpu_reg *r = o ? cpu_reg_named(&c->cpu, name) : NULL;
-    if (r && o->n_writes < ARRAY_LEN(o->write)) {
-        o->write[o->n_writes].reg = r;
-        o->write[o->n_writes++].value = value;
+    u32 flags = x86_rows[op].flags;
+    switch (op) {
+    case X86_OP_int3: case X86_OP_int_ib: case X86_OP_into: case X86_OP_int1: case X86_OP_syscall: case X86_OP_sysenter:
+        return CPU_FLOW_TRAP;
+    case X86_OP_iret: case X86_OP_sysret: case X86_OP_sysexit: case X86_OP_rsm: return CPU_FLOW_TRAP_RETURN;
+    default: break;
     }
+    if (flags & X_CALL)
+        return CPU_FLOW_CALL;
+    if (flags & X_RET)
+        return CPU_FLOW_RETURN;
+    if (flags & X_COND)
+        return CPU_FLOW_BRANCH;
+    return (flags & X_END) && !strcmp(x86_rows[op].mnemonic, "jmp") ? CPU_FLOW_JUMP : CPU_FLOW_NEXT;
 }
 
 static i64 observed_step(struct x86 *c, i64 budget)
 {
     struct x86_engine *e = c->engine;
-    struct cpu_retire o = { .pc = c->rip, .privilege = c->cpl, .op = X86_OP_COUNT, .length = 1 };
     u64 before[16], pc = x86_pc_of(c, c->rip);
+    struct cpu_retire o = { .pc = pc, .privilege = c->cpl, .op = X86_OP_COUNT, .length = 1 };
     u8 key = x86_mode_key(c);
     unsigned bits = key & X86_KEY_64 ? 64 : key & X86_KEY_32 ? 32 : 16;
     struct x86_insn d;
@@ -553,6 +561,7 @@ static i64 observed_step(struct x86 *c, i64 budget)
     if (length > 0) {
         o.length = (u8)length;
         o.op = d.op;
+        o.flow = flow_of(d.op);
     }
     o.insn = (u32)load_le(o.bytes, 4);
     e->obs = &o;
@@ -562,15 +571,14 @@ static i64 observed_step(struct x86 *c, i64 budget)
     if (left == budget) /* a stop before it */
         return left;
     o.trapped = e->trapped;
-    o.next_pc = c->rip;
-    o.taken = o.op != X86_OP_COUNT && !o.trapped && (x86_rows[o.op].flags & X_COND) && c->rip != o.pc + o.length;
-    static const char *const name[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                          "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
-    e->obs = &o;
-    for (unsigned k = 0; k < 16; k++)
-        if (c->r[k] != before[k])
-            x86_observe_reg(c, name[k], c->r[k]);
-    e->obs = NULL;
+    o.next_pc = x86_pc_of(c, c->rip);
+    o.taken = o.flow == CPU_FLOW_BRANCH && !o.trapped && o.next_pc != o.pc + o.length;
+    const struct cpu_reg *regs = c->cpu.ops->regs(&c->cpu); /* the general registers come first, those that there are */
+    for (unsigned k = 0; k < 16 && o.n_writes < ARRAY_LEN(o.write); k++)
+        if (c->r[k] != before[k]) {
+            o.write[o.n_writes].reg = &regs[k];
+            o.write[o.n_writes++].value = c->r[k];
+        }
     set_time(c, left);
     u64 ticks = c->cpu.observer->retire(c->cpu.observer->opaque, &c->cpu, &o);
     /* More (or fewer) ticks than instructions. */
