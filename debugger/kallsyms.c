@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "debugger/kallsyms.h"
 
 #include <string.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "debugger/linux.h"
 
 #include <ctype.h>

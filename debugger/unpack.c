@@ -6,6 +6,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/arena.h"
+
 #define MAX_UNPACKED ((size_t)512 << 20)
 #define CHUNK ((size_t)1 << 20)
 
