@@ -231,11 +231,11 @@ static bool matches(struct listing *l, const char *name)
 }
 
 /* The type of a symbol, as far as anybody says it. */
-static struct type *symbol_type(struct symbols *s, const char *name)
+static struct type *symbol_type(struct symbols *s, const struct symbol *y)
 {
     Dwarf_Die die;
     struct symfile *f;
-    return symbols_variable(s, NULL, 0, name, &die, &f) ? type_of(s, f, &die) : type_of_symbol(s, name);
+    return symbols_variable(s, NULL, 0, y->name, &die, &f) ? type_of(s, f, &die) : type_of_symbol(s, y);
 }
 
 static bool print_symbol(void *opaque, const struct symbol *y)
@@ -244,7 +244,7 @@ static bool print_symbol(void *opaque, const struct symbol *y)
     if (!(l->kinds >> y->kind & 1) || !matches(l, y->name))
         return !l->d->interrupted;
     struct buf out = { 0 };
-    struct type *t = y->kind == SYM_FUNC ? NULL : symbol_type(l->d->syms, y->name);
+    struct type *t = y->kind == SYM_FUNC ? NULL : symbol_type(l->d->syms, y);
     if (t)
         type_format(l->d->syms, t, y->name, &out);
     else

@@ -1,4 +1,5 @@
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,5 +181,6 @@ void debugger_show_position(struct debugger *d)
 {
     debugger_changed(d);
     d->selected = 0;
+    linux_notice(d);
     show_where(d, true);
 }

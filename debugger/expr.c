@@ -252,7 +252,7 @@ static struct node *bind(struct parser *p, const char *name)
     if (sym) {
         struct node *x = node(p, NODE_SYMBOL, NULL, NULL);
         x->symbol = sym;
-        x->type = type_of_symbol(s, name);
+        x->type = type_of_symbol(s, sym);
         return x;
     }
     u64 value;

@@ -212,6 +212,20 @@ struct symfile *linux_from_file(struct debugger *d, const char *name, const u8 *
     return take(d, f);
 }
 
+struct symfile *linux_notice_file(struct debugger *d, const char *name, const u8 *data, size_t size)
+{
+    bool moves = size > 0x260 && !memcmp(data + 0x202, "HdrS", 4);
+    for (const struct symfile *f = d->syms->files; f; f = f->next)
+        if (f->n_symbols && !strcmp(f->name, name))
+            return NULL;
+    return moves ? NULL : linux_from_file(d, name, data, size, 0, NULL);
+}
+
+void linux_describe(struct debugger *d, const struct symfile *f)
+{
+    debug_printf(d, "[%s: %zu names%s; `symbols list` says more.]\n", f->name, f->n_symbols, f->btf ? " and its types" : "");
+}
+
 void linux_notice(struct debugger *d)
 {
     struct cpu *c = d->cpu;
@@ -222,6 +236,5 @@ void linux_notice(struct debugger *d)
     d->linux_looked = now + 1;
     struct symfile *f = linux_from_memory(d, NULL);
     if (f)
-        debug_printf(d, "[%s: %zu names%s from the guest's memory; `symbols list` says more.]\n", f->name, f->n_symbols,
-                     f->btf ? " and the types" : "");
+        linux_describe(d, f);
 }

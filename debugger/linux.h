@@ -13,7 +13,11 @@ struct symfile *linux_from_file(struct debugger *d, const char *name, const u8 *
 /* From an image in memory: what both do. fits() says whether the kernel of [low, high) may be it; NULL: any. For tests. */
 struct symfile *linux_read(struct symbols *s, const u8 *image, size_t size, u64 bias,
                            bool (*fits)(void *opaque, u64 low, u64 high), void *opaque, struct err *e);
+/* The same for a file that is about to be started, if it is a Linux kernel that runs where it was linked to and has no
+ * symbols already; a bzImage moves itself (KASLR), and a file that is none is no error: NULL. */
+struct symfile *linux_notice_file(struct debugger *d, const char *name, const u8 *data, size_t size);
 /* At a stop in code of the kernel that no symbol file knows: looks into the guest's memory, at most once in a while. */
 void linux_notice(struct debugger *d);
+void linux_describe(struct debugger *d, const struct symfile *f); /* the message of both */
 
 #endif

@@ -63,7 +63,7 @@ void types_each(struct symbols *s, bool (*each)(void *opaque, enum type_kind kin
 /* What an enumerator of any type says. */
 bool enumerator_named(struct symbols *s, const char *name, u64 *value);
 /* The type of a variable or function that only a symbol names, as far as BTF or custom says it; NULL: not known. */
-struct type *type_of_symbol(struct symbols *s, const char *name);
+struct type *type_of_symbol(struct symbols *s, const struct symbol *y);
 
 /* "int *", "struct proc [64]"; with a name where one stands in a declaration. */
 void type_format(struct symbols *s, struct type *t, const char *name, struct buf *out);

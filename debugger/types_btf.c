@@ -132,7 +132,8 @@ struct type *btf_type_named(struct symbols *s, struct symfile *f, enum type_kind
     return id ? make(s, f, id, 0) : NULL;
 }
 
-/* BTF says the types of functions and of per-CPU variables. These of Linux are asked for most. */
+/* BTF says the types of functions and of per-CPU variables. These of Linux are asked for most; without a tag: an array of
+ * unsigned long as large as the symbol. */
 static const struct {
     const char *name, *tag;
 } famous[] = {
@@ -142,17 +143,20 @@ static const struct {
     { "init_signals", "signal_struct" }, { "init_sighand", "sighand_struct" }, { "modules", "list_head" },
     { "super_blocks", "list_head" }, { "iomem_resource", "resource" }, { "ioport_resource", "resource" },
     { "root_task_group", "task_group" }, { "boot_cpu_data", "cpuinfo_x86" }, { "slab_caches", "list_head" },
+    { "__per_cpu_offset", NULL },
 };
 
-struct type *type_of_symbol(struct symbols *s, const char *name)
+struct type *type_of_symbol(struct symbols *s, const struct symbol *y)
 {
     for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
-        u32 id = f->btf ? btf_find(f->btf, 1u << BTF_VAR | 1u << BTF_FUNC, name) : 0;
+        u32 id = f->btf ? btf_find(f->btf, 1u << BTF_VAR | 1u << BTF_FUNC, y->name) : 0;
         if (id)
             return make(s, f, id, 0);
         for (size_t i = 0; f->btf && i < ARRAY_LEN(famous); i++)
-            if (!strcmp(famous[i].name, name))
-                return btf_type_named(s, f, TYPE_STRUCT, famous[i].tag);
+            if (!strcmp(famous[i].name, y->name))
+                return famous[i].tag ? btf_type_named(s, f, TYPE_STRUCT, famous[i].tag)
+                                     : type_array(s, type_builtin(s, TYPE_INT, f->addr_size, false, "unsigned long"),
+                                                  y->size / f->addr_size);
     }
     return NULL;
 }
