@@ -26,7 +26,7 @@ static bool take_hex(const char **at, const char *end, u64 *v)
         int c = tolower((u8)*p++);
         *v = *v << 4 | (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
-    if (p == *at || p >= end || *p != ' ')
+    if (p == *at || p >= end || *p != ' ') /* a letter always follows */
         return false;
     while (p < end && *p == ' ')
         p++;
@@ -42,7 +42,7 @@ static size_t word_length(const char *p, const char *end)
     return n;
 }
 
-/* One line of [at, end); false when it says no symbol. */
+/* One line of [at, end); false when it is none of these. nm shows what has no name too. */
 static bool read_line(const char *at, const char *end, struct line *out)
 {
     *out = (struct line){ .size = 0 };
@@ -57,10 +57,9 @@ static bool read_line(const char *at, const char *end, struct line *out)
         out->size = size;
     else
         at = before;
-    if (end - at < 3 || !(isalpha((u8)at[0]) || at[0] == '?') || at[1] != ' ')
+    if (at == end || !(isalpha((u8)at[0]) || at[0] == '?') || (end - at > 1 && at[1] != ' '))
         return false;
-    out->letter = at[0];
-    at += 2;
+    out->letter = *at++;
     while (at < end && *at == ' ')
         at++;
     out->name = at;
@@ -72,7 +71,7 @@ static bool read_line(const char *at, const char *end, struct line *out)
         out->module = at + 1;
         out->module_len = (size_t)(end - at) - 2;
     }
-    return out->name_len > 0;
+    return true;
 }
 
 static const char *next_line(const char *at, const char *end, const char **stop)
@@ -127,7 +126,7 @@ struct symfile *symbols_read_text(struct symbols *s, const char *name, const u8 
             continue;
         any = true;
         /* $x and $d of the RISC-V psABI, .L of the assembler name nothing a person knows. */
-        if (!line.addr || line.addr == UINT64_MAX || line.name[0] == '$' || !strncmp(line.name, ".L", 2))
+        if (!line.name_len || !line.addr || line.addr == UINT64_MAX || line.name[0] == '$' || !strncmp(line.name, ".L", 2))
             continue;
         struct symbol *y = symfile_row(f);
         /* The file's own bytes become the strings: behind each there is a blank, a bracket, or the end of the line. */
