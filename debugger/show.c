@@ -1,5 +1,6 @@
 /* What a stop looks like: frames, source lines, instructions, displays. */
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <ctype.h>
 #include <dwarf.h>
@@ -306,6 +307,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
+    linux_notice(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
