@@ -6,6 +6,8 @@
 #include "debugger/debugger.h"
 #include "debugger/process.h"
 
+#include <gelf.h> /* after base/event.h: it has an EV_NONE, too */
+
 static const struct symbols *symbols_of(void *opaque)
 {
     struct session *s = opaque;
@@ -125,8 +127,25 @@ static void each_line(void *opaque, void (*each)(void *ctx, const char *file, in
     symbols_each_line(symbols_of(opaque), one_line, &q);
 }
 
+static void each_module(void *opaque, void (*each)(void *ctx, const char *name, u64 low, u64 high, u64 entry), void *ctx)
+{
+    for (const struct symfile *f = symbols_of(opaque)->files; f; f = f->next) {
+        u64 low = UINT64_MAX, high = 0;
+        size_t n = 0;
+        GElf_Phdr p;
+        elf_getphdrnum(f->elf, &n);
+        for (size_t i = 0; i < n; i++)
+            if (gelf_getphdr(f->elf, (int)i, &p) && p.p_type == PT_LOAD && p.p_memsz) {
+                low = p.p_vaddr < low ? p.p_vaddr : low;
+                high = p.p_vaddr + p.p_memsz > high ? p.p_vaddr + p.p_memsz : high;
+            }
+        if (low < high)
+            each(ctx, f->name, (low + f->bias) & f->mask, (high + f->bias) & f->mask, f->entry);
+    }
+}
+
 void session_trace_symbols(struct session *s)
 {
     s->trace_symbols = (struct trace_symbols){ s, function, line, process, nameable, process_name, named, each_line,
-                                                each_function };
+                                                each_module, each_function };
 }

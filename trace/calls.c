@@ -489,11 +489,14 @@ void calls_retire(struct calls *c, struct cpu *cpu, const struct cpu_retire *r, 
         h->elsewhere = false;
         push(c, h, (struct call_frame){ .node = node, .kind = FRAME_CALL, .back = next, .sp = h->sp });
     } else if (r->flow == CPU_FLOW_RETURN) {
+        h->jumped = true; /* a return may be a jump */
         returned(c, cpu, r->next_pc, sp);
     } else if (r->flow == CPU_FLOW_TRAP_RETURN) {
         resumed(c, cpu, r->next_pc, sp);
     } else if (r->next_pc != next) {
         h->jumped = true;
+        if (sp > top(h)->sp && top(h)->kind == FRAME_CALL) /* what the frame was on is gone: longjmp(3) of many a libc */
+            returned(c, cpu, r->next_pc, sp);
     }
     h->n_events = 0;
     h->expected = r->next_pc;

@@ -17,7 +17,7 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
 {
     bool fresh;
     struct places *p = t->data;
-    if (r->trapped)
+    if (r->trapped && r->flow != CPU_FLOW_TRAP)
         return;
     u32 at = places_find(p, r->pc, 0, &fresh); /* rows may move */
     struct place_row *row = &p->row[at];

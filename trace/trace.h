@@ -38,6 +38,8 @@ struct trace_symbols {
     bool (*named)(void *opaque, const char *name, u64 *low, u64 *high);
     /* Every row of every line table that begins a statement, and every function. */
     void (*each_line)(void *opaque, void (*each)(void *ctx, const char *file, int line, u64 low, u64 high), void *ctx);
+    /* Every file there are symbols of, with the addresses it is loaded at. */
+    void (*each_module)(void *opaque, void (*each)(void *ctx, const char *name, u64 low, u64 high, u64 entry), void *ctx);
     void (*each_function)(void *opaque, void (*each)(void *ctx, const char *name, u64 low, u64 high), void *ctx);
 };
 
