@@ -47,8 +47,12 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
         struct host_result r = host_run(s->loop, m, &run);
         if (r.why == HOST_STOP_MACHINE) {
             int status;
-            if (r.machine == MACHINE_SEMIHOST && !session_semihost(s, m->stop.cpu, &status))
-                continue;
+            if (r.machine == MACHINE_SEMIHOST) {
+                if (!session_semihost(s, m->stop.cpu, &status))
+                    continue;
+                m->stop = (struct machine_stop_info){ .why = MACHINE_POWEROFF, .code = status };
+                return MACHINE_POWEROFF;
+            }
             if (r.machine == MACHINE_LIMIT || (r.machine == MACHINE_REACHED && machine_position(m) >= limit))
                 return end_at_limit(s, r.machine);
             return r.machine;
@@ -103,15 +107,20 @@ void session_name_code(void *opaque, u64 linear, char *out, size_t n)
 static void branched(void *opaque, u64 position, u64 end)
 {
     struct session *s = opaque;
+    const char *file = s->recording;
+    s->recording = NULL;
     if (end > position)
         debug_printf(s->debugger, "[The timeline branches at position %llu: what came after, to %llu, is another life now "
                      "and forgotten.]\n", (unsigned long long)position, (unsigned long long)end);
+    if (file)
+        debug_printf(s->debugger, "[From position %llu on this is another life than the one in %s.]\n",
+                     (unsigned long long)position, file);
 }
 
-static void serve_again(void *opaque, struct cpu *c)
+static bool serve_again(void *opaque, struct cpu *c)
 {
     int status;
-    session_semihost(opaque, c, &status);
+    return !session_semihost(opaque, c, &status);
 }
 
 /* Long ways are shown, and can be left. */
@@ -141,7 +150,7 @@ bool session_keep_history(struct session *s)
     struct err e;
     struct history_options o = { .limit = s->o->history, .opaque = s, .branched = branched, .semihost = serve_again,
                                  .progress = progress };
-    if (s->o->no_history || s->m->recorder || s->m->replayer)
+    if (s->o->no_history || s->m->recorder)
         return true;
     if ((s->history = history_new(s->m, &o, &e)))
         return true;
@@ -149,7 +158,7 @@ bool session_keep_history(struct session *s)
     return false;
 }
 
-int debug_main(struct session *s)
+int debug_main(struct session *s, bool (*begin)(struct session *s))
 {
     struct debugger *d = s->debugger;
     if (!session_keep_history(s))
@@ -157,7 +166,7 @@ int debug_main(struct session *s)
     if (s->history)
         console_log_begin(&s->debugger->console, s->m);
     session_symbols(s);
-    bool ok = true;
+    bool ok = !begin || begin(s);
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {
         const char *text = s->o->commands[i].text;
         ok = (s->o->commands[i].file ? console_source(d, text) : debugger_execute(d, text)) && ok;

@@ -47,7 +47,7 @@ static int run_machine(const char *program, const struct isa *isa, unsigned xlen
                          .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
-    if (parsed != OPTIONS_RUN)
+    if (parsed != OPTIONS_RUN || (face == FACE_DEBUG && debugs_recording(&o, argc, argv, &status)))
         goto out;
     if (record)
         o.record = record;
@@ -65,7 +65,7 @@ static int run_machine(const char *program, const struct isa *isa, unsigned xlen
     } else if (!write_pidfile(&o)) {
         status = 1;
     } else {
-        status = face == FACE_DEBUG ? debug_main(s) : session_run(s);
+        status = face == FACE_DEBUG ? debug_main(s, NULL) : session_run(s);
     }
     session_close(s);
     free(s);

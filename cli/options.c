@@ -156,7 +156,7 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
     o->cpus = 1;
     o->seed = 1;
     o->rtc_base = DEFAULT_RTC_BASE;
-    o->stop_at = o->max_instructions = CLOCK_NEVER;
+    o->stop_at = o->max_instructions = o->at = CLOCK_NEVER;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (word[0] != '-' || !word[1]) {

@@ -62,7 +62,7 @@ struct options {
     const char *traces[MAX_OF_EACH]; /* KIND:FILE */
     unsigned n_traces;
     bool state_hash;
-    u64 hash_every, stop_at, max_instructions; /* 0, CLOCK_NEVER, CLOCK_NEVER: not given */
+    u64 hash_every, stop_at, max_instructions, at; /* 0, CLOCK_NEVER, CLOCK_NEVER, CLOCK_NEVER: not given */
     enum { ACCEL_BEST, ACCEL_INTERP, ACCEL_JIT } accel;
     bool check_jit;
     u64 jit_tier, jit_threshold, jit_regions, code_cache; /* 0: not given */

@@ -85,7 +85,7 @@ static bool do_screendump(struct session *s, const char *args, struct buf *out, 
 
 static bool may_type(struct session *s, bool there, const char *what, struct err *e)
 {
-    if (s->m->replayer)
+    if (machine_replaying(s->m))
         return err_set(e, "the machine replays a recording: what was typed is in it");
     return there || err_set(e, "machine '%s' has no %s", s->m->board->name, what);
 }

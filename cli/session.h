@@ -38,6 +38,7 @@ struct session {
     struct session_image images[24];
     unsigned n_images;
     bool want_hashes; /* record and replay: every image is hashed when it is opened */
+    const char *recording; /* the file that is replayed; NULL: none */
     bool replay;      /* nothing outside is connected: what came in is in the recording */
     struct {          /* beside mc.drives[] */
         const char *path, *format;
@@ -55,10 +56,10 @@ struct session {
 
     struct trace_hub hub;
     struct timing timing;
-    struct trace traces[20];
-    void *files[20]; /* FILE *, of the traces */
-    unsigned n_traces;
+    struct session_trace *traces; /* traces.c */
+    struct trace_symbols trace_symbols;
     void *record_file;
+    const char *why_ended; /* for the recording, when it is not the guest who ends; NULL: nothing to say */
     struct session_log {
         struct session *s;
         struct event_listener listener[5];
@@ -96,9 +97,11 @@ int session_status(struct session *s, enum machine_stop why);
 bool session_save(struct session *s, const char *path, struct err *e);
 bool session_load(struct session *s, const char *path, struct err *e);
 
-/* record.c: the configuration a recording begins with, and a machine from it. */
+/* record.c: begins a recording with the configuration that says what machine it is of. */
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
+/* replay.c: was `orrery debug` given a recording in place of a kernel? Then it is debugged, and *status is set. */
+bool debugs_recording(const struct options *o, int argc, char **argv, int *status);
 
 /* debug.c: keeps the past of the machine from here on. False with a sentence on standard error. */
 bool session_keep_history(struct session *s);
@@ -106,6 +109,13 @@ bool session_keep_history(struct session *s);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* traces.c: --trace, and what the debugger starts and stops. */
+bool session_open_traces(struct session *s, struct err *e);
+void session_close_traces(struct session *s);
+bool session_trace_command(void *opaque, const char *args, struct buf *out, struct err *e); /* debugger_host.trace */
+void session_trace_symbols(struct session *s); /* trace_symbols.c: fills in s->trace_symbols */
+/* KIND:FILE[,FILTER...], begun now or, before the machine runs, with it. */
+bool session_trace_add(struct session *s, const char *spec, struct err *e);
 /* compiled.c: --dump-jit, -perfmap, -jitdump. *first is for jit_options.watch. */
 bool session_watch_compiled(struct session *s, const struct jit_watch **first, struct err *e);
 void session_compiled_end(struct session *s);
@@ -136,6 +146,6 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until);
 enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c);
 
 int info_main(int argc, char **argv);
-int debug_main(struct session *s);
+int debug_main(struct session *s, bool (*begin)(struct session *s)); /* before the first command; NULL: nothing */
 
 #endif

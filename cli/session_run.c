@@ -36,7 +36,7 @@ bool session_finish(struct session *s)
 {
     bool ok = true;
     if (s->m->recorder)
-        recorder_end(s->m->recorder, s->m);
+        recorder_end(s->m->recorder, s->m, s->why_ended);
     if (s->o->state_hash)
         printf("state-hash %016llx at %llu\n", (unsigned long long)machine_hash(s->m),
                (unsigned long long)machine_position(s->m));

@@ -58,7 +58,7 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
             t->cap = t->cap ? 2 * t->cap : 1024;
             t->e = xrealloc(t->e, t->cap * sizeof *t->e);
         }
-        struct moment_of m = { d->machine->clock.now, debugger_pc(d), debugger_sp(d) };
+        struct moment_of m = { d->machine->clock.now, debugger_pc(d), isa_sp(d->cpu) };
         u64 retired = d->cpu->retired + d->cpu->trapped;
         enum machine_stop why = history_step(h, d->cpu, until);
         /* A tick each but with a timing model; before it others had their turns. */
@@ -101,7 +101,7 @@ bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r,
 {
     if (!possible(d, e))
         return false;
-    u64 now = d->machine->clock.now, low = 0, high = 0, pc = debugger_pc(d), sp = debugger_sp(d);
+    u64 now = d->machine->clock.now, low = 0, high = 0, pc = debugger_pc(d), sp = isa_sp(d->cpu);
     symbols_function_at(d->syms, pc, &low, &high, NULL);
     *r = (struct stop_report){ .reason = REASON_STEPPED };
     struct trail t = { 0 };
@@ -207,7 +207,7 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
 {
     if (!possible(d, e))
         return false;
-    u64 now = d->machine->clock.now, pc = debugger_pc(d), sp = debugger_sp(d);
+    u64 now = d->machine->clock.now, pc = debugger_pc(d), sp = isa_sp(d->cpu);
     struct where start = locate(d, pc);
     *r = (struct stop_report){ .reason = REASON_STEPPED };
     struct trail t = { 0 };
@@ -300,7 +300,7 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 limit, u64
         }
         u64 at = d->machine->clock.now;
         bool wanted = entry == ANYTHING ? true
-                      : entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && debugger_sp(d) >= min_sp
+                      : entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && isa_sp(d->cpu) >= min_sp
                               : run_judge(d, why, &r);
         if (wanted && (at < limit || stands_before(why, &r))) {
             *f = (struct found){ .any = true, .why = why, .at = at, .cpu = c, .report = r };
@@ -424,7 +424,7 @@ bool back_finish(struct debugger *d, struct stop_report *r, struct err *e)
     if (!f || !symbols_function_at(d->syms, f->lookup_pc, &low, &high, &name))
         return err_set(e, "\"reverse-finish\" needs to know the function, and no symbol covers 0x%llx",
                        (unsigned long long)debugger_pc(d));
-    u64 sp = f->known >> DW_RV_SP & 1 ? f->reg[DW_RV_SP] & cpu_addr_mask(d->cpu) : debugger_sp(d);
+    u64 sp = f->known >> f->isa->sp & 1 ? frame_sp(f) : isa_sp(d->cpu);
     u64 now = d->machine->clock.now;
     struct found hit = { 0 };
     *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = true };

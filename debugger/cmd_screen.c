@@ -1,4 +1,4 @@
-/* Commands about screen, keyboard and mouse. Their outside is the host's: it does the work. */
+/* Commands about screen, keyboard, mouse and trace files. Their outside is the host's: it does the work. */
 #include "debugger/commands.h"
 
 static bool by_host(struct debugger *d, const char *name, const char *args, struct err *e)
@@ -35,4 +35,14 @@ bool cmd_mouse_move(struct debugger *d, const char *args, struct err *e)
 bool cmd_mouse_button(struct debugger *d, const char *args, struct err *e)
 {
     return by_host(d, "mouse_button", args, e);
+}
+
+bool cmd_tracefile(struct debugger *d, const char *args, struct err *e)
+{
+    struct buf out = { 0 };
+    bool ok = d->host.trace ? d->host.trace(d->host.opaque, args, &out, e) : err_set(e, "Traces cannot be written from here.");
+    if (ok)
+        debug_write(d, &out);
+    buf_free(&out);
+    return ok;
 }

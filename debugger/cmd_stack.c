@@ -173,12 +173,9 @@ HANDLER(info_frame)
         for (unsigned r = 0; r < FRAME_REGS; r++) {
             if (!(up->saved >> r & 1))
                 continue;
-            for (const struct cpu_reg *reg = d->cpu->ops->regs(d->cpu); reg->name; reg++)
-                if (reg->number == r % 32 && !strcmp(reg->group, r < 32 ? "general" : "float") &&
-                    strcmp(reg->name, "pc")) {
-                    buf_printf(&out, " %s at 0x%llx,", reg->name, (unsigned long long)up->saved_at[r]);
-                    break;
-                }
+            const struct cpu_reg *reg = isa_reg(d->cpu, r);
+            if (reg)
+                buf_printf(&out, " %s at 0x%llx,", reg->name, (unsigned long long)up->saved_at[r]);
         }
         buf_printf(&out, "\n");
     }

@@ -68,6 +68,8 @@ static bool split(struct debugger *d, const char *args, struct parts *p, struct 
         if (after == hart || *after || n >= d->machine->n_cpus)
             ok = err_set(e, "Unknown hart %.20s: this machine has 0 to %u.", hart, d->machine->n_cpus - 1);
     }
+    if (ok && p->process)
+        ok = process_nameable(d, p->process, e);
     if (ok && p->format && *p->format != '"')
         ok = err_set(e, "print: a format in quotes follows, as print \"%%d\\n\", counter");
     p->place = stop_trimmed(s);

@@ -111,6 +111,8 @@ const struct command debugger_commands[] = {
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
     ROW("load", NULL, cmd_load, ARG_FILE, true, false, "FILE", "Go back to a snapshot."),
     ROW("screen", NULL, cmd_screen, ARG_NONE, false, false, "", "The text on the screen."),
+    ROW("tracefile", NULL, cmd_tracefile, ARG_TEXT, false, false, "[KIND:FILE[,FILTER...]|off [FILE]]",
+        "Write a trace from here on, or end it; without argument: which are written. 'orrery info traces' lists the kinds."),
     ROW("screendump", NULL, cmd_screendump, ARG_FILE, true, false, "FILE [-f ppm|png]", "The screen as a picture file."),
     ROW("sendkey", NULL, cmd_sendkey, ARG_TEXT, true, false, "KEY[-KEY...] [MS]",
         "Press keys and let them go after MS milliseconds (100): sendkey ctrl-alt-delete."),

@@ -92,7 +92,7 @@ HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpu
 HANDLER(info_jit); HANDLER(info_mem);
 HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
 /* cmd_screen.c */
-HANDLER(cmd_screen); HANDLER(cmd_screendump); HANDLER(cmd_sendkey); HANDLER(cmd_mouse_move); HANDLER(cmd_mouse_button);
+HANDLER(cmd_screen); HANDLER(cmd_tracefile); HANDLER(cmd_screendump); HANDLER(cmd_sendkey); HANDLER(cmd_mouse_move); HANDLER(cmd_mouse_button);
 void show_device(struct debugger *d, const struct device *dev); /* what `info device` shows */
 /* cmd_x86.c */
 HANDLER(info_gdt); HANDLER(info_idt); HANDLER(info_ldt); HANDLER(info_tss); HANDLER(info_cpuid); HANDLER(info_msr);

@@ -6,6 +6,7 @@
 
 #include "debugger/console_log.h"
 #include "debugger/expr.h"
+#include "debugger/process.h"
 #include "debugger/stops.h"
 #include "machine/machine.h"
 
@@ -24,6 +25,8 @@ struct debugger_host {
     bool (*append)(void *opaque, const char *path, const void *text, size_t n, struct err *e);
     /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
+    /* `tracefile ARGS`; NULL: traces cannot be written. */
+    bool (*trace)(void *opaque, const char *args, struct buf *out, struct err *e);
 };
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
@@ -51,6 +54,7 @@ struct bookmark {
 struct debugger {
     struct machine *machine;
     struct symbols *syms;
+    struct process_provider processes; /* of an operating system's profile; process.h */
     struct stops stops;
     struct console_log console;
     struct debugger_host host;
@@ -169,7 +173,6 @@ void report_stop(struct debugger *d, struct stop_report *r);
 void run_begin(struct debugger *d, struct stop_report *r);
 bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r);
 void run_end(struct debugger *d);
-u64 debugger_sp(struct debugger *d);
 
 /* --- Backwards: back.c ------------------------------------------------------------------------------------------- */
 

@@ -332,7 +332,7 @@ static struct type *fixed_width(struct symbols *s, const char *name, unsigned ad
 static struct type *base_type(struct parser *p)
 {
     struct symbols *s = p->env->syms;
-    unsigned addr_size = cpu_addr_mask(p->env->cpu) == UINT32_MAX ? 4 : 8;
+    unsigned addr_size = env_word(p->env);
     int longs = 0, shorts = 0, words = 0;
     bool is_signed = true, said_signed = false, is_char = false;
     struct type *t = NULL;
@@ -396,7 +396,7 @@ static struct type *base_type(struct parser *p)
 static struct type *abstract_type(struct parser *p)
 {
     struct symbols *s = p->env->syms;
-    unsigned addr_size = cpu_addr_mask(p->env->cpu) == UINT32_MAX ? 4 : 8;
+    unsigned addr_size = env_word(p->env);
     struct type *t = base_type(p);
     unsigned n = 0;
     while (t && n++ < MAX_DEPTH) {

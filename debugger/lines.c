@@ -161,6 +161,29 @@ size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, i
     return kept;
 }
 
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
+                       void *opaque)
+{
+    for (const struct symfile *f = s->files; f; f = f->next)
+        for (size_t k = 0; k < f->n_cus; k++) {
+            Dwarf_Lines *lines;
+            size_t n;
+            if (dwarf_getsrclines(&f->cus[k], &lines, &n))
+                continue;
+            for (size_t i = 0; i + 1 < n; i++) {
+                Dwarf_Addr low, high;
+                int number, after;
+                bool stmt, end, st, en;
+                if (!row(lines, i, &low, &number, &stmt, &end) || !row(lines, i + 1, &high, &after, &st, &en))
+                    break;
+                const char *file = stmt && !end && number > 0 && high > low
+                                       ? dwarf_linesrc(dwarf_onesrcline(lines, i), NULL, NULL) : NULL;
+                if (file)
+                    each(opaque, file, number, (low + f->bias) & f->mask, (high + f->bias) & f->mask);
+            }
+        }
+}
+
 bool symbols_function_at(const struct symbols *s, u64 addr, u64 *low, u64 *high, const char **name)
 {
     struct symfile *f;

@@ -1,17 +1,106 @@
-#include "debugger/process.h"
-
-#include <stdlib.h>
-
 #include "debugger/debugger.h"
 
-bool process_matches(struct debugger *d, struct cpu *c, const char *name_or_pid_or_root)
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void process_provide(struct debugger *d, const struct process_provider *p)
+{
+    d->processes = p ? *p : (struct process_provider){ .current = NULL };
+    debugger_changed(d);
+}
+
+bool process_has_provider(const struct debugger *d)
+{
+    return d->processes.current != NULL;
+}
+
+static bool read_reg(struct cpu *c, const char *name, u64 *v)
+{
+    const struct cpu_reg *r = cpu_reg_named(c, name);
+    return r && c->ops->reg_get(c, r, v);
+}
+
+u64 process_root(struct cpu *c)
+{
+    u64 v, mode;
+    if (read_reg(c, "satp", &v)) {
+        bool wide = cpu_addr_mask(c) == UINT64_MAX;
+        mode = wide ? v >> 60 : v >> 31;
+        return mode ? (v & (wide ? 0xfffffffffff : 0x3fffff)) << 12 : 0;
+    }
+    if (read_reg(c, "cr3", &v) && read_reg(c, "cr0", &mode))
+        return mode >> 31 & 1 ? v & 0x000ffffffffff000 : 0;
+    return 0;
+}
+
+bool process_current(struct debugger *d, struct cpu *c, struct process *out)
+{
+    *out = (struct process){ .root = 0 };
+    if (d->processes.current && d->processes.current(d->processes.opaque, c, out)) {
+        if (!out->root)
+            out->root = process_root(c);
+        return true;
+    }
+    *out = (struct process){ .root = process_root(c) };
+    return out->root != 0;
+}
+
+static bool is_root(struct cpu *c, u64 wanted)
+{
+    u64 v, root = process_root(c);
+    return root && (wanted == root || ((read_reg(c, "satp", &v) || read_reg(c, "cr3", &v)) && v == wanted));
+}
+
+bool process_matches(struct debugger *d, struct cpu *c, const char *text)
+{
+    struct process p;
+    char *end;
+    if (!process_current(d, c, &p))
+        return false;
+    if (p.name[0] && !strcmp(p.name, text))
+        return true;
+    u64 n = strtoull(text, &end, 0);
+    if (end == text || *end)
+        return false;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+        return is_root(c, n) || (p.object && n == p.object);
+    return p.has_pid && n == p.pid;
+}
+
+bool process_nameable(struct debugger *d, const char *text, struct err *e)
 {
     char *end;
-    u64 root = strtoull(name_or_pid_or_root, &end, 0), now;
-    if (*end)
-        return false;
-    const struct cpu_reg *satp = cpu_reg_named(c, "satp"), *cr3 = cpu_reg_named(c, "cr3");
-    if (satp && c->ops->reg_get(c, satp, &now)) /* Privileged, 12.1.11: PPN is its low 44 or 22 bits */
-        return now == root || (now & (satp->bits == 32 ? 0x3fffff : ((u64)1 << 44) - 1)) << PAGE_SHIFT == root;
-    return cr3 && c->ops->reg_get(c, cr3, &now) && (now & ~(u64)PAGE_MASK) == (root & ~(u64)PAGE_MASK);
+    strtoull(text, &end, 0);
+    if (!*text)
+        return err_set(e, "a process is needed: its name, its number, or its page table's address (0x80223000)");
+    bool root = end != text && !*end && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    if (root || process_has_provider(d))
+        return true;
+    return err_set(e, "processes are known only by their page table's address (0x80223000), not as \"%s\": names and "
+                   "numbers need a profile of the operating system (`help os`)", text);
+}
+
+void process_each(struct debugger *d, bool (*to)(void *arg, const struct process *p), void *arg)
+{
+    if (d->processes.each) {
+        d->processes.each(d->processes.opaque, to, arg);
+        return;
+    }
+    struct process p;
+    for (unsigned i = 0; i < d->machine->n_cpus; i++)
+        if (process_current(d, d->machine->cpus[i], &p) && !to(arg, &p))
+            return;
+}
+
+void process_format(const struct process *p, char *out, size_t cap)
+{
+    if (p->name[0] && p->has_pid)
+        snprintf(out, cap, "%s (%llu)", p->name, (unsigned long long)p->pid);
+    else if (p->name[0])
+        snprintf(out, cap, "%s", p->name);
+    else if (p->has_pid)
+        snprintf(out, cap, "%llu", (unsigned long long)p->pid);
+    else
+        snprintf(out, cap, "0x%llx", (unsigned long long)p->root);
 }

@@ -20,30 +20,6 @@ static enum machine_stop resume(struct debugger *d, u64 until)
     }
 }
 
-static u64 reg_of(struct debugger *d, unsigned dwarf)
-{
-    struct frame f;
-    frame_innermost(d->syms, d->cpu, &f);
-    return f.known >> dwarf & 1 ? f.reg[dwarf] : 0;
-}
-
-static u64 sp_of(struct debugger *d)
-{
-    return reg_of(d, DW_RV_SP) & cpu_addr_mask(d->cpu);
-}
-
-u64 debugger_sp(struct debugger *d)
-{
-    static const char *const names[] = { "sp", "rsp", "esp" };
-    u64 v = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        const struct cpu_reg *r = cpu_reg_named(d->cpu, names[i]);
-        if (r && d->cpu->ops->reg_get(d->cpu, r, &v))
-            break;
-    }
-    return v & cpu_addr_mask(d->cpu);
-}
-
 static bool ended(enum machine_stop why)
 {
     return why == MACHINE_POWEROFF || why == MACHINE_PANIC || why == MACHINE_RESET || why == MACHINE_DIVERGED ||
@@ -219,7 +195,7 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         break;
     default:
         r->reason = REASON_MACHINE;
-        d->dead = ended(why);
+        d->dead = ended(why) && !(why == MACHINE_REPLAY_END && d->machine->history); /* it lives on, or goes back */
         break;
     }
     if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH || why == MACHINE_EVENT))
@@ -291,7 +267,7 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
         if (why == MACHINE_BREAK && d->machine->stop.cpu == me) {
             u64 pc = debugger_pc(d);
             for (size_t i = 0; i < n; i++)
-                there |= pc == addrs[i] && sp_of(d) >= min_sp;
+                there |= pc == addrs[i] && isa_sp(d->cpu) >= min_sp;
         }
         if (run_judge(d, why, r)) {
             there = false; /* a person's own stop point says more */
@@ -337,45 +313,9 @@ static bool landed_on_break(struct debugger *d, struct stop_report *r)
     return true;
 }
 
-struct here {
-    u64 pc, sp, next; /* next: of a call, where it returns to */
-};
-
-static struct here look(struct debugger *d)
+static bool called(struct debugger *d, const struct moment *m)
 {
-    u8 insn[2] = { 3, 0 };
-    struct here h = { .pc = debugger_pc(d), .sp = sp_of(d) };
-    cpu_peek(d->cpu, h.pc, insn, 2);
-    h.next = h.pc + ((insn[0] & 3) == 3 ? 4 : 2); /* Unprivileged, 1.5: the low bits say the length */
-    return h;
-}
-
-/* The instruction at h was a call when it left and the return address is behind it. */
-static bool was_call(struct debugger *d, const struct here *h)
-{
-    u64 pc = debugger_pc(d);
-    return pc != h->next && (reg_of(d, DW_RV_RA) & cpu_addr_mask(d->cpu)) == h->next;
-}
-
-static u64 csr(struct debugger *d, const char *name)
-{
-    const struct cpu_reg *r = cpu_reg_named(d->cpu, name);
-    u64 v = 0;
-    if (r)
-        d->cpu->ops->reg_get(d->cpu, r, &v);
-    return v & cpu_addr_mask(d->cpu);
-}
-
-/* A trap was taken inside [low, high): we are at the handler, and its exception program counter is back there.
- * Privileged, 3.1.7 and 12.1.2 (xtvec), 3.1.14 and 12.1.7 (xepc). */
-static bool was_trap(struct debugger *d, u64 low, u64 high, u64 *epc, bool *interrupt)
-{
-    bool m_mode = !strcmp(d->cpu->ops->privilege_name(d->cpu), "M");
-    u64 base = csr(d, m_mode ? "mtvec" : "stvec") & ~(u64)3, pc = debugger_pc(d);
-    *epc = csr(d, m_mode ? "mepc" : "sepc");
-    u64 cause = csr(d, m_mode ? "mcause" : "scause");
-    *interrupt = cause >> (cpu_addr_mask(d->cpu) == UINT32_MAX ? 31 : 63) & 1;
-    return base && pc >= base && pc - base <= 4 * 64 && *epc >= low && *epc < high;
+    return isa_now(d->cpu)->called(d->cpu, m);
 }
 
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
@@ -385,10 +325,11 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
     run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     while (count--) {
-        struct here h = look(d);
+        struct moment m;
+        isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
-        if (over && was_call(d, &h) && !run_until(d, &h.next, 1, h.sp, r))
+        if (over && called(d, &m) && !run_until(d, &m.next, 1, m.sp, r))
             break;
         if (landed_on_break(d, r))
             break;
@@ -406,8 +347,8 @@ static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
 {
     struct source_pos pos;
-    u64 low, high, start_pc = debugger_pc(d), epc;
-    bool interrupt;
+    u64 low, high, start_pc = debugger_pc(d);
+    struct isa_trap t;
     run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     bool lines = symbols_line_at(d->syms, start_pc, &pos);
@@ -431,13 +372,14 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
         pos.low = low;
         pos.high = high;
     }
-    u64 sp0 = sp_of(d);
+    u64 sp0 = isa_sp(d->cpu);
     for (;;) {
-        struct here h = look(d);
+        struct moment m;
+        isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
         u64 pc = debugger_pc(d);
-        if (was_call(d, &h)) {
+        if (called(d, &m)) {
             struct source_pos entry;
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
                 r->new_frame = true;
@@ -446,13 +388,12 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
                     landed_on_break(d, r);
                 break;
             }
-            if (landed_on_break(d, r) || !leave(d, h.next, h.sp, r))
+            if (landed_on_break(d, r) || !leave(d, m.next, m.sp, r))
                 break;
             pc = debugger_pc(d);
-        } else if ((pc < low || pc >= high) && was_trap(d, low, high, &epc, &interrupt) &&
-                   (interrupt || how != STEP_INTO)) {
-            u64 back[2] = { epc, epc + 4 };
-            if (!run_until(d, back, interrupt ? 1 : 2, h.sp, r))
+        } else if ((pc < low || pc >= high) && isa_now(d->cpu)->trapped(d->cpu, &m, low, high, &t) &&
+                   (t.interrupt || how != STEP_INTO)) {
+            if (!run_until(d, t.back, t.n_back, m.sp, r))
                 break;
             pc = debugger_pc(d);
         }
@@ -462,7 +403,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         if (how == STEP_UNTIL && pc >= low && pc < high && pc <= start_pc)
             continue; /* `until` does not go round a loop again */
-        bool inside = pc >= low && pc < high && sp_of(d) <= sp0;
+        bool inside = pc >= low && pc < high && isa_sp(d->cpu) <= sp0;
         struct source_pos now;
         if (!symbols_line_at(d->syms, pc, &now)) {
             if (!inside) {
@@ -472,7 +413,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         }
         if (!inside) {
-            r->new_frame = pc < low || pc >= high || sp_of(d) > sp0;
+            r->new_frame = pc < low || pc >= high || isa_sp(d->cpu) > sp0;
             break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
         }
         if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
@@ -519,7 +460,7 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
         return err_set(e, "\"finish\" not meaningful in the outermost frame (%s).",
                        d->frames_end ? d->frames_end : "no caller is known");
     f = debugger_frame(d, d->selected);
-    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
+    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = frame_sp(up);
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
     run_begin(d, r);

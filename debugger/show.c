@@ -208,7 +208,7 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     buf_free(&out);
 }
 
-/* What a function gave back: in a0 or fa0 (psABI, "Procedure Calling Convention"). */
+/* What a function gave back, when it is a number. */
 static void show_returned(struct debugger *d, u64 inside)
 {
     Dwarf_Die scopes[SCOPE_DEPTH];
@@ -221,17 +221,20 @@ static void show_returned(struct debugger *d, u64 inside)
     Dwarf_Die die = scopes[i];
     struct type *t = type_of(d->syms, f, &die), *core = type_strip(d->syms, t);
     u64 size = type_size(d->syms, t);
-    if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
-        !size || size > 8)
-        return;
     const struct frame *now = debugger_frame(d, 0);
-    unsigned reg = core->kind == TYPE_FLOAT ? 32 + 10 : 10;
-    if (!now || !(now->known >> reg & 1))
+    if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
+        !size || size > 8 || !now)
         return;
+    unsigned reg = core->kind == TYPE_FLOAT ? now->isa->result_float : now->isa->result;
+    if (reg == SLOT_NONE || !(now->known >> reg & 1))
+        return;
+    u64 v = now->reg[reg];
+    if (core->kind != TYPE_FLOAT && size > now->isa->word)
+        v = (v & size_mask(now->isa->word)) | now->reg[now->isa->result_high] << 8 * now->isa->word;
     struct expr_env env = debugger_env(d);
     struct convenience *c = xcalloc(1, sizeof *c);
     struct buf out = { 0 };
-    c->value = value_typed(t, now->reg[reg]);
+    c->value = value_typed(t, v);
     d->history++;
     buf_printf(&out, "%u", d->history);
     strncpy(c->name, buf_cstr(&out), sizeof c->name - 1);
@@ -271,7 +274,9 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     case MACHINE_DIVERGED:
         debug_printf(d, m->stop.cpu ? "\n[%s]\n" : "\n[The replay differs from the recording: %s]\n", m->stop.text);
         break;
-    case MACHINE_REPLAY_END: debug_printf(d, "\n[The recording is over: %s]\n", m->stop.text); break;
+    case MACHINE_REPLAY_END: 
+        debug_printf(d, "\n[The recording is over%s%s]\n", m->stop.text[0] ? ": " : "", m->stop.text);
+        break;
     default: break;
     }
 }

@@ -106,6 +106,9 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);
 /* Where code of that line begins: one address for each block of it that is a statement. When no code belongs to the
  * line, the next one that has code is taken and told in *found. Returns how many (at most cap). */
 size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, int *found, u64 *out, size_t cap);
+/* Every row that begins a statement, with where the next row begins. */
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
+                       void *opaque);
 /* The function's bounds and the address behind its prologue. */
 bool symbols_function_at(const struct symbols *s, u64 addr, u64 *low, u64 *high, const char **name);
 u64 symbols_after_prologue(const struct symbols *s, u64 function);
@@ -129,5 +132,13 @@ bool symbols_variable(struct symbols *s, const Dwarf_Die *scopes, unsigned n, co
 bool symbols_type_named(struct symbols *s, unsigned tag, const char *name, Dwarf_Die *out, struct symfile **file);
 bool symbols_function_named(struct symbols *s, const char *name, Dwarf_Die *out, struct symfile **file);
 const struct dwarf_name *symbols_names(struct symfile *f, size_t *n);
+
+/* --- Layouts, for profiles of operating systems: layout.c --------------------------------------------------------- */
+
+/* Where a member lies in a struct, union or typedef: ("task_struct", "comm"), ("proc", "context.sp"), ("rq", "a[3].b").
+ * Bytes from the struct's start and its size; a bit field gives the bytes that hold it. From DWARF or BTF. */
+bool symbols_member(struct symbols *s, const char *structure, const char *path, u64 *offset, u64 *size, struct err *e);
+/* 0 with a sentence when it is not known. */
+u64 symbols_struct_size(struct symbols *s, const char *structure, struct err *e);
 
 #endif

@@ -121,6 +121,15 @@ static struct type *make(struct symbols *s, struct symfile *f, Dwarf_Die *die, u
     return t;
 }
 
+struct type *type_named(struct symbols *s, enum type_kind kind, const char *name)
+{
+    unsigned tag = kind == TYPE_STRUCT ? DW_TAG_structure_type : kind == TYPE_UNION ? DW_TAG_union_type
+                   : kind == TYPE_ENUM ? DW_TAG_enumeration_type : 0;
+    Dwarf_Die die;
+    struct symfile *f;
+    return symbols_type_named(s, tag, name, &die, &f) ? make(s, f, &die, 0) : NULL;
+}
+
 struct type *type_of_die(struct symbols *s, struct symfile *f, Dwarf_Die *die)
 {
     return make(s, f, die, 0);

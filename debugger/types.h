@@ -32,6 +32,8 @@ struct member {
     unsigned bit_offset, bit_size; /* bit_size 0: not a bit field */
 };
 
+/* By kind and name; TYPE_TYPEDEF: a typedef or a base type ("size_t", "int"). NULL: no file knows it. */
+struct type *type_named(struct symbols *s, enum type_kind kind, const char *name);
 struct type *type_of_die(struct symbols *s, struct symfile *f, Dwarf_Die *type_die);
 /* The type a variable, member, parameter or function says it has; void when it says none. */
 struct type *type_of(struct symbols *s, struct symfile *f, Dwarf_Die *die);

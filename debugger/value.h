@@ -36,8 +36,8 @@ struct expr_env {
     const char *untouchable;   /* machine_untouchable(): why the guest cannot be assigned to; NULL: it can */
 };
 
-/* The DWARF number of a general or floating-point register by any of its names; -1: not one. */
-int register_dwarf_number(const char *name);
+unsigned env_word(const struct expr_env *env); /* bytes of a pointer */
+/* By any of its names: $sp, $fp and $pc (NULL where the program counter is no register of the list) on every ISA. */
 const struct cpu_reg *register_named(const struct cpu *c, const char *name);
 
 struct value value_int(struct symbols *s, u64 v, unsigned size, bool is_signed);

@@ -421,7 +421,7 @@ bool host_loop_offer(struct host_loop *l, struct machine *m)
 {
     bool any = false;
     for (struct host_offer *o = l->offers; o; o = o->next) {
-        if (m->replayer || (o->only_live && history_past(m->history)))
+        if (machine_replaying(m) || (o->only_live && history_past(m->history)))
             o->discard(o->opaque); /* what the guest sees comes from the recording */
         else if (o->offer(o->opaque, m))
             any = true;

@@ -97,7 +97,7 @@ static enum waited wait_unpaced(struct host_loop *l, struct machine *m, u64 time
 /* All harts wait. */
 static enum waited idle(struct host_loop *l, struct machine *m, const struct host_run_options *o)
 {
-    if (m->replayer)
+    if (machine_replaying(m))
         return WAIT_STUCK; /* machine_run() passes the waits of a recording itself */
     host_loop_poll(l, 0);
     if (host_loop_requested(l) != HOST_NOTHING)
@@ -146,7 +146,7 @@ static struct host_result run(struct host_loop *l, struct machine *m, const stru
                 return r;
             }
             deliver = w == WAIT_INPUT;
-        } else if (r.machine != MACHINE_REACHED || m->clock.now >= o->until || (step && m->last_ran == step)) {
+        } else if (r.machine != MACHINE_REACHED || m->clock.now >= o->until || (step && machine_stepped(m, step))) {
             return r;
         } else {
             look_if_due(l, m, o);

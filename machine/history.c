@@ -5,6 +5,7 @@
 
 #include "machine/history_taps.h"
 #include "machine/pages.h"
+#include "machine/record.h"
 #include "machine/snapshot.h"
 
 enum { SLICE = 4000000, MOST = 1024, FINEST = 4096 };
@@ -35,6 +36,9 @@ struct history {
     bool past; /* events or positions of this life are still to come */
     bool editing; /* by hand, since the machine ran last */
     bool lost; /* a disk could not be read or written back: begin anew */
+    bool recorded; /* all of it is in a recording */
+    struct machine_stop_info *stop; /* of the guest itself, at stop_at; NULL: none */
+    u64 stop_at;
     u64 end;   /* while `past` */
     struct checkpoint **point; /* in order of (at, events) */
     unsigned n_points, cap_points;
@@ -174,13 +178,14 @@ static void begin(struct history *h)
 
 struct history *history_new(struct machine *m, const struct history_options *o, struct err *e)
 {
-    if (m->recorder || m->replayer) {
-        err_set(e, "a machine that is %s has no history of its own", m->recorder ? "recorded" : "replayed");
+    if (m->recorder) {
+        err_set(e, "a machine that is recorded has no history of its own");
         return NULL;
     }
     struct history *h = xcalloc(1, sizeof *h);
     h->m = m;
     h->o = *o;
+    h->recorded = m->replayer;
     h->o.limit = o->limit ? o->limit : HISTORY_DEFAULT_LIMIT;
     h->o.spacing = o->spacing ? o->spacing : HISTORY_SPACING;
     h->pages = pages_new(m);
@@ -202,6 +207,7 @@ void history_free(struct history *h)
     pages_free(h->pages);
     free(h->point);
     free(h->event);
+    free(h->stop);
     free(h);
 }
 
@@ -218,6 +224,12 @@ u64 history_begin(const struct history *h)
 u64 history_end(const struct history *h)
 {
     return now_end(h);
+}
+
+u64 history_reach(const struct history *h)
+{
+    u64 end = now_end(h), recorded = h->m->replayer ? replayer_end(h->m->replayer) : end;
+    return recorded == CLOCK_NEVER || recorded < end ? end : recorded;
 }
 
 bool history_past(const struct history *h)
@@ -297,15 +309,23 @@ static void branch(struct history *h)
         remove_point(h, h->n_points - 1);
     drop_events(h, h->done, h->first_event + h->n_events);
     h->n_events = h->done - h->first_event;
-    h->past = false;
+    h->past = h->recorded = false;
+    h->m->replayer = NULL; /* of what was forgotten */
+    history_stop(h, NULL);
     if (h->o.branched)
         h->o.branched(h->o.opaque, now, end);
+}
+
+/* The recording is over, and somebody goes on with the machine. */
+static bool leaves_recording(const struct history *h)
+{
+    return h->recorded && !h->m->replayer;
 }
 
 void history_input(struct history *h, struct input_channel *ch, const u8 *bytes, size_t n)
 {
     history_settle(h);
-    if (h->past)
+    if (h->past || leaves_recording(h))
         branch(h);
     struct arrival *v = add_event(h);
     v->channel = ch;
@@ -319,7 +339,7 @@ void history_edit(struct history *h)
 {
     if (h->editing)
         return;
-    if (h->past)
+    if (h->past || leaves_recording(h))
         branch(h);
     take(h, false)->kept = true;
     h->editing = true;
@@ -355,6 +375,26 @@ bool history_unedit(struct history *h, struct err *e)
     return true;
 }
 
+void history_stop(struct history *h, const struct machine_stop_info *stop)
+{
+    free(h->stop);
+    h->stop = NULL;
+    if (!stop)
+        return;
+    h->stop = xmalloc(sizeof *stop);
+    *h->stop = *stop;
+    h->stop_at = h->m->clock.now;
+}
+
+bool history_stopped_here(const struct history *h, struct machine_stop_info *stop)
+{
+    u64 now = h->m->clock.now;
+    if (!h->stop || h->stop_at != now || now_end(h) != now)
+        return false;
+    *stop = *h->stop;
+    return true;
+}
+
 /* --- going ------------------------------------------------------------------------------------------------------- */
 
 /* With nothing armed: what was is in *old. */
@@ -385,10 +425,8 @@ static enum machine_stop run(struct history *h, u64 from, u64 until, u64 goal, s
     for (;;) {
         u64 slice = m->clock.now + SLICE;
         enum machine_stop why = machine_run(m, slice < until ? slice : until, true);
-        if (why == MACHINE_SEMIHOST && h->o.semihost) {
-            h->o.semihost(h->o.opaque, m->stop.cpu);
+        if (why == MACHINE_SEMIHOST && h->o.semihost && h->o.semihost(h->o.opaque, m->stop.cpu))
             continue;
-        }
         if (why != MACHINE_REACHED || m->clock.now >= until)
             return why;
         if (h->o.progress && !h->o.progress(h->o.opaque, from, m->clock.now, goal)) {
@@ -406,8 +444,9 @@ enum machine_stop history_run(struct history *h, u64 until, struct err *e)
 enum machine_stop history_step(struct history *h, struct cpu *c, u64 until)
 {
     enum machine_stop why;
-    while ((why = machine_step_within(h->m, c, until)) == MACHINE_SEMIHOST && h->o.semihost)
-        h->o.semihost(h->o.opaque, h->m->stop.cpu);
+    while ((why = machine_step_within(h->m, c, until)) == MACHINE_SEMIHOST && h->o.semihost &&
+           h->o.semihost(h->o.opaque, h->m->stop.cpu))
+        ;
     return why;
 }
 
@@ -428,10 +467,10 @@ bool history_goto(struct history *h, u64 position, struct err *e)
 {
     struct machine *m = h->m;
     history_settle(h);
-    u64 end = now_end(h);
-    if (position < history_begin(h) || position > end)
+    u64 end = now_end(h), reach = history_reach(h);
+    if (position < history_begin(h) || position > reach)
         return err_set(e, "position %llu is not in the history, which goes from %llu to %llu",
-                       (unsigned long long)position, (unsigned long long)history_begin(h), (unsigned long long)end);
+                       (unsigned long long)position, (unsigned long long)history_begin(h), (unsigned long long)reach);
     if (!h->past)
         h->end = end;
     const struct checkpoint *c = h->point[point_before(h, position)];

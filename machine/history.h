@@ -7,7 +7,10 @@
  *
  * In the past a machine runs as ever, with what came in then. Where it ends it goes on into the present. New input or a
  * change by hand makes what came after another life: it is forgotten, and `branched` told. Networks outside do not go
- * back: packets that come in the past are lost. */
+ * back: packets that come in the past are lost.
+ *
+ * A machine that replays a recording has a history like any other: what the recording brings is what came in. In its past
+ * the replay waits; where the past ends it goes on, or is over. Who types in the past leaves the recording for good. */
 #ifndef MACHINE_HISTORY_H
 #define MACHINE_HISTORY_H
 
@@ -22,21 +25,24 @@ struct history_options {
     u64 limit;   /* bytes that checkpoints, input and old disk contents may take; 0: HISTORY_DEFAULT_LIMIT */
     u64 spacing; /* 0: HISTORY_SPACING */
     void *opaque;
-    void (*branched)(void *opaque, u64 position, u64 end); /* the life from position to end is forgotten; may be NULL */
-    void (*semihost)(void *opaque, struct cpu *c);         /* serves a call of the past; may be NULL */
+    /* The life from position to end is forgotten; end == position: the recording ended here, what comes now is not in it.
+     * May be NULL. */
+    void (*branched)(void *opaque, u64 position, u64 end);
+    bool (*semihost)(void *opaque, struct cpu *c); /* serves a call of the past; false: it is the guest's end. May be NULL */
     /* Every few milliseconds of executing the past. False: stop here. May be NULL. */
     bool (*progress)(void *opaque, u64 from, u64 now, u64 to);
 };
 
-/* Begins where the machine is now. NULL and err while it is recorded or replayed. Sets m->history. */
+/* Begins where the machine is now. NULL and err while it is recorded. Sets m->history. */
 struct history *history_new(struct machine *m, const struct history_options *o, struct err *e);
 void history_free(struct history *h); /* before the machine; NULL is allowed */
 
 u64 history_begin(const struct history *h); /* the earliest position */
 u64 history_end(const struct history *h);   /* the latest position the machine has been at in this life */
+u64 history_reach(const struct history *h); /* the same, or the end of the recording that is replayed */
 bool history_past(const struct history *h); /* it is before the end; h may be NULL */
 
-/* Goes to a position between begin and end: exactly there, or with a timing model at the first one behind it. False: it is
+/* Goes to a position between begin and reach: exactly there, or with a timing model at the first one behind it. False: it is
  * not in the history, or progress() said to stop: then the machine is somewhere on the way. */
 bool history_goto(struct history *h, u64 position, struct err *e);
 
@@ -73,6 +79,10 @@ u64 history_next(const struct history *h);
 void history_due(struct history *h);
 /* Before it is delivered. */
 void history_input(struct history *h, struct input_channel *ch, const u8 *bytes, size_t n);
+/* The guest asked for its end, or lost its way, and the machine stops here: where this life ends it stops again when it comes
+ * back. NULL: it goes on. */
+void history_stop(struct history *h, const struct machine_stop_info *stop);
+bool history_stopped_here(const struct history *h, struct machine_stop_info *stop);
 /* A snapshot was loaded: nothing leads from there to here. */
 void history_restart(struct history *h);
 

@@ -163,7 +163,12 @@ const char *machine_untouchable(const struct machine *m)
 {
     if (m->recorder)
         return "the machine is being recorded, and a change by hand would not be in the recording";
-    return m->replayer ? "the machine replays a recording, and a change by hand would make it another run" : NULL;
+    return machine_replaying(m) ? "the machine replays a recording, and a change by hand would make it another run" : NULL;
+}
+
+bool machine_replaying(const struct machine *m)
+{
+    return m->replayer && !history_past(m->history);
 }
 
 void machine_edit(struct machine *m)

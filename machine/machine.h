@@ -173,6 +173,11 @@ struct machine {
         void (*report)(void *opaque, u64 position, u64 hash);
         void *opaque;
     } hashes;
+    struct {                   /* called once, when the clock is at or past it: for those who look on, not for the guest */
+        u64 at;
+        void (*reached)(void *opaque); /* may set the next one; NULL: none */
+        void *opaque;
+    } mark;
 };
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);
@@ -187,6 +192,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
 /* The same, but at most up to a position, and a stop point where it stands counts. */
 enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit);
+/* Has this CPU executed an instruction to its end since last_ran was cleared? */
+static inline bool machine_stepped(const struct machine *m, const struct cpu *c)
+{
+    return m->last_ran == c && !c->wait_left;
+}
 /* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
  * timing model it is not ticks. */
 u64 machine_executed(const struct machine *m);
@@ -200,6 +210,8 @@ struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_POWEROFF 'p'
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
+/* What comes in comes out of a recording: it replays one and is not in the past of it. */
+bool machine_replaying(const struct machine *m);
 /* Before registers or memory are changed by hand: the machine's history must know. NULL is allowed. */
 void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);

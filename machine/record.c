@@ -108,8 +108,13 @@ void recorder_due(struct recorder *r, struct machine *m)
     r->next_regs = now + (distance < RECORD_REGS_COARSEST ? distance : RECORD_REGS_COARSEST);
 }
 
-void recorder_end(struct recorder *r, struct machine *m)
+void recorder_end(struct recorder *r, struct machine *m, const char *why)
 {
     put_state(r, m, 'E');
+    if (why) {
+        buf_put_le(&r->chunk, m->clock.now, 8);
+        buf_put(&r->chunk, why, strlen(why));
+        put_chunk(r, 'N');
+    }
     m->recorder = NULL;
 }

@@ -6,6 +6,7 @@
  *   'R' registers: position; what changed in every hart
  *   'H' state: position, hash of the whole, state of every hart and device, hash of every memory
  *   'E' end: the same
+ *   'N' behind the end: position, a sentence about why it ended
  *
  * Registers are written often, so that a replay that differs says where and in which one it began to: in the beginning
  * every 4096 ticks, then every 1/1024 of what was recorded so far, and at least every 10 million. A recording of a day is
@@ -20,6 +21,9 @@
 #define RECORD_REGS_COARSEST 10000000
 #define RECORD_REGS_SHIFT 10
 
+#define RECORDING_MAGIC 8 /* bytes that a recording begins with */
+bool is_recording(const void *first); /* of any version */
+
 struct recorder;
 /* sink gets the bytes of the file as they come; hash_every in ticks. Sets m->recorder. */
 struct recorder *recorder_new(struct machine *m, const char *config_text, u64 hash_every,
@@ -28,7 +32,7 @@ void recorder_input(struct recorder *r, struct machine *m, const char *channel, 
 u64 recorder_next(const struct recorder *r); /* the position of the next state or registers */
 u64 recorder_next_state(const struct recorder *r);
 void recorder_due(struct recorder *r, struct machine *m);
-void recorder_end(struct recorder *r, struct machine *m); /* writes 'E'; m->recorder is NULL after */
+void recorder_end(struct recorder *r, struct machine *m, const char *why); /* NULL: no 'N'. m->recorder is NULL after */
 
 struct replayer;
 /* The configuration text of a recording, for building its machine; NULL and err if it is not one. Free it. */

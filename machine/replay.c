@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/history.h"
 #include "machine/shadow.h"
 
 static const char magic[8] = "ORRYREC2";
@@ -18,6 +19,7 @@ struct replayer {
     u64 position;
     u64 last_equal;       /* the last position where all harts agreed */
     u64 end;
+    struct reader note;     /* why it ended; empty: the guest says that itself */
     struct shadows shadows; /* what was recorded */
     char text[sizeof(((struct machine_stop_info *)0)->text)]; /* of a difference, while it is looked for */
 };
@@ -33,11 +35,16 @@ static bool next_chunk(struct reader *in, char *kind, struct reader *chunk)
     return true;
 }
 
+bool is_recording(const void *first)
+{
+    return !memcmp(first, magic, sizeof magic - 1);
+}
+
 static bool open_recording(const u8 *data, size_t size, struct reader *in, struct reader *config, struct err *e)
 {
     *in = (struct reader){ .data = data, .len = size };
     const u8 *p = reader_bytes(in, sizeof magic);
-    if (!p || memcmp(p, magic, sizeof magic - 1))
+    if (!p || !is_recording(p))
         return err_set(e, "it is not an Orrery recording (it does not begin with ORRYREC2)");
     if (p[7] != magic[7])
         return err_set(e, "it is a recording of format '%c' and this Orrery reads format %c: replay it with the version that "
@@ -87,13 +94,15 @@ struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, st
         if (!next_chunk(&scan, &kind, &chunk))
             break; /* cut off: what is there is replayed */
         u64 position = reader_le(&chunk, 8);
-        if (chunk.bad || !kind || !strchr("IRHE", kind) || position < last) {
+        if (chunk.bad || !kind || !strchr("IRHEN", kind) || position < last) {
             err_set(e, "the recording is damaged at byte %zu", scan.pos);
             return NULL;
         }
         last = position;
         if (kind == 'E')
             r->end = position;
+        if (kind == 'N')
+            r->note = chunk;
     }
     load_next(r);
     m->replayer = r;
@@ -224,6 +233,8 @@ static enum machine_stop deliver(struct replayer *r, struct machine *m, struct r
                  r->position, name, ch ? "has no room for it" : "does not exist");
         return MACHINE_DIVERGED;
     }
+    if (m->history)
+        history_input(m->history, ch, bytes, n);
     ch->deliver(ch->opaque, bytes, n);
     const struct device *d;
     unsigned device = shadows_device_of(m, name, &d);
@@ -266,6 +277,15 @@ static enum machine_stop compare_state(struct replayer *r, struct machine *m, st
     return MACHINE_REACHED;
 }
 
+static void take_note(const struct replayer *r, struct machine *m)
+{
+    size_t n = r->note.len - r->note.pos, room = sizeof m->stop.text - 1;
+    n = n < room ? n : room;
+    if (n)
+        memcpy(m->stop.text, r->note.data + r->note.pos, n);
+    m->stop.text[n] = 0;
+}
+
 enum machine_stop replayer_step(struct replayer *r, struct machine *m)
 {
     enum machine_stop why;
@@ -284,6 +304,7 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
         if (why == MACHINE_DIVERGED)
             return why;
         m->replayer = NULL;
+        take_note(r, m);
         return MACHINE_REPLAY_END;
     default:
         m->replayer = NULL;

@@ -37,9 +37,11 @@ static u64 next_happening(struct machine *m, bool waiting)
     u64 next = clock_next(&m->clock);
     if (m->hashes.every)
         next = min_u64(next, m->hashes.next);
+    if (m->mark.reached)
+        next = min_u64(next, m->mark.at);
     if (m->recorder)
         next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
-    if (m->replayer)
+    if (machine_replaying(m))
         next = min_u64(next, replayer_next(m->replayer));
     if (m->history)
         next = min_u64(next, history_next(m->history));
@@ -144,6 +146,10 @@ static bool resets_for_ever(struct machine *m)
 static enum machine_stop do_request(struct machine *m)
 {
     m->request_pending = false;
+    if (history_past(m->history) && history_stopped_here(m->history, &m->stop)) {
+        m->reset_next = m->stop.why == MACHINE_STORY && m->stop.code;
+        return m->stop.why;
+    }
     if (m->stop.why == MACHINE_RESET && !m->config->no_reboot && !resets_for_ever(m)) {
         machine_reset(m);
         return MACHINE_REACHED;
@@ -153,6 +159,8 @@ static enum machine_stop do_request(struct machine *m)
             machine_reset(m);
         return MACHINE_REACHED;
     }
+    if (m->history)
+        history_stop(m->history, &m->stop);
     if (m->stop.why == MACHINE_STORY) {
         m->reset_next = m->stop.code;
         if (m->replayer && !replayer_ends_here(m->replayer, m)) /* somebody looked at it, and let it go on */
@@ -185,6 +193,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         history_settle(m->history);
     if (m->reset_next) {
         m->reset_next = false;
+        if (m->history)
+            history_stop(m->history, NULL);
         machine_reset(m);
     }
     for (;;) {
@@ -200,9 +210,14 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
         }
+        if (m->mark.reached && clock->now >= m->mark.at) {
+            void (*reached)(void *) = m->mark.reached;
+            m->mark.reached = NULL;
+            reached(m->mark.opaque);
+        }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
             recorder_due(m->recorder, m);
-        if (m->replayer && clock->now >= replayer_next(m->replayer)) {
+        if (machine_replaying(m) && clock->now >= replayer_next(m->replayer)) {
             enum machine_stop why = replayer_step(m->replayer, m);
             if (why != MACHINE_REACHED)
                 return stop(m, why, NULL);
@@ -285,7 +300,7 @@ enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 li
         if (idle && clock_next(&m->clock) > until)
             until = clock_next(&m->clock);
         enum machine_stop why = machine_run(m, min_u64(until, limit), true);
-        if (why != MACHINE_REACHED || m->last_ran == cpu || m->clock.now >= limit)
+        if (why != MACHINE_REACHED || machine_stepped(m, cpu) || m->clock.now >= limit)
             return why;
     }
 }
@@ -305,7 +320,7 @@ void machine_advance(struct machine *m, u64 when)
 
 void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes, size_t n)
 {
-    if (m->replayer)
+    if (machine_replaying(m))
         return; /* the recording is the only one who types */
     /* A replay delivers after the timers of a position; here the machine may have stopped before they fired. */
     clock_fire(&m->clock);

@@ -4,21 +4,26 @@
  *   in_asm:  0x000000008040008e: 02a58533  mul a0,a1,a0
  *
  * An instruction that traps has a line too. One that could not be fetched has none. */
-#include "cpu/riscv/riscv.h"
 #include "trace/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void put_instruction(struct trace *t, struct cpu *c, const struct cpu_retire *r)
 {
-    bool narrow = hart_of(c)->config.xlen == 32;
-    char text[96];
-    u8 bytes[8];
-    store_le(bytes, 8, r->insn);
+    bool words = trace_is_isa(c, "riscv"); /* x86: bytes */
+    unsigned digits = trace_digits(c), n = 0;
+    char text[128], hex[40];
+    u8 bytes[16];
+    trace_bytes(r, bytes);
     if (!c->ops->disasm(c, r->pc, bytes, r->length, text, sizeof text))
         text[0] = 0;
-    buf_printf(&t->out, "0x%0*llx: %0*x%*s  %s\n", narrow ? 8 : 16, (unsigned long long)(narrow ? (u32)r->pc : r->pc),
-               r->length * 2, r->insn, 8 - r->length * 2, "", text);
+    for (unsigned k = 0; k < r->length && !words; k++)
+        n += (unsigned)snprintf(hex + n, sizeof hex - n, "%02x", bytes[k]);
+    if (words)
+        snprintf(hex, sizeof hex, "%0*x", r->length * 2, r->insn);
+    buf_printf(&t->out, "0x%0*llx: %-*s  %s\n", digits, (unsigned long long)(digits == 8 ? (u32)r->pc : r->pc), words ? 8 : 16,
+               hex, text);
     trace_flush(t, true); /* in order with what others write to the same log */
 }
 
@@ -87,5 +92,10 @@ static void end(struct trace *t)
 }
 
 extern const struct trace_format trace_exec, trace_in_asm;
-const struct trace_format trace_exec = { "exec", "each instruction executed, disassembled", NULL, retire_exec, NULL };
-const struct trace_format trace_in_asm = { "in_asm", "each instruction when it is executed for the first time", begin, retire_first, end };
+const struct trace_format trace_exec = {
+    .name = "exec", .doc = "each instruction executed, disassembled", .retire = retire_exec,
+};
+const struct trace_format trace_in_asm = {
+    .name = "in_asm", .doc = "each instruction when it is executed for the first time", .begin = begin, .retire = retire_first,
+    .end = end,
+};

@@ -200,7 +200,7 @@ static void recorded(void)
     memset(all + 1, '0', 33 * 16);
     CU_ASSERT(says(&r, all, "E16"));
     CU_ASSERT_EQUAL(machine_hash(r.m), before);
-    recorder_end(r.m->recorder, r.m);
+    recorder_end(r.m->recorder, r.m, NULL);
     CU_ASSERT(says(&r, "M80001000,4:01020304", "OK"));
     CU_ASSERT(says(&r, "P5=efcdab8967452301", "OK"));
     CU_ASSERT_NOT_EQUAL(machine_hash(r.m), before);

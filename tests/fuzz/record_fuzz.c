@@ -25,7 +25,7 @@ static void record(unsigned harts, u64 seed, struct buf *file)
         machine_run(m, t[i].at, true);
         type_now(m, &t[i]);
     }
-    recorder_end(m->recorder, m);
+    recorder_end(m->recorder, m, NULL);
     guest_end(&g);
 }
 

@@ -2,6 +2,7 @@
  * written; new input and changes by hand begin another life. */
 #include "machine/history.h"
 #include "machine/history_taps.h"
+#include "machine/record.h"
 
 #include "tests/machine/guest.h"
 #include "tests/unit.h"
@@ -190,6 +191,92 @@ static void who_wrote(void)
     guest_end(&g);
 }
 
+static void to_buf(void *opaque, const void *bytes, size_t n)
+{
+    buf_put(opaque, bytes, n);
+}
+
+/* A recording, replayed with a history: tours while it is replayed and afterwards. */
+static void recordings(unsigned harts)
+{
+    struct guest_machine g;
+    guest_config(&g, harts);
+    struct machine *m = guest_start(&g);
+    struct typed t[TYPED], late = { .bytes = "late", .n = 4 };
+    typed_make(t, TYPED, SPAN, 5);
+    struct buf file = { 0 };
+    u64 at[INSTANTS], hash[INSTANTS], rng = 77, wrong = 0, seen[2] = { 0 };
+    unsigned a = 0;
+    recorder_new(m, "", 100000, to_buf, &file);
+    for (unsigned i = 0; i < INSTANTS; i++) {
+        at[i] = (i ? at[i - 1] : 0) + 1 + rng_next(&rng) % (2 * SPAN / INSTANTS);
+        go_to(m, at[i], t, &a);
+        hash[i] = machine_hash(m);
+    }
+    struct err e = { "" };
+    CU_ASSERT_PTR_NULL(history_new(m, &(struct history_options){ 0 }, &e));
+    recorder_end(m->recorder, m, "the test has seen enough");
+    size_t said = g.sink.got.len;
+    guest_end(&g);
+
+    guest_config(&g, harts);
+    m = guest_start(&g);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(replayer_new(m, file.data, file.len, &e));
+    struct history *h = history_new(m, &(struct history_options){ .spacing = 100000, .opaque = seen,
+                                                                  .branched = branched }, &e);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+    CU_ASSERT_EQUAL(history_reach(h), at[INSTANTS - 1]);
+    CU_ASSERT_FALSE(history_goto(h, at[INSTANTS - 1] + 1, &e));
+    for (unsigned i = 0; i < 200; i++) { /* at first back and forth in the part that is known, which grows */
+        unsigned k = (unsigned)(rng_next(&rng) % (i < 150 ? 1 + i * INSTANTS / 150 : INSTANTS));
+        wrong += !history_goto(h, at[k], &e) || m->clock.now != at[k] || machine_hash(m) != hash[k];
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(history_goto(h, at[INSTANTS - 1], &e));
+    branches = 0;
+    enum machine_stop why = m->replayer ? machine_run(m, CLOCK_NEVER, true) : MACHINE_REPLAY_END;
+    CU_ASSERT_EQUAL(why, MACHINE_REPLAY_END);
+    CU_ASSERT_STRING_EQUAL(m->stop.text, "the test has seen enough");
+    CU_ASSERT_EQUAL(m->clock.now, at[INSTANTS - 1]);
+    CU_ASSERT_EQUAL(g.sink.got.len, said);
+
+    /* Behind its end it lives on, and says that this is no longer the recording. */
+    type_now(m, &late);
+    CU_ASSERT_EQUAL(branches, 1);
+    CU_ASSERT(seen[0] == at[INSTANTS - 1] && seen[1] == seen[0]);
+    machine_run(m, m->clock.now + 50000, true);
+    type_now(m, &late);
+    CU_ASSERT_EQUAL(branches, 1);
+    CU_ASSERT(history_goto(h, at[3], &e));
+    CU_ASSERT_EQUAL(machine_hash(m), hash[3]);
+    history_free(h);
+    guest_end(&g);
+
+    /* Typing in the past leaves the recording before its end was seen. */
+    guest_config(&g, harts);
+    m = guest_start(&g);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(replayer_new(m, file.data, file.len, &e));
+    h = history_new(m, &(struct history_options){ .spacing = 100000, .opaque = seen, .branched = branched }, &e);
+    CU_ASSERT(history_goto(h, at[20], &e));
+    CU_ASSERT_PTR_NOT_NULL(machine_untouchable(m));
+    type_now(m, &late); /* here only the recording types */
+    CU_ASSERT_EQUAL(machine_hash(m), hash[20]);
+    CU_ASSERT(history_goto(h, at[10], &e));
+    CU_ASSERT_PTR_NULL(machine_untouchable(m));
+    type_now(m, &late);
+    CU_ASSERT_EQUAL(branches, 2);
+    CU_ASSERT(seen[0] == at[10] && seen[1] == at[20]);
+    CU_ASSERT_PTR_NULL(m->replayer);
+    CU_ASSERT_EQUAL(machine_run(m, at[30], true), MACHINE_REACHED);
+    CU_ASSERT_NOT_EQUAL(machine_hash(m), hash[30]);
+    history_free(h);
+    guest_end(&g);
+    buf_free(&file);
+}
+
+static void recording_of_one(void) { recordings(1); }
+static void recording_of_four(void) { recordings(4); }
+
 /* A disk in memory. */
 struct disk {
     struct block_port port; /* first */
@@ -255,6 +342,8 @@ int main(void)
         { "with hardly any", no_memory },
         { "other lives", other_lives },
         { "who wrote", who_wrote },
+        { "a recording: 1 hart", recording_of_one },
+        { "a recording: 4 harts", recording_of_four },
         { "disks", disks },
         CU_TEST_INFO_NULL,
     };

@@ -42,7 +42,7 @@ static void record(unsigned harts, u64 seed, bool stops, struct recording *r)
             type_now(m, &t[(i + 1) % TYPED]);
     }
     r->end = m->clock.now;
-    recorder_end(m->recorder, m);
+    recorder_end(m->recorder, m, NULL);
     r->hash = machine_hash(m);
     CU_ASSERT(g.sink.got.len > 100);
     guest_end(&g);
@@ -248,7 +248,7 @@ static void timers_before_input(void)
             CU_ASSERT_EQUAL(m->clock.now, due);
             machine_input(m, ch, (const u8 *)"b", 1);
             CU_ASSERT_EQUAL(machine_run(m, CLOCK_NEVER, false), MACHINE_IDLE);
-            recorder_end(m->recorder, m);
+            recorder_end(m->recorder, m, NULL);
         } else {
             struct err e = { "" };
             CU_ASSERT_PTR_NOT_NULL(replayer_new(m, file.data, file.len, &e));
@@ -363,7 +363,7 @@ static void distances_grow(void)
     struct machine *m = guest_start(&g);
     recorder_new(m, "", 30000000, to_buf, &file);
     machine_run(m, 50000000, true);
-    recorder_end(m->recorder, m);
+    recorder_end(m->recorder, m, NULL);
     u64 last = 0, states = 0, n = 0;
     for (size_t at = chunk_after(&file, 8); at < file.len; at = chunk_after(&file, at), n++) {
         u64 position = load_le(file.data + at + 5, 8), most = last >> RECORD_REGS_SHIFT;
@@ -411,7 +411,7 @@ static void reset_from_outside(void)
             machine_run(m, 250000, true);
             machine_input(m, &m->control, (const u8 *)"p", 1);
             CU_ASSERT_EQUAL(machine_run(m, CLOCK_NEVER, true), MACHINE_POWEROFF);
-            recorder_end(m->recorder, m);
+            recorder_end(m->recorder, m, NULL);
         } else {
             struct err e = { "" };
             CU_ASSERT_PTR_NOT_NULL(replayer_new(m, file.data, file.len, &e));
@@ -439,7 +439,7 @@ static void untouchable(void)
     CU_ASSERT_PTR_NULL(machine_untouchable(m));
     recorder_new(m, "", 100000, to_buf, &file);
     CU_ASSERT_PTR_NOT_NULL(strstr(machine_untouchable(m), "is being recorded"));
-    recorder_end(m->recorder, m);
+    recorder_end(m->recorder, m, NULL);
     CU_ASSERT_PTR_NULL(machine_untouchable(m));
     CU_ASSERT_PTR_NOT_NULL(replayer_new(m, r.file.data, r.file.len, &e));
     CU_ASSERT_PTR_NOT_NULL(strstr(machine_untouchable(m), "replays a recording"));
