@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/stop_kinds.h"
 #include "machine/history.h"
 
 /* --- the machine -------------------------------------------------------------------------------------------------------- */
@@ -220,7 +221,9 @@ static void tell_point(struct dap *p, const struct stop_report *r, const struct 
     };
     const struct dap_point *mine = dap_point(p, point->number);
     const char *reason = mine ? names[mine->kind] : r->reason == REASON_WATCHPOINT ? "data breakpoint" : "breakpoint";
-    char *text = xprintf("%s %d: %s", r->reason == REASON_WATCHPOINT ? "Watchpoint" : "Breakpoint", point->number, point->spec);
+    char *text = r->reason == REASON_EVENT
+                     ? xprintf("%s: %s", point->kind->name, point->what[0] ? point->what : point->spec)
+                     : xprintf("%s %d: %s", r->reason == REASON_WATCHPOINT ? "Watchpoint" : "Breakpoint", point->number, point->spec);
     dap_tell_stopped(p, reason, text, NULL, mine ? mine->id : 0);
     free(text);
 }
@@ -242,6 +245,7 @@ static void tell(struct dap *p, struct stop_report *r, const char *step)
         report_stop(d, r); /* its words come before the event */
     switch (r->reason) {
     case REASON_BREAKPOINT:
+    case REASON_EVENT:
     case REASON_WATCHPOINT: tell_point(p, r, r->point); break;
     case REASON_INTERRUPTED: dap_tell_stopped(p, "pause", "Paused", NULL, 0); break;
     case REASON_MACHINE: tell_machine(p, r); break;
