@@ -97,6 +97,7 @@ struct debugger {
     int listsize;
 
     struct script *script; /* NULL: no Lua yet */
+    char *os_title;        /* of the operating system's profile; NULL: none */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
     bool looking_back; /* the past is searched: nobody wants to hear of its events */

@@ -1,0 +1,1 @@
+return { name = "Linux", attach = function() return nil, "not yet" end }
