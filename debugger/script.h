@@ -24,8 +24,4 @@ void script_commands_each(struct debugger *d, void (*each)(void *opaque, const c
 /* A stop is about to be reported: runs the hooks of "stop" and of its kind. True: one of them wants the machine to go on. */
 bool script_stopped(struct debugger *d, const struct stop_report *r);
 
-/* What the profile of the guest's operating system says (script_os.c); the commands are `os`, `info tasks`, `info modules`.
- * Every CPU with what runs on it, where that is known: " in sh (3)"; "" otherwise. */
-void script_os_where(struct debugger *d, struct cpu *c, char *out, size_t cap);
-
 #endif

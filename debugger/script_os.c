@@ -46,8 +46,22 @@ static int run_attach(lua_State *L)
     if (!lua_istable(L, -2))
         return luaL_error(L, "%s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "it does not recognise the guest");
     lua_pop(L, 1);
+    lua_getglobal(L, "orrery");
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "os"); /* for scripts: orrery.os.current(0).name */
+    lua_pop(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, SCRIPT_OS);
     a->title = xstrdup(title);
+    return 0;
+}
+
+static int run_detach(lua_State *L)
+{
+    lua_getglobal(L, "orrery");
+    lua_pushnil(L);
+    lua_setfield(L, -2, "os");
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, SCRIPT_OS);
     return 0;
 }
 
@@ -78,7 +92,7 @@ static bool attach(struct debugger *d, const char *name, struct err *e)
         free(s->os);
         s->os = xstrdup(name);
     }
-    s->os_symbols = d->symbols_version;
+    s->os_symbols = d->syms->version;
     process_provide(d, &(struct process_provider){ s, current, each });
     if (!d->os_title || strcmp(d->os_title, a.title))
         debug_printf(d, "[Operating system: %s]\n", a.title);
@@ -91,6 +105,8 @@ static void detach(struct debugger *d)
 {
     if (!d->script)
         return;
+    struct err ignored;
+    script_call(d->script, run_detach, NULL, MAY_PEEK, &ignored);
     free(d->script->os);
     d->script->os = NULL;
     free(d->os_title);
@@ -119,7 +135,7 @@ static bool attached(struct debugger *d, struct err *e)
     struct script *s = d->script;
     if (!s || !s->os)
         return attach_any(d, e);
-    return s->os_symbols == d->symbols_version || attach(d, s->os, e);
+    return s->os_symbols == d->syms->version || attach(d, s->os, e);
 }
 
 HANDLER(cmd_os)
@@ -223,7 +239,7 @@ static bool current(void *opaque, struct cpu *c, struct process *out)
     struct script *s = opaque;
     struct question q = { .cpu = c, .process = out };
     struct err e;
-    return s->os_symbols == s->d->symbols_version && ask(s, ask_current, &q, &e) && q.found;
+    return s->os_symbols == s->d->syms->version && ask(s, ask_current, &q, &e) && q.found;
 }
 
 static int ask_each(lua_State *L)
@@ -249,17 +265,6 @@ static void each(void *opaque, bool (*to)(void *arg, const struct process *p), v
     struct question q = { .to = to, .arg = arg };
     struct err e;
     ask(s, ask_each, &q, &e);
-}
-
-void script_os_where(struct debugger *d, struct cpu *c, char *out, size_t cap)
-{
-    struct process p;
-    char text[128];
-    *out = 0;
-    if (!d->processes.current || !d->processes.current(d->processes.opaque, c, &p))
-        return;
-    process_format(&p, text, sizeof text);
-    snprintf(out, cap, "%s", text);
 }
 
 /* --- info tasks, info modules ------------------------------------------------------------------------------------ */

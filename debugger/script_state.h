@@ -27,7 +27,6 @@ struct script {
     } time;
     unsigned depth;        /* calls into Lua that are in progress */
     struct cpu *cpu;       /* of a condition that is being tested; NULL: the selected one */
-    unsigned symbols_version; /* of the symbols that values were made from */
     struct script_event *events;
     char *os;                 /* name of the profile in use; NULL: none */
     unsigned os_symbols;      /* the version of the symbols it looked at */

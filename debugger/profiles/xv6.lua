@@ -34,20 +34,25 @@ function profile.attach()
   if not (at.pid and at.state and at.table and cpu_proc) then
     return nil, "struct proc has no pid, state and pagetable, or struct cpu no proc"
   end
-  local pointer = orrery.sizeof("void *") == 4 and orrery.u32 or orrery.u64
   local states = {}
   for _, name in ipairs(state_names) do
     local found, value = pcall(orrery.eval, name)
     if found then states[value] = name:lower() end
   end
-  -- x86: the kernel sees physical memory from KERNBASE on (memlayout.h).
+  -- The kernel's memory is read where it is physically, because a CPU in user mode does not see it. RISC-V: it is mapped to
+  -- the same addresses; x86: from KERNBASE on (memlayout.h).
   local direct = riscv and 0 or 0x80000000
+  local function pointer(va)
+    if orrery.sizeof("void *") == 4 then return orrery.phys.u32(va - direct) end
+    return orrery.phys.u64(va - direct)
+  end
 
   local function task(p)
     local root = at.table and pointer(p + at.table) or 0
     return {
-      object = p, pid = orrery.i32(p + at.pid), name = at.name and orrery.string(p + at.name, 16) or "",
-      state = states[orrery.i32(p + at.state)] or "?",
+      object = p, pid = orrery.phys.i32(p - direct + at.pid),
+      name = at.name and orrery.phys.string(p - direct + at.name, 16) or "",
+      state = states[orrery.phys.i32(p - direct + at.state)] or "?",
       root = root ~= 0 and (root - direct) or nil, stack = at.stack and pointer(p + at.stack),
     }
   end
