@@ -68,31 +68,35 @@ static int run_detach(lua_State *L)
 static bool current(void *opaque, struct cpu *c, struct process *out);
 static void each(void *opaque, bool (*to)(void *arg, const struct process *p), void *arg);
 
-static bool attach(struct debugger *d, const char *name, struct err *e)
+/* Lets the profile look for what it needs. */
+static bool prepare(struct script *s, struct attach *a, struct err *e)
 {
-    struct script *s = script_get(d, e);
-    size_t n = strlen(name);
+    struct debugger *d = s->d;
+    size_t n = strlen(a->name);
     struct buf text = { 0 };
-    struct attach a = { .name = name };
-    if (!s)
-        return false;
-    if (n > 4 && !strcmp(name + n - 4, ".lua")) {
-        a.text = &text;
-        if (d->host.read_file ? !d->host.read_file(d->host.opaque, name, &text, e)
-                              : !err_set(e, "os: files cannot be read from here"))
+    if (n > 4 && !strcmp(a->name + n - 4, ".lua")) {
+        a->text = &text;
+        if (!d->host.read_file)
+            return err_set(e, "os: files cannot be read from here");
+        if (!d->host.read_file(d->host.opaque, a->name, &text, e))
             return false;
     }
     s->in_os = true; /* what it asks about symbols is no question of processes */
-    bool ok = script_call(s, run_attach, &a, MAY_PEEK, e);
+    s->os_symbols = d->syms->version;
+    bool ok = script_call(s, run_attach, a, MAY_PEEK, e);
     s->in_os = false;
     buf_free(&text);
-    if (!ok)
+    return ok;
+}
+
+static bool attach(struct debugger *d, const char *name, struct err *e)
+{
+    struct script *s = script_get(d, e);
+    struct attach a = { .name = name };
+    if (!s || !prepare(s, &a, e))
         return false;
-    if (s->os != name) {
-        free(s->os);
-        s->os = xstrdup(name);
-    }
-    s->os_symbols = d->syms->version;
+    free(s->os);
+    s->os = xstrdup(name);
     process_provide(d, &(struct process_provider){ s, current, each });
     if (!d->os_title || strcmp(d->os_title, a.title))
         debug_printf(d, "[Operating system: %s]\n", a.title);
@@ -129,13 +133,23 @@ static bool attach_any(struct debugger *d, struct err *e)
     return err_set(e, "no profile recognises the guest's operating system:%.900s", why);
 }
 
-/* The profile's functions look at symbols when they are attached. */
+/* Other symbols came: where things are is looked up again. When that fails nothing is known till they change again. */
+static bool refresh(struct script *s, struct err *e)
+{
+    struct attach a = { .name = s->os };
+    struct err ignored;
+    if (s->in_os || s->os_symbols == s->d->syms->version)
+        return true;
+    bool ok = prepare(s, &a, e);
+    if (!ok)
+        script_call(s, run_detach, NULL, MAY_PEEK, &ignored);
+    free(a.title);
+    return ok;
+}
+
 static bool attached(struct debugger *d, struct err *e)
 {
-    struct script *s = d->script;
-    if (!s || !s->os)
-        return attach_any(d, e);
-    return s->os_symbols == d->syms->version || attach(d, s->os, e);
+    return d->script && d->script->os ? refresh(d->script, e) : attach_any(d, e);
 }
 
 HANDLER(cmd_os)
@@ -239,7 +253,7 @@ static bool current(void *opaque, struct cpu *c, struct process *out)
     struct script *s = opaque;
     struct question q = { .cpu = c, .process = out };
     struct err e;
-    return s->os_symbols == s->d->syms->version && ask(s, ask_current, &q, &e) && q.found;
+    return refresh(s, &e) && ask(s, ask_current, &q, &e) && q.found;
 }
 
 static int ask_each(lua_State *L)
@@ -264,7 +278,8 @@ static void each(void *opaque, bool (*to)(void *arg, const struct process *p), v
     struct script *s = opaque;
     struct question q = { .to = to, .arg = arg };
     struct err e;
-    ask(s, ask_each, &q, &e);
+    if (refresh(s, &e))
+        ask(s, ask_each, &q, &e);
 }
 
 /* --- info tasks, info modules ------------------------------------------------------------------------------------ */

@@ -72,8 +72,8 @@ expect "$dir/xv6" "^No profile is in use" "^\[Operating system: xv6\]" "^xv6$" "
     '^[* ] +1 +[-0] (running|runnable) +init +0x[0-9a-f]+ +0x[0-9a-f]+ 0x' '^[* ] +3 +[-0] (running|runnable) +sh ' '^\* +2 +1 running +other ' \
     '^  +4 +- sleeping +sleeper ' 'hart0 .*process (init \(1\)|sh \(3\))' 'hart1 .*process other \(2\)' "^traps	[1-9]" \
     '^\[Process other \(2\) on hart1\]' '^\[Process (init|sh) \([13]\) on hart0\]' '^\[Process sh \(3\) on hart0\]' \
-    'Breakpoint 1, sys_yield' '\$1 = "sh"' '^\[Process init \(1\) on hart0\]' 'Temporary breakpoint 2, sys_yield' '^1	init	running' '^2	other	running' \
-    '^3	sh	runnable' '^4	sleeper	sleeping'
+    'Breakpoint 1, sys_yield' '\$1 = "sh"' '^\[Process init \(1\) on hart0\]' 'Temporary breakpoint 2, sys_yield' '^1	init	running' '^3	sh	runnable' '^2	other	running' \
+    '^4	sleeper	sleeping'
 same "the profile and hooks change nothing" "$(hash_of plain)" "$(hash_of xv6)"
 
 # Symbols of each process by themselves; a breakpoint in one.
@@ -94,7 +94,8 @@ continue
 continue
 info line work
 END
-cat "$dir/process"
+expect "$dir/process" "Breakpoint 1 at 0x40000038" '^\[Process sh \(3\) on hart0\]' 'Breakpoint 1, work \(i=0\) at program.c' '^work in section|^work$|^work ' \
+    '\$1 = 0' 'Breakpoint 1, work \(i=1\)' '^#0 +work \(i=1\)' 'Temporary breakpoint 2'
 
 # Errors of scripts and files end a batch with status 1 and say where.
 printf 'local x = {}\nlocal y = x.z.w\n' >"$dir/bad.lua"
