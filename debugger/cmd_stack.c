@@ -84,11 +84,7 @@ HANDLER(cmd_backtrace)
                 debug_printf(d, "(no caller: %s)\n", d->frames_end);
             return true;
         }
-        struct source_pos p;
-        bool mid = i > 0 && !f->inlined;
-        if (!i)
-            mid = symbols_line_at(d->syms, f->pc, &p) && !p.at_start;
-        show_frame(d, f, true, mid);
+        show_frame(d, f, true, frame_in_line(d->syms, f));
         if (full)
             print_names(d, f, DW_TAG_variable, "        ");
     }
@@ -103,7 +99,7 @@ static bool select_frame(struct debugger *d, u64 n, struct err *e)
         return err_set(e, "No frame at level %lld%s%s.", (long long)n, d->frames_end ? ": " : "",
                        d->frames_end ? d->frames_end : "");
     d->selected = (unsigned)n;
-    show_frame(d, debugger_frame(d, d->selected), true, d->selected > 0 && !debugger_frame(d, d->selected)->inlined);
+    show_frame(d, debugger_frame(d, d->selected), true, frame_in_line(d->syms, debugger_frame(d, d->selected)));
     show_where(d, false);
     return true;
 }

@@ -136,6 +136,11 @@ const struct frame *debugger_frame(struct debugger *d, unsigned level)
             break;
         }
         frame_complete(d->syms, d->cpu, f);
+        if (f->kind == FRAME_TRAP && f->trap.vector >= 32) {
+            char name[48];
+            debugger_interrupt_name(d, (unsigned)f->trap.vector, name, sizeof name);
+            snprintf(f->trap.what, sizeof f->trap.what, "interrupt: %s", name);
+        }
         d->n_frames++;
     }
     return level < d->n_frames ? &d->frames[level] : NULL;

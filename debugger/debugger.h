@@ -151,6 +151,8 @@ bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e
 u64 debugger_pc(const struct debugger *d);
 /* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
 void debugger_name_code(void *syms, u64 linear, char *out, size_t n);
+/* Whose interrupts come with that vector (x86), as tables of the controllers are now: "timer (IRQ 0)", or "vector 0xf3". */
+void debugger_interrupt_name(struct debugger *d, unsigned vector, char *out, size_t cap);
 void debugger_select_cpu(struct debugger *d, struct cpu *c);
 
 /* --- Places: place.c --------------------------------------------------------------------------------------------- */
