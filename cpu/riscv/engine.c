@@ -562,11 +562,19 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             e->look = false;
             take_interrupt(h, budget);
             e->leave = false;
+            if (UNLIKELY(c->clock->attention)) {
+                stop = CPU_ATTENTION;
+                break;
+            }
         }
         e->reason = RV_GO_ON;
         budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
             stop = e->stop;
+            break;
+        }
+        if (UNLIKELY(c->observer) && c->clock->attention) {
+            stop = CPU_ATTENTION; /* the observer asked for it */
             break;
         }
     }
