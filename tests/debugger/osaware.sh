@@ -53,6 +53,26 @@ expect two.txt \
   'n = 0' '^struct ball$' 'char letter;' 'parameter: int n, length 4' 'main \+ ' \
   'The guest powered off' 'Symbols of ping.elf are forgotten' '1  pong.elf' '2  two.elf'
 
+# The same name in both, a stop in one of them only.
+debug process.txt 20 -M virt -bios none -kernel two.elf -nographic <<END
+symbols add ping.elf --process $(root ping)
+symbols add pong.elf --process $(root pong)
+break main process $(root pong)
+break serve process $(root ping) if n == 1
+trace *0x10000
+info breakpoints
+continue
+continue
+print turns
+continue
+ignore 1 3
+break answer
+END
+expect process.txt 'Breakpoint 1 at 0x[0-9a-f]+: file pong.c, line 18' 'Breakpoint 2 at 0x[0-9a-f]+: file ping.c, line 10' \
+  'in main at pong.c:18' 'stop only in process 0x80003000' 'in serve at ping.c:10' 'main at ping.c:15: code' \
+  'Breakpoint 2, serve \(n=1\) at ping.c:10' 'main at pong.c:17: code' 'Breakpoint 1, main \(\) at pong.c:18' \
+  'Breakpoint 2, serve \(n=1\)'  'Function "answer" not defined'
+
 debug commands.txt 20 -M virt -bios none -kernel two.elf -nographic <<END
 symbols add ping.elf --process sh
 END
