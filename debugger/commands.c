@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "debugger/script.h"
 
 #define ROW(name, aliases, run, arg, required, repeats, usage, help) \
     { name, aliases, run, arg, required, repeats, usage, help, NULL }
@@ -99,6 +100,8 @@ const struct command debugger_commands[] = {
         "Take symbols from an ELF file instead of those known."),
     ROW("add-symbol-file", NULL, cmd_add_symbol_file, ARG_FILE, true, false, "FILE [OFFSET]",
         "Take symbols from one more ELF file, moved by OFFSET."),
+    SUBS("symbols", "syms", NULL, symbols_commands, "add | list | remove | kernel",
+         "Files that say what addresses are called, for all or for one process."),
     ROW("directory", "dir", cmd_directory, ARG_FILE, false, false, "[DIR]",
         "Look for sources in DIR first; without DIR forget all."),
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
@@ -115,9 +118,23 @@ const struct command debugger_commands[] = {
     ROW("position", "pos", cmd_position, ARG_NONE, false, false, "", "Where in its life the machine is."),
     ROW("hash", NULL, cmd_hash, ARG_NONE, false, false, "", "The hash of the whole guest state."),
     ROW("echo", NULL, cmd_echo, ARG_TEXT, false, false, "TEXT", "Print TEXT; \\n is a new line."),
-    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file."),
+    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file, or the Lua script FILE.lua."),
+    ROW("lua", NULL, cmd_lua, ARG_TEXT, true, false, "CHUNK", "Run a piece of Lua: lua print(orrery.reg(\"pc\"))."),
     ROW("help", "h", cmd_help, ARG_COMMAND, false, false, "[COMMAND]", "This list, or what a command does."),
     ROW("quit", "q exit", cmd_quit, ARG_EXPR, false, false, "[STATUS]", "Leave."),
+    { 0 },
+};
+
+const struct command symbols_commands[] = {
+    ROW("add", NULL, symbols_add_command, ARG_FILE, true, false,
+        "FILE [--process NAME|PID|ROOT] [--offset N] [--section NAME=ADDRESS]...",
+        "Take symbols from one more file: ELF, System.map, nm's output, /proc/kallsyms; of one process only, moved by N, or "
+        "of a kernel module with its sections where they are said to be."),
+    ROW("list", NULL, symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from, those seen now marked *."),
+    ROW("remove", "rm delete", symbols_remove_command, ARG_TEXT, true, false, "NUMBER | FILE", "Forget a file."),
+    ROW("kernel", NULL, symbols_kernel, ARG_FILE, false, false, "[FILE [OFFSET]]",
+        "The names and types a Linux kernel has of itself (kallsyms, BTF): from the guest's memory, or from its vmlinux, Image "
+        "or bzImage."),
     { 0 },
 };
 
@@ -139,9 +156,13 @@ const struct command info_commands[] = {
     ROW("sources", NULL, info_sources, ARG_TEXT, false, false, "[PATTERN]", "Source files named in line tables."),
     ROW("symbol", NULL, info_symbol, ARG_EXPR, true, false, "ADDRESS", "The symbol an address belongs to."),
     ROW("address", NULL, info_address, ARG_EXPR, true, false, "NAME", "Where a symbol is."),
-    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[PATTERN]", "Functions whose name holds PATTERN."),
+    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[REGEX]", "Functions whose name matches REGEX."),
+    ROW("variables", NULL, info_variables, ARG_TEXT, false, false, "[REGEX]",
+        "Variables of whole files whose name matches REGEX, with their types."),
+    ROW("types", NULL, info_types, ARG_TEXT, false, false, "[REGEX]", "Types whose name matches REGEX."),
+    ROW("scope", NULL, info_scope, ARG_LOCATION, true, false, "LOCATION", "Variables and parameters that are seen there."),
     ROW("line", NULL, info_line, ARG_LOCATION, false, false, "[LOCATION]", "The addresses of a source line."),
-    ROW("files", "target symbols", info_files, ARG_NONE, false, false, "", "The files symbols were taken from."),
+    ROW("files", "target symbols", symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from."),
     ROW("display", NULL, info_display, ARG_NONE, false, false, "", "What is shown at every stop."),
     ROW("devices", "qtree", info_devices, ARG_NONE, false, false, "", "Every device: path, class, where it is mapped."),
     ROW("device", NULL, info_device, ARG_DEVICE, true, false, "PATH [REGISTER]",
@@ -220,15 +241,22 @@ static bool in_list(const char *words, const char *word)
     return false;
 }
 
-const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+const struct command *command_exact(const struct command *table, const char *word)
 {
-    const struct command *hit = NULL;
-    unsigned hits = 0;
-    char list[256] = "";
-    size_t n = strlen(word), used = 0;
     for (const struct command *c = table; c->name; c++)
         if (!strcmp(c->name, word) || in_list(c->aliases, word))
             return c;
+    return NULL;
+}
+
+const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+{
+    const struct command *hit = command_exact(table, word);
+    unsigned hits = 0;
+    char list[256] = "";
+    size_t n = strlen(word), used = 0;
+    if (hit)
+        return hit;
     for (const struct command *c = table; c->name; c++)
         if (!strncmp(c->name, word, n)) {
             hit = c;
@@ -331,6 +359,10 @@ static bool run_command(struct debugger *d, const struct command *table, const c
         return err_set(e, "Undefined %scommand: \"%.40s\". Try \"help\".", what, line);
     memcpy(word, line, n);
     word[n] = 0;
+    bool scripted;
+    bool ok = script_command(d, what, word, skip_space(line + n), &scripted, e);
+    if (scripted)
+        return ok;
     const struct command *c = command_find(table, word, what, e);
     *which = c;
     if (!c)
@@ -432,15 +464,35 @@ static void help_row(struct debugger *d, const char *what, const struct command 
     debug_printf(d, "%s%s%s%s -- %s\n", what, c->name, c->usage[0] ? " " : "", c->usage, c->help);
 }
 
+struct scripted {
+    struct debugger *d;
+    const char *name; /* NULL: all of them */
+    unsigned n;
+};
+
+static void help_scripted(void *opaque, const char *name, const char *help)
+{
+    struct scripted *q = opaque;
+    if (!q->name || !strcmp(q->name, name)) {
+        debug_printf(q->d, "%s -- %s\n", name, help);
+        q->n++;
+    }
+}
+
 HANDLER(cmd_help)
 {
     char word[64], next[64];
+    struct scripted q = { d, *args ? args : NULL, 0 };
     if (!*args) {
         for (const struct command *c = debugger_commands; c->name; c++)
             help_row(d, "", c);
+        script_commands_each(d, help_scripted, &q);
         debug_printf(d, "\nCommands may be shortened to what is unique; an empty line repeats the last one.\n");
         return true;
     }
+    script_commands_each(d, help_scripted, &q);
+    if (q.n)
+        return true;
     if (!take_word(&args, word, sizeof word))
         return err_set(e, "help: one command at a time");
     const struct command *c = command_find(debugger_commands, word, "", e);

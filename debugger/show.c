@@ -1,11 +1,14 @@
 /* What a stop looks like: frames, source lines, instructions, displays. */
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <ctype.h>
 #include <dwarf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "debugger/script.h"
 
 const char *paint(const struct debugger *d, const char *code)
 {
@@ -27,7 +30,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
 {
     Dwarf_Die child;
     unsigned n = 0;
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, f);
     struct buf out = { 0 };
     if (!dwarf_child(function, &child))
         do {
@@ -67,6 +70,10 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     bool has_line = frame_line(d->syms, f, &path, &line);
     if (with_number)
         debug_printf(d, "#%-3u", f->level);
+    if (f->kind == FRAME_TRAP) {
+        debug_printf(d, "<%s%s%s>%s\n", paint(d, YELLOW), name, paint(d, OFF), f->guessed ? " (guessed)" : "");
+        return;
+    }
     if (with_addr || !has_line)
         debug_printf(d, "%s0x%016llx%s in ", paint(d, BLUE), (unsigned long long)f->pc, paint(d, OFF));
     debug_printf(d, "%s%s%s (", paint(d, YELLOW), name ? name : "??", paint(d, OFF));
@@ -76,7 +83,7 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     if (has_line)
         debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF),
                      line);
-    debug_printf(d, "\n");
+    debug_printf(d, "%s\n", f->guessed ? " (guessed)" : "");
 }
 
 void show_source_line(struct debugger *d, const char *file, int line)
@@ -276,12 +283,31 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+/* Hooks of scripts may let the machine go on, and may delete the stop point. */
+static void tell_scripts(struct debugger *d, struct stop_report *r)
+{
+    while (!r->hooked && script_stopped(d, r)) {
+        if (r->point->temporary)
+            stops_delete(&d->stops, r->point);
+        run_continue(d, r->until, r);
+    }
+    struct stop_point *p = d->stops.list;
+    while (p && p != r->point)
+        p = p->next;
+    if (r->point && !p) {
+        r->point = NULL;
+        r->reason = REASON_ARRIVED;
+    }
+}
+
 void report_stop(struct debugger *d, struct stop_report *r)
 {
+    tell_scripts(d, r);
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
+    linux_notice(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:

@@ -178,6 +178,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
 /* The same, but at most up to a position, and a stop point where it stands counts. */
 enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit);
+/* Has this CPU executed an instruction to its end since last_ran was cleared? */
+static inline bool machine_stepped(const struct machine *m, const struct cpu *c)
+{
+    return m->last_ran == c && !c->wait_left;
+}
 /* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
  * timing model it is not ticks. */
 u64 machine_executed(const struct machine *m);

@@ -262,7 +262,7 @@ enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 li
         if (idle && clock_next(&m->clock) > until)
             until = clock_next(&m->clock);
         enum machine_stop why = machine_run(m, min_u64(until, limit), true);
-        if (why != MACHINE_REACHED || m->last_ran == cpu || m->clock.now >= limit)
+        if (why != MACHINE_REACHED || machine_stepped(m, cpu) || m->clock.now >= limit)
             return why;
     }
 }

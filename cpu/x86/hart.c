@@ -384,6 +384,7 @@ static void describe(const struct cpu *cpu, struct buf *out)
 static const struct state_field state[] = {
     { "retired", offsetof(struct x86, cpu.retired), 8, 1, false },
     { "idle", offsetof(struct x86, cpu.idle), sizeof(bool), 1, true },
+    { "wait_left", offsetof(struct x86, cpu.wait_left), 4, 1, false },
     { "r", offsetof(struct x86, r), 8, 16, false },
     H(rip), H(rflags),
     HSEG(0), HSEG(1), HSEG(2), HSEG(3), HSEG(4), HSEG(5), HSEG(6), HSEG(7),

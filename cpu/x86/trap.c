@@ -386,7 +386,7 @@ static void side_effects(struct x86 *c, const struct x86_fault *f)
     if (f->vector == EXC_DB) {
         c->dr[6] = (c->dr[6] & ~(u64)0xf) | f->dr6; /* B0-B3 are of this one; BD, BS, BT are never cleared by the CPU */
         c->dr[7] &= ~(u64)DR7_GD;
-        c->debugctl &= ~(u64)3;
+        c->debugctl &= ~(u64)(DEBUGCTL_BTF | 1 /* LBR */);
     }
 }
 

@@ -269,6 +269,7 @@ struct x86 {
 /* DR6, DR7 (SDM 3, 17.2) */
 #define DR6_BD (1u << 13)
 #define DR6_BS (1u << 14)
+#define DEBUGCTL_BTF 2 /* IA32_DEBUGCTL: TF traps branches only */
 #define DR6_BT (1u << 15)
 #define DR7_GD (1u << 13)
 #define X86_SHADOW_STI 1
