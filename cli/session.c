@@ -198,7 +198,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !s->gdb && !s->monitor && !s->qmp && !o->debug)
+    if (s->paused && !o->gdb && !s->monitor && !s->qmp && !o->debug)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n",
                 o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))

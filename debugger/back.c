@@ -10,13 +10,17 @@ enum { FIRST_SPAN = 256, LAST_SPAN = 16 << 20 };
 
 static bool possible(struct debugger *d, struct err *e)
 {
-    if (d->machine->history)
+    if (!debugger_may_run(d, e))
+        return false;
+    d->looking_back = d->machine->history != NULL;
+    if (d->looking_back)
         return true;
     return err_set(e, "the past is not kept here; start with `orrery debug`, without --history off");
 }
 
 static void settled(struct debugger *d)
 {
+    d->looking_back = false;
     debugger_changed(d);
     d->selected = 0;
     d->dead = false;

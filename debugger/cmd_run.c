@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/script.h"
+
 static bool alive(struct debugger *d, struct err *e)
 {
     if (d->dead)
         return err_set(e, "The guest has ended; `load FILE` goes back to a snapshot, `quit` leaves.");
-    return true;
+    return debugger_may_run(d, e);
 }
 
 HANDLER(cmd_continue)
@@ -133,8 +135,8 @@ HANDLER(cmd_jump)
     struct place p;
     if (!alive(d, e) || !place_resolve(d, args, &p, e))
         return false;
-    if (machine_untouchable(d->machine))
-        return err_set(e, "cannot jump: %s", machine_untouchable(d->machine));
+    if (debugger_untouchable(d))
+        return err_set(e, "cannot jump: %s", debugger_untouchable(d));
     debug_printf(d, "Continuing at 0x%llx.\n", (unsigned long long)p.addrs[0]);
     machine_edit(d->machine);
     d->cpu->ops->set_pc(d->cpu, p.addrs[0] - (cpu_linear_pc(d->cpu) - d->cpu->ops->get_pc(d->cpu)));
@@ -188,6 +190,8 @@ HANDLER(cmd_load)
 {
     if (!d->host.load)
         return err_set(e, "load: snapshots cannot be read from here");
+    if (d->rights != MAY_ALL)
+        return err_set(e, "load: %s", debugger_untouchable(d));
     bool ok = d->host.load(d->host.opaque, d->machine, args, e);
     debugger_changed(d); /* a failure may have reset the machine */
     d->selected = 0;
@@ -222,9 +226,17 @@ HANDLER(cmd_echo)
     return true;
 }
 
+HANDLER(cmd_lua)
+{
+    return script_run(d, "=lua", args, strlen(args), e);
+}
+
 HANDLER(cmd_source)
 {
     struct buf text = { 0 };
+    size_t len = strlen(args);
+    if (len > 4 && !strcmp(args + len - 4, ".lua"))
+        return script_source(d, args, e);
     if (d->source_depth > 16)
         return err_set(e, "source: %s: scripts call one another more than 16 deep", args);
     if (!d->host.read_file)
@@ -300,6 +312,7 @@ static void forget_symbols(struct debugger *d)
     }
     free(d->list_file);
     d->list_file = NULL;
+    d->symbols_version++;
     symbols_clear(d->syms);
     debugger_changed(d);
 }

@@ -12,6 +12,13 @@ static bool by_host(struct debugger *d, const char *name, const char *args, stru
     return ok;
 }
 
+static bool typed(struct debugger *d, const char *name, const char *args, struct err *e)
+{
+    if (d->rights != MAY_ALL)
+        return err_set(e, "%s: %s", name, debugger_untouchable(d));
+    return by_host(d, name, args, e);
+}
+
 bool cmd_screen(struct debugger *d, const char *args, struct err *e)
 {
     return by_host(d, "screen", args, e);
@@ -24,17 +31,17 @@ bool cmd_screendump(struct debugger *d, const char *args, struct err *e)
 
 bool cmd_sendkey(struct debugger *d, const char *args, struct err *e)
 {
-    return by_host(d, "sendkey", args, e);
+    return typed(d, "sendkey", args, e);
 }
 
 bool cmd_mouse_move(struct debugger *d, const char *args, struct err *e)
 {
-    return by_host(d, "mouse_move", args, e);
+    return typed(d, "mouse_move", args, e);
 }
 
 bool cmd_mouse_button(struct debugger *d, const char *args, struct err *e)
 {
-    return by_host(d, "mouse_button", args, e);
+    return typed(d, "mouse_button", args, e);
 }
 
 bool cmd_tracefile(struct debugger *d, const char *args, struct err *e)

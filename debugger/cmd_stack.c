@@ -8,7 +8,7 @@
 
 static void print_variable(struct debugger *d, const struct frame *f, const char *name, struct buf *out)
 {
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, f);
     struct value_format format = { .pretty = d->pretty };
     struct value v;
     struct err e;

@@ -62,7 +62,7 @@ static void free_parts(struct parts *p)
 static struct expr *compile_at(struct debugger *d, u64 addr, const char *text, struct err *e)
 {
     struct frame f = { .pc = addr, .lookup_pc = addr };
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = &f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, &f);
     return expr_compile(&env, text, e);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "debugger/script.h"
 
 #define ROW(name, aliases, run, arg, required, repeats, usage, help) \
     { name, aliases, run, arg, required, repeats, usage, help, NULL }
@@ -115,7 +116,8 @@ const struct command debugger_commands[] = {
     ROW("position", "pos", cmd_position, ARG_NONE, false, false, "", "Where in its life the machine is."),
     ROW("hash", NULL, cmd_hash, ARG_NONE, false, false, "", "The hash of the whole guest state."),
     ROW("echo", NULL, cmd_echo, ARG_TEXT, false, false, "TEXT", "Print TEXT; \\n is a new line."),
-    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file."),
+    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file, or the Lua script FILE.lua."),
+    ROW("lua", NULL, cmd_lua, ARG_TEXT, true, false, "CHUNK", "Run a piece of Lua: lua print(orrery.reg(\"pc\"))."),
     ROW("help", "h", cmd_help, ARG_COMMAND, false, false, "[COMMAND]", "This list, or what a command does."),
     ROW("quit", "q exit", cmd_quit, ARG_EXPR, false, false, "[STATUS]", "Leave."),
     { 0 },
@@ -220,15 +222,22 @@ static bool in_list(const char *words, const char *word)
     return false;
 }
 
-const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+const struct command *command_exact(const struct command *table, const char *word)
 {
-    const struct command *hit = NULL;
-    unsigned hits = 0;
-    char list[256] = "";
-    size_t n = strlen(word), used = 0;
     for (const struct command *c = table; c->name; c++)
         if (!strcmp(c->name, word) || in_list(c->aliases, word))
             return c;
+    return NULL;
+}
+
+const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+{
+    const struct command *hit = command_exact(table, word);
+    unsigned hits = 0;
+    char list[256] = "";
+    size_t n = strlen(word), used = 0;
+    if (hit)
+        return hit;
     for (const struct command *c = table; c->name; c++)
         if (!strncmp(c->name, word, n)) {
             hit = c;
@@ -331,6 +340,10 @@ static bool run_command(struct debugger *d, const struct command *table, const c
         return err_set(e, "Undefined %scommand: \"%.40s\". Try \"help\".", what, line);
     memcpy(word, line, n);
     word[n] = 0;
+    bool scripted;
+    bool ok = script_command(d, what, word, skip_space(line + n), &scripted, e);
+    if (scripted)
+        return ok;
     const struct command *c = command_find(table, word, what, e);
     *which = c;
     if (!c)
@@ -432,15 +445,35 @@ static void help_row(struct debugger *d, const char *what, const struct command 
     debug_printf(d, "%s%s%s%s -- %s\n", what, c->name, c->usage[0] ? " " : "", c->usage, c->help);
 }
 
+struct scripted {
+    struct debugger *d;
+    const char *name; /* NULL: all of them */
+    unsigned n;
+};
+
+static void help_scripted(void *opaque, const char *name, const char *help)
+{
+    struct scripted *q = opaque;
+    if (!q->name || !strcmp(q->name, name)) {
+        debug_printf(q->d, "%s -- %s\n", name, help);
+        q->n++;
+    }
+}
+
 HANDLER(cmd_help)
 {
     char word[64], next[64];
+    struct scripted q = { d, *args ? args : NULL, 0 };
     if (!*args) {
         for (const struct command *c = debugger_commands; c->name; c++)
             help_row(d, "", c);
+        script_commands_each(d, help_scripted, &q);
         debug_printf(d, "\nCommands may be shortened to what is unique; an empty line repeats the last one.\n");
         return true;
     }
+    script_commands_each(d, help_scripted, &q);
+    if (q.n)
+        return true;
     if (!take_word(&args, word, sizeof word))
         return err_set(e, "help: one command at a time");
     const struct command *c = command_find(debugger_commands, word, "", e);

@@ -38,6 +38,9 @@ extern const struct command info_commands[], set_commands[], show_commands[];
  * "info ". */
 const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e);
 
+/* Only by its whole name or alias; NULL: there is none. */
+const struct command *command_exact(const struct command *table, const char *word);
+
 /* Words that could stand at line[point], sorted, malloc'd with a NULL at the end; *start is where the word begins.
  * *files is set when names of host files belong there. */
 char **debugger_complete(struct debugger *d, const char *line, size_t point, size_t *start, bool *files);
@@ -62,7 +65,7 @@ bool take_format(const char **args, struct slash_format *f, struct err *e);
 HANDLER(cmd_continue); HANDLER(cmd_step); HANDLER(cmd_next); HANDLER(cmd_stepi); HANDLER(cmd_nexti);
 HANDLER(cmd_finish);
 HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
-HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_help);
+HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_lua); HANDLER(cmd_help);
 HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
 /* cmd_back.c */
 HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step); HANDLER(cmd_reverse_next);

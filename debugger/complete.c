@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "debugger/commands.h"
+#include "debugger/script.h"
 
 #define MAX_WORDS 20000
 
@@ -136,6 +137,19 @@ static bool offer_after_dot(struct debugger *d, struct words *w, const char *lin
     return true;
 }
 
+struct offer_scripted {
+    struct words *w;
+    bool info;
+};
+
+static void offer_scripted(void *opaque, const char *name, const char *help)
+{
+    const struct offer_scripted *o = opaque;
+    bool info = !strncmp(name, "info ", 5);
+    if (info == o->info)
+        offer(o->w, info ? name + 5 : name);
+}
+
 static void offer_table(struct words *w, const struct command *table)
 {
     for (const struct command *c = table; c->name; c++)
@@ -228,6 +242,8 @@ char **debugger_complete(struct debugger *d, const char *line, size_t point, siz
             w.prefix = name;
             w.len = end - at;
             offer_table(&w, table);
+            if (table == debugger_commands || table == info_commands)
+                script_commands_each(d, offer_scripted, &(struct offer_scripted){ &w, table == info_commands });
             if (!w.n && c && c->sub == set_commands) { /* `set coun`: an assignment */
                 w.n = 0;
                 symbols_each(d->syms, offer_symbol, &w);

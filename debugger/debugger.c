@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/script.h"
+
 static bool read_source(void *opaque, const char *path, struct buf *out)
 {
     struct debugger *d = opaque;
@@ -55,6 +57,7 @@ void debugger_free(struct debugger *d)
     free(d->frames);
     free(d->list_file);
     free(d->last_command);
+    script_free(d->script);
     free(d);
 }
 
@@ -143,7 +146,26 @@ struct expr_env debugger_env(struct debugger *d)
         f = debugger_frame(d, 0);
     }
     return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars,
-                              .machine = d->machine, .untouchable = machine_untouchable(d->machine) };
+                              .functions = &d->functions,
+                              .machine = d->machine, .untouchable = debugger_untouchable(d) };
+}
+
+struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f)
+{
+    return (struct expr_env){ .syms = d->syms, .cpu = c, .frame = f, .vars = &d->vars, .functions = &d->functions,
+                              .read_only = true };
+}
+
+const char *debugger_untouchable(const struct debugger *d)
+{
+    return d->rights == MAY_ALL ? machine_untouchable(d->machine)
+           : d->rights == MAY_RUN ? "a script changes the guest only inside orrery.edit()"
+                                  : "hooks and conditions only look at the guest";
+}
+
+bool debugger_may_run(const struct debugger *d, struct err *e)
+{
+    return d->rights < MAY_LOOK || err_set(e, "hooks and conditions must not run the machine");
 }
 
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e)

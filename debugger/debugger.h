@@ -24,6 +24,17 @@ struct debugger_host {
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
     /* `tracefile ARGS`; NULL: traces cannot be written. */
     bool (*trace)(void *opaque, const char *args, struct buf *out, struct err *e);
+    /* A file that comes with the program: "profiles/linux.lua"; NULL: there are none. */
+    bool (*read_shipped)(void *opaque, const char *name, struct buf *out, struct err *e);
+};
+
+struct script;
+
+enum debugger_rights { /* of the commands that are executed now */
+    MAY_ALL,  /* a person's */
+    MAY_RUN,  /* a script's: nothing is changed by hand */
+    MAY_LOOK, /* a hook's on stops: nor does the machine run */
+    MAY_PEEK, /* a condition's or that of a hook on events, which come while an instruction is executed: no commands */
 };
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
@@ -85,6 +96,12 @@ struct debugger {
     bool color, pretty, confirm, full_addresses;
     int listsize;
 
+    struct script *script; /* NULL: no Lua yet */
+    struct expr_functions functions; /* that scripts made */
+    enum debugger_rights rights;
+    bool looking_back; /* the past is searched: nobody wants to hear of its events */
+    unsigned symbols_version; /* changes when types are forgotten */
+
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
     unsigned collect_depth;
@@ -119,6 +136,12 @@ void debug_write(struct debugger *d, const struct buf *b);
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+/* To read only: of conditions, arguments of frames and the like. */
+struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f);
+/* Why nothing may be changed by hand now, or NULL. */
+const char *debugger_untouchable(const struct debugger *d);
+/* False: a hook or a condition must not run the machine. */
+bool debugger_may_run(const struct debugger *d, struct err *e);
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e);
 u64 debugger_pc(const struct debugger *d);
 /* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
@@ -147,6 +170,8 @@ struct stop_report {
     u8 before[WATCH_MAX_BYTES]; /* of a watchpoint */
     u64 function_ended; /* an address in the function that `finish` ended, else 0 */
     bool new_frame;     /* it stopped in another function than it began in */
+    u64 until;          /* where it would have stopped without a reason */
+    bool hooked;        /* scripts have heard of it */
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);

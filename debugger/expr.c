@@ -432,6 +432,31 @@ static struct node *comma(struct parser *p)
     return p->failed ? NULL : x;
 }
 
+/* $name(a, b): a function of a script. */
+static struct node *call(struct parser *p, struct node *x)
+{
+    const struct expr_functions *f = p->env->functions;
+    if (!f || !f->known || !f->known(f->opaque, x->name)) {
+        err_set(p->e, "There is no function $%s; orrery.func(\"%s\", FUNCTION) in a script makes one.", x->name, x->name);
+        return fail(p);
+    }
+    struct node **end = &x->a;
+    x->kind = NODE_CALL;
+    eat(p, "(");
+    while (!p->failed && !is(p, ")")) {
+        if (x->number && !eat(p, ","))
+            return expected(p, "`,' or `)'");
+        if (x->number++ == EXPR_MAX_ARGS) {
+            err_set(p->e, "$%s: a function takes at most %d arguments", x->name, EXPR_MAX_ARGS);
+            return fail(p);
+        }
+        *end = node(p, NODE_ARGUMENT, assignment(p), NULL);
+        end = &(*end)->b;
+    }
+    eat(p, ")");
+    return p->failed ? NULL : x;
+}
+
 static struct node *primary(struct parser *p)
 {
     struct node *x;
@@ -455,7 +480,7 @@ static struct node *primary(struct parser *p)
         x = node(p, reg ? NODE_REGISTER : NODE_CONVENIENCE, NULL, NULL);
         x->name = arena_strdup(p->arena, name);
         next(p);
-        return x;
+        return !reg && is(p, "(") ? call(p, x) : x;
     }
     case T_NAME:
         memcpy(name, p->text, sizeof name);

@@ -559,6 +559,21 @@ static bool run_symbol(const struct node *n, const struct expr_env *env, struct 
     return true;
 }
 
+static bool run_call(const struct node *n, const struct expr_env *env, struct value *out, struct err *e)
+{
+    const struct expr_functions *f = env->functions;
+    u64 args[EXPR_MAX_ARGS];
+    unsigned count = 0;
+    for (const struct node *arg = n->a; arg; arg = arg->b) {
+        struct value v;
+        if (!run(arg->a, env, &v, e) || !value_u64(env, &v, &args[count++], e))
+            return false;
+    }
+    if (!f || !f->known || !f->known(f->opaque, n->name))
+        return err_set(e, "there is no function $%s any more", n->name);
+    return f->call(f->opaque, n->name, env, args, count, out, e);
+}
+
 static bool run_at(const struct expr_env *env, const struct value *a, const struct value *b, struct value *out,
                    struct err *e)
 {
@@ -590,6 +605,7 @@ static bool run(const struct node *n, const struct expr_env *env, struct value *
     case NODE_REGISTER: return run_register(n, env, out, e);
     case NODE_CONVENIENCE: return run_convenience(n, env, out, e);
     case NODE_ASSIGN: return run_assign(n, env, out, e);
+    case NODE_CALL: return run_call(n, env, out, e);
     case NODE_SIZEOF: {
         struct type *t = n->type;
         if (!t) {

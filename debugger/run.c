@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "debugger/script.h"
+
 #define SLICE 2000000 /* ticks between looks at d->interrupted when nobody gave us a resume call */
 
 static enum machine_stop resume(struct debugger *d, u64 until)
@@ -36,7 +38,7 @@ static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
         u64 truth;
         frame_innermost(d->syms, c, &f);
         frame_complete(d->syms, c, &f);
-        struct expr_env env = { .syms = d->syms, .cpu = c, .frame = &f, .vars = &d->vars, .read_only = true };
+        struct expr_env env = debugger_env_at(d, c, &f);
         if (!expr_eval(p->condition, &env, &v, &e) || !value_u64(&env, &v, &truth, &e)) {
             debug_printf(d, "Error in testing condition for breakpoint %d:\n%s\n", p->number, e.text);
             truth = 1; /* silence would hide the mistake */
@@ -132,8 +134,9 @@ static void skip_here(struct debugger *d)
 /* Watchpoints compare with what is there when the run begins. */
 void run_begin(struct debugger *d, struct stop_report *r)
 {
-    *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED };
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED, .until = CLOCK_NEVER };
     d->interrupted = 0;
+    d->looking_back = false;
     debugger_changed(d);
     d->selected = 0;
     for (struct stop_point *p = d->stops.list; p; p = p->next)
@@ -157,6 +160,7 @@ void run_continue(struct debugger *d, u64 until, struct stop_report *r)
     stops_arm(&d->stops, d->machine);
     while (!run_judge(d, resume(d, until), r))
         ;
+    r->until = until;
     run_end(d);
 }
 
@@ -165,9 +169,10 @@ bool run_stopped(struct debugger *d, enum machine_stop why)
     struct stop_report r = { .reason = REASON_STEPPED };
     debugger_changed(d);
     d->selected = 0;
-    if (!run_judge(d, why, &r))
+    if (!run_judge(d, why, &r) || script_stopped(d, &r))
         return false;
     run_end(d);
+    r.hooked = true;
     report_stop(d, &r);
     return true;
 }

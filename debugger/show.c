@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/script.h"
+
 const char *paint(const struct debugger *d, const char *code)
 {
     return d->color ? code : "";
@@ -27,7 +29,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
 {
     Dwarf_Die child;
     unsigned n = 0;
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, f);
     struct buf out = { 0 };
     if (!dwarf_child(function, &child))
         do {
@@ -276,8 +278,26 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+/* Hooks of scripts may let the machine go on, and may delete the stop point. */
+static void tell_scripts(struct debugger *d, struct stop_report *r)
+{
+    while (!r->hooked && script_stopped(d, r)) {
+        if (r->point->temporary)
+            stops_delete(&d->stops, r->point);
+        run_continue(d, r->until, r);
+    }
+    struct stop_point *p = d->stops.list;
+    while (p && p != r->point)
+        p = p->next;
+    if (r->point && !p) {
+        r->point = NULL;
+        r->reason = REASON_ARRIVED;
+    }
+}
+
 void report_stop(struct debugger *d, struct stop_report *r)
 {
+    tell_scripts(d, r);
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;

@@ -249,6 +249,8 @@ static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
     const struct row *row = &rows[r->number - REG_ROWS];
     if (row->other == OTHER_ATTR)
         set_attributes(&c->seg[row->index], value);
+    else if (row->other == OTHER_CR8 && c->board.apic.set_tpr && value < 16)
+        c->board.apic.set_tpr(c->board.apic.opaque, (u8)(value << 4));
     else if (row->other)
         return false;
     u8 *at = (u8 *)c + row->at;
