@@ -77,6 +77,7 @@ struct session {
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
     bool has_symbols;
+    struct symfile *linux_symbols; /* that the kernel had of itself; NULL: none */
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
 

@@ -281,24 +281,10 @@ HANDLER(cmd_quit)
     return true;
 }
 
-static bool read_symbols(struct debugger *d, const char *path, u64 bias, struct err *e)
-{
-    struct buf data = { 0 };
-    if (!d->host.read_file)
-        return err_set(e, "files cannot be read from here");
-    bool ok = d->host.read_file(d->host.opaque, path, &data, e) &&
-              debugger_add_symbols(d, path, data.data, data.len, bias, e);
-    buf_free(&data);
-    if (ok) {
-        debug_printf(d, "Reading symbols from %s...\n", path);
-        if (!d->syms->files->n_cus)
-            debug_printf(d, "(No debugging symbols found in %s: compile with -g for lines and variables)\n", path);
-    }
-    return ok;
-}
+static void bind_again(struct debugger *d);
 
 /* What was made from the symbols goes with them. */
-static void forget_symbols(struct debugger *d)
+void debugger_forget_symbols(struct debugger *d, struct symfile *f)
 {
     while (d->vars) {
         struct convenience *v = d->vars;
@@ -313,8 +299,12 @@ static void forget_symbols(struct debugger *d)
     free(d->list_file);
     d->list_file = NULL;
     d->symbols_version++;
-    symbols_clear(d->syms);
+    if (f)
+        symbols_remove(d->syms, f);
+    else
+        symbols_clear(d->syms);
     debugger_changed(d);
+    bind_again(d);
 }
 
 /* Conditions and types again, from the new symbols. */
@@ -331,48 +321,4 @@ static void bind_again(struct debugger *d)
         }
     }
     stops_arm(&d->stops, d->machine);
-}
-
-HANDLER(cmd_symbol_file)
-{
-    if (!*args) {
-        forget_symbols(d);
-        bind_again(d);
-        debug_printf(d, "No symbol file now.\n");
-        return true;
-    }
-    /* A file that cannot be read leaves the symbols as they are. */
-    struct buf probe = { 0 };
-    bool ok = d->host.read_file && d->host.read_file(d->host.opaque, args, &probe, e);
-    buf_free(&probe);
-    if (!d->host.read_file)
-        return err_set(e, "symbol-file: files cannot be read from here");
-    if (!ok)
-        return false;
-    forget_symbols(d);
-    ok = read_symbols(d, args, 0, e);
-    bind_again(d);
-    return ok;
-}
-
-HANDLER(cmd_add_symbol_file)
-{
-    char path[4096];
-    u64 bias = 0;
-    if (!take_word(&args, path, sizeof path))
-        return err_set(e, "add-symbol-file: the name of a file is needed");
-    if (!strncmp(args, "-o", 2))
-        args = skip_space(args + 2);
-    return (!*args || debugger_eval(d, args, &bias, e)) && read_symbols(d, path, bias, e);
-}
-
-HANDLER(cmd_directory)
-{
-    if (!symbols_directory(d->syms, *args ? args : NULL, e))
-        return false;
-    debug_printf(d, "Source directories searched: ");
-    for (unsigned i = 0; i < d->syms->n_directories; i++)
-        debug_printf(d, "%s:", d->syms->directories[i]);
-    debug_printf(d, "$cdir\n");
-    return true;
 }

@@ -100,6 +100,8 @@ const struct command debugger_commands[] = {
         "Take symbols from an ELF file instead of those known."),
     ROW("add-symbol-file", NULL, cmd_add_symbol_file, ARG_FILE, true, false, "FILE [OFFSET]",
         "Take symbols from one more ELF file, moved by OFFSET."),
+    SUBS("symbols", "syms", NULL, symbols_commands, "add | list | remove | kernel",
+         "Files that say what addresses are called, for all or for one process."),
     ROW("directory", "dir", cmd_directory, ARG_FILE, false, false, "[DIR]",
         "Look for sources in DIR first; without DIR forget all."),
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
@@ -123,6 +125,19 @@ const struct command debugger_commands[] = {
     { 0 },
 };
 
+const struct command symbols_commands[] = {
+    ROW("add", NULL, symbols_add_command, ARG_FILE, true, false,
+        "FILE [--process NAME|PID|ROOT] [--offset N] [--section NAME=ADDRESS]...",
+        "Take symbols from one more file: ELF, System.map, nm's output, /proc/kallsyms; of one process only, moved by N, or "
+        "of a kernel module with its sections where they are said to be."),
+    ROW("list", NULL, symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from, those seen now marked *."),
+    ROW("remove", "rm delete", symbols_remove_command, ARG_TEXT, true, false, "NUMBER | FILE", "Forget a file."),
+    ROW("kernel", NULL, symbols_kernel, ARG_FILE, false, false, "[FILE [OFFSET]]",
+        "The names and types a Linux kernel has of itself (kallsyms, BTF): from the guest's memory, or from its vmlinux, Image "
+        "or bzImage."),
+    { 0 },
+};
+
 const struct command info_commands[] = {
     ROW("breakpoints", "b watchpoints", info_breakpoints, ARG_POINTS, false, false, "",
         "Stop points and how often they were hit."),
@@ -141,9 +156,13 @@ const struct command info_commands[] = {
     ROW("sources", NULL, info_sources, ARG_TEXT, false, false, "[PATTERN]", "Source files named in line tables."),
     ROW("symbol", NULL, info_symbol, ARG_EXPR, true, false, "ADDRESS", "The symbol an address belongs to."),
     ROW("address", NULL, info_address, ARG_EXPR, true, false, "NAME", "Where a symbol is."),
-    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[PATTERN]", "Functions whose name holds PATTERN."),
+    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[REGEX]", "Functions whose name matches REGEX."),
+    ROW("variables", NULL, info_variables, ARG_TEXT, false, false, "[REGEX]",
+        "Variables of whole files whose name matches REGEX, with their types."),
+    ROW("types", NULL, info_types, ARG_TEXT, false, false, "[REGEX]", "Types whose name matches REGEX."),
+    ROW("scope", NULL, info_scope, ARG_LOCATION, true, false, "LOCATION", "Variables and parameters that are seen there."),
     ROW("line", NULL, info_line, ARG_LOCATION, false, false, "[LOCATION]", "The addresses of a source line."),
-    ROW("files", "target symbols", info_files, ARG_NONE, false, false, "", "The files symbols were taken from."),
+    ROW("files", "target symbols", symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from."),
     ROW("display", NULL, info_display, ARG_NONE, false, false, "", "What is shown at every stop."),
     ROW("devices", "qtree", info_devices, ARG_NONE, false, false, "", "Every device: path, class, where it is mapped."),
     ROW("device", NULL, info_device, ARG_DEVICE, true, false, "PATH [REGISTER]",

@@ -32,7 +32,7 @@ struct command { /* lists end with a NULL name */
 };
 
 extern const struct command debugger_commands[];
-extern const struct command info_commands[], set_commands[], show_commands[];
+extern const struct command info_commands[], set_commands[], show_commands[], symbols_commands[];
 
 /* Finds by name, alias or unique prefix. NULL: the error lists candidates or the nearest name. `what` is "" or
  * "info ". */
@@ -66,7 +66,11 @@ HANDLER(cmd_continue); HANDLER(cmd_step); HANDLER(cmd_next); HANDLER(cmd_stepi);
 HANDLER(cmd_finish);
 HANDLER(cmd_until); HANDLER(cmd_advance); HANDLER(cmd_run_until); HANDLER(cmd_thread); HANDLER(cmd_position);
 HANDLER(cmd_hash); HANDLER(cmd_save); HANDLER(cmd_load); HANDLER(cmd_echo); HANDLER(cmd_source); HANDLER(cmd_lua); HANDLER(cmd_help);
-HANDLER(cmd_quit); HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(cmd_jump);
+HANDLER(cmd_quit); HANDLER(cmd_jump);
+/* cmd_symbols.c */
+HANDLER(cmd_symbol_file); HANDLER(cmd_add_symbol_file); HANDLER(cmd_directory); HANDLER(symbols_add_command);
+HANDLER(symbols_list); HANDLER(symbols_remove_command); HANDLER(symbols_kernel); HANDLER(info_types);
+HANDLER(info_variables); HANDLER(info_functions); HANDLER(info_symbol);
 /* cmd_back.c */
 HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step); HANDLER(cmd_reverse_next);
 HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_write); HANDLER(cmd_goto);
@@ -79,8 +83,8 @@ HANDLER(cmd_ignore); HANDLER(cmd_commands); HANDLER(info_breakpoints);
 /* cmd_stack.c */
 HANDLER(cmd_backtrace); HANDLER(cmd_frame); HANDLER(cmd_up); HANDLER(cmd_down); HANDLER(info_frame);
 HANDLER(info_locals);
-HANDLER(info_args); HANDLER(cmd_list); HANDLER(info_source); HANDLER(info_line); HANDLER(info_symbol);
-HANDLER(info_address); HANDLER(info_functions); HANDLER(info_sources); HANDLER(info_files);
+HANDLER(info_args); HANDLER(cmd_list); HANDLER(info_source); HANDLER(info_line);
+HANDLER(info_address); HANDLER(info_sources); HANDLER(info_scope);
 /* cmd_data.c */
 HANDLER(cmd_print); HANDLER(cmd_output); HANDLER(cmd_ptype); HANDLER(cmd_whatis); HANDLER(cmd_x); HANDLER(cmd_xp);
 HANDLER(cmd_display); HANDLER(cmd_undisplay); HANDLER(info_display); HANDLER(cmd_disassemble); HANDLER(cmd_set);

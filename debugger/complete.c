@@ -69,19 +69,10 @@ static void offer_locals(struct debugger *d, struct words *w)
             } while (!dwarf_siblingof(&child, &child));
 }
 
-static void offer_types(struct debugger *d, struct words *w)
+static bool offer_type(void *opaque, enum type_kind kind, const char *name)
 {
-    for (struct symfile *f = d->syms->files; f; f = f->next) {
-        size_t n;
-        const struct dwarf_name *names = symbols_names(f, &n);
-        for (size_t i = 0; i < n; i++) {
-            Dwarf_Die die = names[i].die;
-            int tag = dwarf_tag(&die);
-            if (tag == DW_TAG_typedef || tag == DW_TAG_structure_type || tag == DW_TAG_union_type ||
-                tag == DW_TAG_base_type || tag == DW_TAG_enumeration_type)
-                offer(w, names[i].name);
-        }
-    }
+    offer(opaque, name);
+    return true;
 }
 
 struct offer_members {
@@ -171,7 +162,7 @@ static void fill(struct debugger *d, struct words *w, const struct command *c, c
         symbols_each_source(d->syms, offer_source, w);
         break;
     case ARG_TYPE:
-        offer_types(d, w);
+        types_each(d->syms, offer_type, w);
         /* fall through */
     case ARG_EXPR:
         if (offer_after_dot(d, w, line, start))

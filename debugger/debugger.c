@@ -1,4 +1,5 @@
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +119,8 @@ void debugger_changed(struct debugger *d)
 
 const struct frame *debugger_frame(struct debugger *d, unsigned level)
 {
+    if (!d->n_frames && !d->frames_done)
+        process_see(d, NULL);
     if (level >= DEBUGGER_MAX_FRAMES)
         return NULL;
     while (level >= d->n_frames && !d->frames_done) {
@@ -133,6 +136,11 @@ const struct frame *debugger_frame(struct debugger *d, unsigned level)
             break;
         }
         frame_complete(d->syms, d->cpu, f);
+        if (f->kind == FRAME_TRAP && f->trap.vector >= 32) {
+            char name[48];
+            debugger_interrupt_name(d, (unsigned)f->trap.vector, name, sizeof name);
+            snprintf(f->trap.what, sizeof f->trap.what, "interrupt: %s", name);
+        }
         d->n_frames++;
     }
     return level < d->n_frames ? &d->frames[level] : NULL;
@@ -200,5 +208,6 @@ void debugger_show_position(struct debugger *d)
 {
     debugger_changed(d);
     d->selected = 0;
+    linux_notice(d);
     show_where(d, true);
 }

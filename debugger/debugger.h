@@ -62,6 +62,7 @@ struct debugger {
     struct machine *machine;
     struct symbols *syms;
     struct process_provider processes; /* of an operating system's profile; process.h */
+    u64 linux_looked; /* position + 1 where linux_notice() did last; 0: never */
     struct stops stops;
     struct debugger_host host;
     struct buf *capture; /* output goes there instead: debugger_capture() */
@@ -119,6 +120,10 @@ void debugger_free(struct debugger *d); /* disarms the machine */
 /* Takes symbols from an image in memory. */
 bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, size_t size, u64 bias, struct err *e);
 
+/* Forgets a file (NULL: every one) with what was made from symbols: values kept, compiled conditions. Those of the stop
+ * points are compiled again; what means nothing any more is disabled with a message. */
+void debugger_forget_symbols(struct debugger *d, struct symfile *f);
+
 /* One line as typed; prints what it has to say, errors too. Returns false when it was an error. */
 bool debugger_execute(struct debugger *d, const char *line);
 /* The same with the output appended to `out`, for monitors. */
@@ -146,6 +151,8 @@ bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e
 u64 debugger_pc(const struct debugger *d);
 /* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
 void debugger_name_code(void *syms, u64 linear, char *out, size_t n);
+/* Whose interrupts come with that vector (x86), as tables of the controllers are now: "timer (IRQ 0)", or "vector 0xf3". */
+void debugger_interrupt_name(struct debugger *d, unsigned vector, char *out, size_t cap);
 void debugger_select_cpu(struct debugger *d, struct cpu *c);
 
 /* --- Places: place.c --------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "debugger/frame.h"
 
 #include <dwarf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static void set_sp(struct frame *f, u64 linear)
 
 static Dwarf_Frame *rules_at(struct symbols *s, u64 pc, struct symfile **file)
 {
-    for (struct symfile *f = s->files; f; f = f->next) {
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
         Dwarf_Frame *fr = NULL;
         u64 at = (pc & f->mask) - f->bias;
         *file = f;
@@ -48,7 +49,9 @@ static Dwarf_Frame *rules_at(struct symbols *s, u64 pc, struct symfile **file)
     return NULL;
 }
 
-static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct frame *out, bool *signal, const char **why)
+/* *pc_at: where the return address lies in memory; 0: it does not. *signal: f is one that no call made. */
+static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct frame *out, bool *signal, u64 *pc_at,
+                   const char **why)
 {
     struct symfile *file;
     Dwarf_Frame *rules = rules_at(s, f->lookup_pc, &file);
@@ -68,10 +71,17 @@ static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct fra
     f->has_cfa = true;
     int column = dwarf_frame_info(rules, NULL, NULL, signal);
     u8 ra = column < 0 ? SLOT_NONE : isa_slot_of_dwarf(isa, (u64)column);
+    u8 raw[8];
+    Dwarf_Op mem[3];
+    *pc_at = 0;
+    /* RISC-V: a column of its own (64, "alternate frame return column") where ra is not where it goes on. */
+    if (ra == SLOT_NONE && column >= 0 && !dwarf_frame_register(rules, column, mem, &ops, &n) && n &&
+        location_eval(&cx, ops, n, &l, why) && l.kind == LOC_MEMORY && cpu_peek(c, l.addr, raw, file->addr_size) == file->addr_size)
+        *pc_at = l.addr;
+    u64 pc = *pc_at ? load_le(raw, file->addr_size) : 0;
     if (ra == SLOT_NONE)
         ra = isa->ra != SLOT_NONE ? isa->ra : isa->pc;
     for (unsigned number = 0; number < isa->n_dwarf; number++) {
-        Dwarf_Op mem[3];
         u8 slot = isa->dwarf[number];
         if (slot == SLOT_NONE || (isa->pc == SLOT_NONE && !slot)) /* x0 is what it is */
             continue;
@@ -98,7 +108,6 @@ static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct fra
         const char *ignored;
         if (!location_eval(&cx, ops, n, &l, &ignored))
             continue;
-        u8 raw[8];
         unsigned size = slot >= (isa->pc == SLOT_NONE ? 32 : isa->pc + 1) ? 8 : file->addr_size;
         if (l.kind == LOC_MEMORY && cpu_peek(c, l.addr & cpu_addr_mask(c), raw, size) == size) {
             out->reg[slot] = load_le(raw, size);
@@ -117,13 +126,15 @@ static bool by_cfi(struct symbols *s, struct cpu *c, struct frame *f, struct fra
     /* The stack pointer of the caller is the frame's address, on every ABI here, unless a rule says something else. */
     if (!sp_said)
         set_sp(out, f->cfa);
-    if (!(out->known >> ra & 1)) {
+    if (!*pc_at && !(out->known >> ra & 1)) {
         *why = "outermost: its return address is marked undefined";
         goto done;
     }
-    out->pc = out->reg[ra] & cpu_addr_mask(c);
+    out->pc = (*pc_at ? pc : out->reg[ra]) & cpu_addr_mask(c);
     if (isa->ra != SLOT_NONE)
         out->pc &= ~(u64)1; /* jalr clears it */
+    else if (out->saved >> ra & 1)
+        *pc_at = out->saved_at[ra];
     out->how = "CFI";
     ok = true;
 done:
@@ -229,7 +240,7 @@ static unsigned inlined_around(const Dwarf_Die *scopes, unsigned n)
 }
 
 /* Nothing tells where the frame ends: the first word on the stack that could be a return address. */
-static bool by_scan(struct symbols *s, struct cpu *c, const struct frame *f, struct frame *out)
+static bool by_scan(struct symbols *s, struct cpu *c, const struct frame *f, struct frame *out, u64 *place)
 {
     enum { WORDS = 512 };
     const struct frame_isa *isa = f->isa;
@@ -240,6 +251,7 @@ static bool by_scan(struct symbols *s, struct cpu *c, const struct frame *f, str
         bool far;
         if (!comes_back(s, c, f, at, out, &far) || !symbols_at(s, out->pc - 1, &offset))
             continue;
+        *place = at;
         out->known = out->saved = 0;
         set_sp(out, at + isa->word * (far ? 2 : 1)); /* RISC-V: at least */
         out->guessed = true;
@@ -247,6 +259,56 @@ static bool by_scan(struct symbols *s, struct cpu *c, const struct frame *f, str
         return true;
     }
     return false;
+}
+
+/* f's caller as far as it is not known yet: a copy of f. */
+static void begin(const struct frame *f, struct frame *out)
+{
+    *out = *f;
+    out->level = f->level + 1;
+    out->inlined = 0;
+    out->has_cfa = false;
+}
+
+/* Without call frame information. A function that has set a frame pointer is asked for it; of code that has not (handlers in
+ * assembly: the pointer still is that of what they interrupted) the stack is looked through, and what lies first counts: a return
+ * address, or what an interrupt pushed. */
+static bool by_looking(struct symbols *s, struct cpu *c, struct frame *f, u64 function, struct frame *out, bool *trapped)
+{
+    struct frame trap, scan;
+    u64 trap_at = UINT64_MAX, scan_at;
+    *trapped = false;
+    if (by_entry(s, c, f, out))
+        return true;
+    bool framed = !function || f->isa->pushed(c, function, f->pc) == PROLOGUE_FRAMED;
+    if (framed && by_frame_pointer(s, c, f, out))
+        return true;
+    begin(f, &trap);
+    begin(f, &scan);
+    *trapped = f->isa->trap(s, c, f, 0, false, &trap, &trap_at);
+    bool scanned = by_scan(s, c, f, &scan, &scan_at);
+    if (*trapped && (!scanned || trap_at < scan_at)) {
+        *out = trap;
+        return true;
+    }
+    *trapped = false;
+    if (!framed && by_frame_pointer(s, c, f, out) && !(scanned && scan_at < out->saved_at[f->isa->fp]))
+        return true;
+    *out = scan;
+    return scanned;
+}
+
+static bool interrupted(struct frame *out, const struct frame *f)
+{
+    out->kind = FRAME_TRAP;
+    out->traps = f->traps + 1;
+    out->lookup_pc = out->pc;
+    out->how = "what the interrupt left";
+    if (out->isa->pc != SLOT_NONE) {
+        out->reg[out->isa->pc] = out->pc - out->code_base;
+        out->known |= (u64)1 << out->isa->pc;
+    }
+    return true;
 }
 
 bool frame_caller(struct symbols *s, struct cpu *c, const struct frame *f, struct frame *out, const char **why)
@@ -267,22 +329,33 @@ bool frame_caller(struct symbols *s, struct cpu *c, const struct frame *f, struc
         return true;
     }
     struct frame work = *f;
-    bool signal = false;
-    out->inlined = 0;
-    out->has_cfa = false;
+    bool signal = false, trapped = false;
+    u64 low = 0, high = 0, pc_at = 0, place, offset;
     *why = NULL;
-    if (!by_cfi(s, c, &work, out, &signal, why)) {
+    begin(f, out);
+    bool cfi = by_cfi(s, c, &work, out, &signal, &pc_at, why);
+    symbols_function_at(s, f->lookup_pc, &low, &high, NULL);
+    bool entry = f->isa->is_entry(c, low, high);
+    if (entry || (cfi && signal)) {
+        if (!cfi)
+            begin(f, out);
+        if (f->isa->trap(s, c, &work, cfi ? pc_at ? pc_at : 1 : 0, true, out, &place))
+            return interrupted(out, f);
+        if (cfi && signal) { /* nobody knows what it was, but how it goes on */
+            snprintf(out->trap.what, sizeof out->trap.what, "interrupt or exception");
+            return interrupted(out, f);
+        }
+    }
+    if (!cfi) {
         if (*why)
             return false; /* there were rules, and they say no */
-        *out = *f;
-        out->level = f->level + 1;
-        out->inlined = 0;
-        out->has_cfa = false;
         *why = "no call frame information, no frame pointer, and nothing on the stack looks like a return address";
-        if (!by_entry(s, c, &work, out) && !by_frame_pointer(s, c, &work, out) && !by_scan(s, c, &work, out))
+        begin(f, out);
+        if (!by_looking(s, c, &work, low, out, &trapped))
             return false;
+        if (trapped)
+            return interrupted(out, f);
     }
-    u64 offset;
     out->lookup_pc = out->pc - 1; /* the call, not what follows it: that may be another function */
     if (!out->pc || (!symbols_at(s, out->lookup_pc, &offset) && s->files)) {
         *why = "its return address is in no known function";
@@ -310,7 +383,8 @@ void frame_complete(struct symbols *s, struct cpu *c, struct frame *f)
     struct frame scratch = *f;
     const char *why = NULL;
     bool signal;
-    if (!f->has_cfa && f->kind == FRAME_CALL && !by_cfi(s, c, f, &scratch, &signal, &why) && !f->has_cfa && !why &&
+    u64 pc_at;
+    if (!f->has_cfa && f->kind == FRAME_CALL && !by_cfi(s, c, f, &scratch, &signal, &pc_at, &why) && !f->has_cfa && !why &&
         !by_entry(s, c, f, &scratch))
         by_frame_pointer(s, c, f, &scratch);
 }
@@ -328,6 +402,11 @@ const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *
 {
     Dwarf_Die scopes[SCOPE_DEPTH];
     struct symfile *sf;
+    if (f->kind == FRAME_TRAP) {
+        if (file)
+            *file = NULL;
+        return f->trap.what;
+    }
     unsigned n = frame_scopes(s, f, scopes, &sf);
     for (unsigned i = 0; i < n; i++) {
         int tag = dwarf_tag(&scopes[i]);
@@ -348,8 +427,18 @@ const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *
     return sym ? sym->name : NULL;
 }
 
+bool frame_in_line(struct symbols *s, const struct frame *f)
+{
+    struct source_pos p;
+    if (f->inlined)
+        return false;
+    return f->pc != f->lookup_pc || (symbols_line_at(s, f->pc, &p) && !p.at_start);
+}
+
 bool frame_line(struct symbols *s, const struct frame *f, const char **file, int *line)
 {
+    if (f->kind == FRAME_TRAP)
+        return false;
     if (!f->inlined) {
         struct source_pos p;
         if (!symbols_line_at(s, f->lookup_pc, &p))

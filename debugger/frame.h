@@ -31,7 +31,7 @@ struct frame {
     struct {
         bool interrupt;  /* not an exception or a system call */
         int vector;      /* x86: the vector of an interrupt of a device; else -1 */
-        char what[48];   /* "exception: page fault" */
+        char what[64];   /* "exception: page fault" */
     } trap;              /* of a FRAME_TRAP */
 };
 
@@ -45,6 +45,8 @@ void frame_complete(struct symbols *s, struct cpu *c, struct frame *f);
 unsigned frame_scopes(struct symbols *s, const struct frame *f, Dwarf_Die out[SCOPE_DEPTH], struct symfile **file);
 /* Name of the function, or the symbol; NULL when neither is known. */
 const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *die, struct symfile **file);
+/* Does it go on in the middle of a line? Then its address says more. */
+bool frame_in_line(struct symbols *s, const struct frame *f);
 bool frame_line(struct symbols *s, const struct frame *f, const char **file, int *line);
 
 /* --- Where a variable is: location.c ------------------------------------------------------------------------- */

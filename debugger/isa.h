@@ -24,6 +24,11 @@ struct moment {
     unsigned cpl;
 };
 
+enum prologue {
+    PROLOGUE_UNKNOWN = -1,
+    PROLOGUE_FRAMED = -2, /* the frame pointer was set */
+};
+
 struct isa_trap { /* an interrupt or exception that was taken */
     u64 back[2]; /* where its handler may come back to */
     unsigned n_back;
@@ -48,17 +53,17 @@ struct frame_isa {
     bool (*called)(struct cpu *c, const struct moment *m);
     /* Was an interrupt or exception taken at m, of code in [low, high)? */
     bool (*trapped)(struct cpu *c, const struct moment *m, u64 low, u64 high, struct isa_trap *t);
-    /* How many words lie on the stack above the return address, judged by the code between a function's first instruction and pc;
-     * -1: not known. Without a stack for return addresses: 0 while it is in its register. */
+    /* How many words lie on the stack above the return address, judged by the code between a function's first instruction and pc
+     * (where return addresses are in a register: 0 while it is there); or one of enum prologue. */
     int (*pushed)(struct cpu *c, u64 function, u64 pc);
     /* Does a call end at this linear address? */
     bool (*call_before)(struct cpu *c, u64 addr);
-    /* Is the function at [low, high) where interrupts and exceptions enter? */
-    bool (*is_entry)(struct cpu *c, u64 low, u64 high, u64 pc);
-    /* The state that an interrupt or exception interrupted, in *out, which comes as a copy of f (or, by CFI, as its caller). `at`: of x86's
-     * frame, when CFI has said where the return address is, else 0. entry: f is in a function where they enter; else it is a
-     * search that may well find nothing. Says in out->trap what it was. */
-    bool (*trap)(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, bool entry, struct frame *out);
+    /* Do interrupts, exceptions or system calls enter in [low, high)? */
+    bool (*is_entry)(const struct cpu *c, u64 low, u64 high);
+    /* The state that an interrupt or exception interrupted, into *out, which comes as a copy of f or, when CFI knows it, as f's
+     * caller. `at`: where CFI says the return address is, else 0. entry: f's function is one where they enter; else the place of an
+     * interrupt frame on the stack is looked for. Tells in *place where it was found. */
+    bool (*trap)(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, bool entry, struct frame *out, u64 *place);
 };
 
 /* The row for what the CPU executes now. */

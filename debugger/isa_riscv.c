@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "cpu/riscv/riscv.h"
-#include "debugger/frame.h"
+#include "debugger/isa_riscv.h"
 
-enum { RA = 1, SP = 2, GP = 3, TP = 4, FP = 8, A0 = 10, A1 = 11, F0 = 32 };
 
 static const u8 dwarf[] = { /* 0..31 integer, 32..63 floating point: as slots are */
     0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
@@ -66,7 +65,7 @@ static bool trapped(struct cpu *c, const struct moment *m, u64 low, u64 high, st
 
 static int pushed(struct cpu *c, u64 function, u64 pc)
 {
-    return pc == function ? 0 : -1;
+    return pc == function ? 0 : PROLOGUE_FRAMED; /* if it is not, s0 will not look like a frame pointer */
 }
 
 /* jal, jalr, c.jal (RV32) and c.jalr that write ra. Unprivileged, tables 70 and 32 to 35. */
@@ -81,22 +80,12 @@ static bool call_before(struct cpu *c, u64 addr)
     return ((two & 0xf07f) == 0x9002 && (two & 0x0f80)) || (cpu_addr_mask(c) == UINT32_MAX && (two & 0xe003) == 0x2001);
 }
 
-static bool is_entry(struct cpu *c, u64 low, u64 high, u64 pc)
-{
-    return false;
-}
-
-static bool trap(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, bool entry, struct frame *out)
-{
-    return false;
-}
-
 #define RISCV(bits)                                                                                                          \
     .name = "riscv" #bits, .word = bits / 8, .sp = SP, .fp = FP, .pc = SLOT_NONE, .ra = RA, .result = A0, .result_high = A1,        \
     .result_float = F0 + A0, .dwarf = dwarf, .n_dwarf = sizeof dwarf,                                                        \
     .kept = 0x0ffc0318 | (u64)0x0ffc0300 << F0 /* gp, tp, s0 to s11, fs0 to fs11 */, .chain_fp = -2, .chain_ra = -1,         \
     .slot = slot, .slot_named = slot_named, .pointers = 1u << SP | 1u << FP | 1u << GP | 1u << TP, .sp_now = sp_now, .look = look, .called = called, .trapped = trapped, .pushed = pushed,                    \
-    .call_before = call_before, .is_entry = is_entry, .trap = trap
+    .call_before = call_before, .is_entry = riscv_is_entry, .trap = riscv_trap_frame
 
 const struct frame_isa isa_riscv32 = { RISCV(32) };
 const struct frame_isa isa_riscv64 = { RISCV(64) };

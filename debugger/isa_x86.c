@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "cpu/x86/x86.h"
-#include "debugger/frame.h"
+#include "debugger/isa_x86.h"
 
-enum { AX, CX, DX, BX, SP, BP, SI, DI, IP = 16, XMM0 = 17, N_XMM = 16 };
+enum { XMM0 = IP + 1, N_XMM = 16 };
 
 static const u8 dwarf64[] = { AX, DX, CX, BX, SI, DI, BP, SP, 8,  9,  10, 11, 12, 13, 14, 15, IP,
                               17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32 };
@@ -99,7 +99,12 @@ static int pushed(struct cpu *c, u64 function, u64 pc)
         at = 4;
     if (pc == function + at)
         return 0;
-    return b[at] == 0x55 && pc == function + at + 1 ? 1 : -1;
+    if (b[at] != 0x55)
+        return PROLOGUE_UNKNOWN;
+    if (pc == function + at + 1)
+        return 1;
+    at += b[at + 1] == 0x48 ? 2 : 1;
+    return (b[at] == 0x89 && b[at + 1] == 0xe5) || (b[at] == 0x8b && b[at + 1] == 0xec) ? PROLOGUE_FRAMED : PROLOGUE_UNKNOWN;
 }
 
 /* Bytes of ModRM and what belongs to it (SDM 2, tables 2-1 to 2-3). */
@@ -140,21 +145,11 @@ static bool call_before16(struct cpu *c, u64 addr) { return call_at(c, addr, 16)
 static bool call_before32(struct cpu *c, u64 addr) { return call_at(c, addr, 32); }
 static bool call_before64(struct cpu *c, u64 addr) { return call_at(c, addr, 64); }
 
-static bool is_entry(struct cpu *c, u64 low, u64 high, u64 pc)
-{
-    return false;
-}
-
-static bool trap(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, bool entry, struct frame *out)
-{
-    return false;
-}
-
 #define BIT(slot) ((u64)1 << (slot))
 #define X86(bits)                                                                                                      \
     .word = bits / 8, .sp = SP, .fp = BP, .pc = IP, .ra = SLOT_NONE, .result = AX, .result_high = DX,                  \
     .chain_ra = 1, .chain_cfa = 2, .slot = slot, .slot_named = slot_named, .pointers = BIT(SP) | BIT(BP), .sp_now = sp_now, .look = look, .called = called, .trapped = trapped, \
-    .pushed = pushed, .call_before = call_before##bits, .is_entry = is_entry, .trap = trap
+    .pushed = pushed, .call_before = call_before##bits, .is_entry = x86_is_entry, .trap = x86_trap_frame
 
 const struct frame_isa isa_i8086 = {
     X86(16), .name = "i8086", .result_float = SLOT_NONE, .dwarf = dwarf32, .n_dwarf = sizeof dwarf32,

@@ -138,7 +138,7 @@ static int u64_order(const void *a, const void *b)
 size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, int *found, u64 *out, size_t cap)
 {
     struct line_search q = { .file = file, .line = line, .best = INT32_MAX, .out = out, .cap = cap };
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_cus; i++)
             search_unit(&q, f, &f->cus[i]);
     if (!q.n)
@@ -248,7 +248,7 @@ u64 symbols_after_prologue(const struct symbols *s, u64 function)
 
 void symbols_each_source(const struct symbols *s, void (*each)(void *opaque, const char *path), void *opaque)
 {
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_cus; i++) {
             Dwarf_Files *files;
             size_t n;

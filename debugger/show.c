@@ -1,5 +1,6 @@
 /* What a stop looks like: frames, source lines, instructions, displays. */
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <ctype.h>
 #include <dwarf.h>
@@ -69,6 +70,10 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     bool has_line = frame_line(d->syms, f, &path, &line);
     if (with_number)
         debug_printf(d, "#%-3u", f->level);
+    if (f->kind == FRAME_TRAP) {
+        debug_printf(d, "<%s%s%s>%s\n", paint(d, YELLOW), name, paint(d, OFF), f->guessed ? " (guessed)" : "");
+        return;
+    }
     if (with_addr || !has_line)
         debug_printf(d, "%s0x%016llx%s in ", paint(d, BLUE), (unsigned long long)f->pc, paint(d, OFF));
     debug_printf(d, "%s%s%s (", paint(d, YELLOW), name ? name : "??", paint(d, OFF));
@@ -78,7 +83,7 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     if (has_line)
         debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF),
                      line);
-    debug_printf(d, "\n");
+    debug_printf(d, "%s\n", f->guessed ? " (guessed)" : "");
 }
 
 void show_source_line(struct debugger *d, const char *file, int line)
@@ -302,6 +307,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
+    linux_notice(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:

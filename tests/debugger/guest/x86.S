@@ -10,9 +10,9 @@
 #define R(n)    %e##n
 #endif
 #ifdef CFI
-#define CFI_ON(x)       x
+#define CFI_ON(...)     __VA_ARGS__
 #else
-#define CFI_ON(x)
+#define CFI_ON(...)
 #endif
 
         .section .note.Xen, "a", @note
@@ -41,7 +41,7 @@ _start: cli
         or      $0x87, %eax
         mov     %eax, pd(, %ecx, 8)
         inc     %ecx
-        cmp     $512, %ecx
+        cmp     $511, %ecx
         jb      1b
         mov     $pml4, %eax
         mov     %eax, %cr3
@@ -101,6 +101,11 @@ begin:
         .cfi_endproc
         .size   begin, . - begin
 
+#ifdef __x86_64__
+#define IRET_FRAME(more)        .cfi_def_cfa %rsp, 40 + more; .cfi_offset %rip, -40; .cfi_offset %rsp, -16
+#else // of an interrupt of CPL 0: the interrupted stack lies above
+#define IRET_FRAME(more)        .cfi_def_cfa %esp, 12 + more; .cfi_offset %eip, -12
+#endif
 #ifdef KERNEL
 // A stub for each vector; then what all have in common: a struct trapframe, and C.
         .text
@@ -122,11 +127,6 @@ vector_\n:
         CFI_ON(.cfi_endproc)
         .size   vector_\n, . - vector_\n
         .endm
-#ifdef __x86_64__
-#define IRET_FRAME(more)        .cfi_def_cfa %rsp, 40 + more; .cfi_offset %rip, -40; .cfi_offset %rsp, -16
-#else // of an interrupt of CPL 0: the interrupted stack lies above
-#define IRET_FRAME(more)        .cfi_def_cfa %esp, 12 + more; .cfi_offset %eip, -12
-#endif
         .set    n, 0
         .rept   49
         stub    %n
@@ -298,6 +298,7 @@ gdt_pointer:
         .balign 4096
 pml4:   .skip   4096
 pdpt:   .skip   4096
+        .globl  pd
 pd:     .skip   4096
         .globl  tss
 tss:    .skip   104
