@@ -165,6 +165,8 @@ int debug_main(struct session *s, bool (*begin)(struct session *s))
     struct debugger *d = s->debugger;
     if (!session_keep_history(s))
         return 1;
+    if (s->history)
+        console_log_begin(&s->debugger->console, s->m);
     session_symbols(s);
     bool ok = !begin || begin(s);
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {

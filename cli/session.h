@@ -58,6 +58,7 @@ struct session {
     struct timing timing;
     struct session_trace *traces; /* traces.c */
     struct trace_symbols trace_symbols;
+    char trace_path[4096]; /* trace_symbols.c: what it told last */
     void *record_file;
     const char *why_ended; /* for the recording, when it is not the guest who ends; NULL: nothing to say */
     struct session_log {

@@ -1,5 +1,6 @@
 /* Commands that let the guest go on, and those about the session itself. */
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ HANDLER(cmd_continue)
         return false;
     if (n > 1) { /* pass the stop point we stand on n-1 times */
         for (struct stop_point *p = d->stops.list; p; p = p->next)
-            if (p->kind == STOP_BREAK && stop_has_addr(p, debugger_pc(d))) {
+            if (stop_has_addr(p, debugger_pc(d))) {
                 p->ignore = n - 1;
                 debug_printf(d, "Will ignore next %llu crossings of breakpoint %d.  Continuing.\n",
                              (unsigned long long)(n - 1), p->number);
@@ -35,14 +36,24 @@ HANDLER(cmd_continue)
     return true;
 }
 
+/* POSITION, or anything a stop point can be on. */
 HANDLER(cmd_run_until)
 {
     u64 position;
     struct stop_report r;
-    if (!alive(d, e) || !debugger_eval(d, args, &position, e))
+    if (!alive(d, e))
+        return false;
+    if (!isdigit((u8)*args) && *args != '(' && *args != '$') {
+        if (!stop_until(d, args, e))
+            return false;
+        run_continue(d, CLOCK_NEVER, &r);
+        report_stop(d, &r);
+        return true;
+    }
+    if (!debugger_eval(d, args, &position, e))
         return false;
     if (position < machine_position(d->machine))
-        return err_set(e, "run-until: position %llu has passed (it is %llu now); `load` an earlier snapshot",
+        return err_set(e, "run-until: position %llu has passed (it is %llu now); `goto` goes back",
                        (unsigned long long)position, (unsigned long long)machine_position(d->machine));
     run_continue(d, position, &r);
     report_stop(d, &r);
@@ -313,7 +324,7 @@ static void bind_again(struct debugger *d)
     struct expr_env env = debugger_env(d);
     struct err e;
     for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind == STOP_WATCH)
+        if (p->kind->begin == stop_begin_memory)
             p->type = type_array(d->syms, type_builtin(d->syms, TYPE_CHAR, 1, false, "unsigned char"), p->len);
         if (p->condition_text && !(p->condition = expr_compile(&env, p->condition_text, &e))) {
             debug_printf(d, "Breakpoint %d is disabled: its condition means nothing now: %s\n", p->number, e.text);

@@ -7,16 +7,22 @@
 
 #include "base/suggest.h"
 #include "debugger/script.h"
+#include "debugger/stop_kinds.h"
 
 #define ROW(name, aliases, run, arg, required, repeats, usage, help) \
     { name, aliases, run, arg, required, repeats, usage, help, NULL }
 #define SUBS(name, aliases, run, sub, usage, help) { name, aliases, run, ARG_SUB, false, false, usage, help, sub }
 
 const struct command debugger_commands[] = {
-    ROW("break", "b br bre brea", cmd_break, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "Stop before the code at LOCATION: a function, FILE:LINE, LINE, *EXPR or 0xADDRESS."),
-    ROW("tbreak", "tb", cmd_tbreak, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "A breakpoint that is deleted when it is hit."),
+    ROW("break", "b br bre brea", cmd_break, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Stop at code (a function, FILE:LINE, LINE, *EXPR, 0xADDRESS), or when something of another kind happens."),
+    ROW("tbreak", "tb", cmd_tbreak, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "The same once: it is deleted when it is hit."),
+    ROW("trace", NULL, cmd_trace, ARG_STOP, true, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Say in a line when something happens, and go on."),
+    ROW("log", NULL, cmd_log, ARG_STOP, true, false,
+        "[KIND] WHAT [hart N] [process P] [into FILE] [if EXPR] [print \"FORMAT\", EXPR...]",
+        "The same into a file, or in words of your own: what printf takes."),
     ROW("watch", NULL, cmd_watch, ARG_EXPR, true, false, "[-l] EXPR [hart N] [if EXPR]",
         "Stop when a store changes the value of EXPR, which must be in memory; io PORT[,N]: at an OUT to a port (x86)."),
     ROW("rwatch", NULL, cmd_rwatch, ARG_EXPR, true, false, "[-l] EXPR", "Stop when EXPR is read; io PORT: at an IN (x86)."),
@@ -45,7 +51,8 @@ const struct command debugger_commands[] = {
     ROW("until", "u", cmd_until, ARG_LOCATION, false, true, "[LOCATION]",
         "Like next, but not backwards (out of loops); or go on to LOCATION, at most to the end of this frame."),
     ROW("advance", NULL, cmd_advance, ARG_LOCATION, true, false, "LOCATION", "Go on to LOCATION."),
-    ROW("run-until", NULL, cmd_run_until, ARG_EXPR, true, false, "POSITION", "Go on to a position (see `position`)."),
+    ROW("run-until", NULL, cmd_run_until, ARG_STOP, true, false, "POSITION | [KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Go on to a position (see `position`), or until something happens."),
     ROW("jump", "j", cmd_jump, ARG_LOCATION, true, false, "LOCATION", "Set the program counter to LOCATION and go on."),
     ROW("backtrace", "bt where", cmd_backtrace, ARG_TEXT, false, true, "[full] [N|-N]",
         "The callers: innermost N, or outermost with -N."),
@@ -510,6 +517,8 @@ HANDLER(cmd_help)
     help_row(d, "", c);
     if (c->aliases)
         debug_printf(d, "Also: %s\n", c->aliases);
+    if (c->arg == ARG_STOP)
+        stop_kinds_help(d);
     if (c->sub) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "%s ", c->name);

@@ -10,6 +10,7 @@ enum argument {
     ARG_TEXT,
     ARG_EXPR,     /* an expression: symbols, locals, $registers */
     ARG_LOCATION, /* a place: functions, files */
+    ARG_STOP,     /* a kind of stop point and what follows it, or a place */
     ARG_POINTS,   /* numbers of stop points */
     ARG_FILE,
     ARG_COMMAND,
@@ -77,6 +78,8 @@ HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_wri
 HANDLER(cmd_tui); HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
 void undo_note(struct debugger *d, u64 position); /* a command that began there is over */
 /* cmd_stop.c */
+struct stop_point *stop_until(struct debugger *d, const char *args, struct err *e); /* of `run-until`; NULL: err */
+HANDLER(cmd_trace); HANDLER(cmd_log);
 HANDLER(cmd_break); HANDLER(cmd_tbreak); HANDLER(cmd_watch); HANDLER(cmd_rwatch); HANDLER(cmd_awatch);
 HANDLER(cmd_delete); HANDLER(cmd_clear); HANDLER(cmd_enable); HANDLER(cmd_disable); HANDLER(cmd_condition);
 HANDLER(cmd_ignore); HANDLER(cmd_commands); HANDLER(info_breakpoints);

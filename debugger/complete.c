@@ -6,6 +6,7 @@
 
 #include "debugger/commands.h"
 #include "debugger/script.h"
+#include "debugger/stop_kinds.h"
 
 #define MAX_WORDS 20000
 
@@ -152,11 +153,23 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Is the word at `start` the second one? */
+static bool second_word(const char *line, size_t start)
+{
+    size_t at = strspn(line, " \t");
+    at += strcspn(line + at, " \t");
+    return at + strspn(line + at, " \t") == start;
+}
+
 static void fill(struct debugger *d, struct words *w, const struct command *c, const char *line, size_t start,
                  bool *files)
 {
     switch (c->arg) {
     case ARG_COMMAND: offer_table(w, debugger_commands); break;
+    case ARG_STOP:
+        for (const struct stop_kind *k = stop_kinds; second_word(line, start) && k->name; k++)
+            offer(w, k->name);
+        /* fall through */
     case ARG_LOCATION:
         symbols_each(d->syms, offer_function, w);
         symbols_each_source(d->syms, offer_source, w);
@@ -199,7 +212,7 @@ static size_t word_start(const struct command *c, const char *line, size_t from,
     while (w > from) {
         char ch = line[w - 1];
         bool in = c->arg == ARG_DEVICE || c->arg == ARG_FILE ? !isspace((u8)ch)
-                  : c->arg == ARG_LOCATION                   ? isalnum((u8)ch) || strchr("_.-", ch)
+                  : c->arg == ARG_LOCATION || c->arg == ARG_STOP ? isalnum((u8)ch) || strchr("_.-", ch)
                   : c->arg == ARG_COMMAND                    ? isalnum((u8)ch) || ch == '-'
                                                              : isalnum((u8)ch) || ch == '_';
         if (!in)

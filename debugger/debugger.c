@@ -18,6 +18,7 @@ struct debugger *debugger_new(struct machine *m, const struct debugger_host *hos
 {
     struct debugger *d = xcalloc(1, sizeof *d);
     d->machine = m;
+    d->stops.d = d;
     d->host = *host;
     d->cpu = m->cpus[m->turn < m->n_cpus ? m->turn : 0];
     d->syms = symbols_new();
@@ -36,6 +37,7 @@ void debugger_free(struct debugger *d)
         return;
     stops_disarm(&d->stops, d->machine);
     stops_fini(&d->stops);
+    console_log_end(&d->console);
     symbols_free(d->syms);
     while (d->vars) {
         struct convenience *v = d->vars;

@@ -4,6 +4,7 @@
 #ifndef DEBUGGER_DEBUGGER_H
 #define DEBUGGER_DEBUGGER_H
 
+#include "debugger/console_log.h"
 #include "debugger/expr.h"
 #include "debugger/process.h"
 #include "debugger/stops.h"
@@ -20,6 +21,8 @@ struct debugger_host {
     bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
     bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */
     bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
+    /* Adds to the end of a file, for `log`; NULL: cannot. */
+    bool (*append)(void *opaque, const char *path, const void *text, size_t n, struct err *e);
     /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
     /* `tracefile ARGS`; NULL: traces cannot be written. */
@@ -39,6 +42,7 @@ enum debugger_rights { /* of the commands that are executed now */
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
     REASON_NONE, REASON_BREAKPOINT, REASON_WATCHPOINT, REASON_STEPPED, REASON_INTERRUPTED, REASON_ARRIVED,
+    REASON_EVENT, /* a stop point of another kind: point->what */
     REASON_MACHINE
 };
 
@@ -64,6 +68,7 @@ struct debugger {
     struct process_provider processes; /* of an operating system's profile; process.h */
     u64 linux_looked; /* position + 1 where linux_notice() did last; 0: never */
     struct stops stops;
+    struct console_log console;
     struct debugger_host host;
     struct buf *capture; /* output goes there instead: debugger_capture() */
     struct cpu *cpu; /* the selected hart */
@@ -182,7 +187,7 @@ struct stop_report {
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);
-/* The machine, which somebody else runs, came back with MACHINE_BREAK or MACHINE_WATCH. False: nobody wants to know, go on.
+/* The machine, which somebody else runs, came back with MACHINE_BREAK, MACHINE_WATCH or MACHINE_EVENT. False: nobody wants to know, go on.
  * True: it was reported. */
 bool run_stopped(struct debugger *d, enum machine_stop why);
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r);
