@@ -416,8 +416,6 @@ HANDLER(info_cpus)
         if (symbols_line_at(d->syms, pc, &p))
             debug_printf(d, " at %s:%d", base_name(p.file), p.line);
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
-        if (c == d->cpu)
-            describe_cpu(d, c);
     }
     return true;
 }
