@@ -288,6 +288,18 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+void show_process(struct debugger *d)
+{
+    struct process p;
+    char text[sizeof d->process_shown];
+    if (!process_has_provider(d) || !process_current(d, d->cpu, &p) || !p.name[0])
+        return;
+    process_format(&p, text, sizeof text);
+    if (strcmp(text, d->process_shown))
+        debug_printf(d, "[Process %s on %s]\n", text, d->cpu->name);
+    snprintf(d->process_shown, sizeof d->process_shown, "%s", text);
+}
+
 /* Hooks of scripts may let the machine go on, and may delete the stop point. */
 static void tell_scripts(struct debugger *d, struct stop_report *r)
 {
@@ -313,6 +325,8 @@ void report_stop(struct debugger *d, struct stop_report *r)
     bool frame_line_too = true;
     char hart[32];
     linux_notice(d);
+    if (!silent)
+        show_process(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
@@ -386,6 +400,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
         buf_printf(out, "%-18s %s\n", "", p->spec);
     else if (p->n_addrs > 1)
         buf_printf(out, "%-18s\n", "<MULTIPLE>");
+    process_see(d, p->process); /* what it calls its addresses */
     for (size_t i = 0; code && i < p->n_addrs; i++) {
         struct source_pos pos;
         u64 low, high, offset;
@@ -403,6 +418,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
             buf_printf(out, "\n");
         }
     }
+    process_see(d, NULL);
     if (p->condition_text)
         buf_printf(out, "\tstop only if %s\n", p->condition_text);
     if (p->hart >= 0)
