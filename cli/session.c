@@ -55,6 +55,11 @@ static bool debugger_read_file(void *opaque, const char *path, struct buf *out, 
     return host_file_load(path, out, e);
 }
 
+static bool debugger_read_shipped(void *opaque, const char *name, struct buf *out, struct err *e)
+{
+    return host_shipped_load(name, out, e);
+}
+
 static bool debugger_save(void *opaque, struct machine *m, const char *path, struct err *e)
 {
     return session_save(opaque, path, e);
@@ -197,7 +202,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
                                   .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load, .append = debugger_append,
-                                  .screen = session_screen_command, .trace = session_trace_command };
+                                  .screen = session_screen_command, .trace = session_trace_command,
+                                  .read_shipped = debugger_read_shipped };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
     s->m->names = (struct machine_names){ session_name_code, s };

@@ -103,10 +103,11 @@ struct debugger {
     int listsize;
 
     struct script *script; /* NULL: no Lua yet */
+    char *os_title;        /* of the operating system's profile; NULL: none */
+    char process_shown[96]; /* that a person was told of last: process_format() */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
     bool looking_back; /* the past is searched: nobody wants to hear of its events */
-    unsigned symbols_version; /* changes when types are forgotten */
 
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
@@ -240,6 +241,7 @@ void show_where(struct debugger *d, bool with_frame); /* frame line if asked, th
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
 void show_displays(struct debugger *d);
+void show_process(struct debugger *d); /* if it is another than was told of last; nothing where none has a name */
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
 const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */
 const char *base_name(const char *path);

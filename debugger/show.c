@@ -288,6 +288,18 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+void show_process(struct debugger *d)
+{
+    struct process p;
+    char text[sizeof d->process_shown];
+    if (!process_has_provider(d) || !process_current(d, d->cpu, &p) || !p.name[0])
+        return;
+    process_format(&p, text, sizeof text);
+    if (strcmp(text, d->process_shown))
+        debug_printf(d, "[Process %s on %s]\n", text, d->cpu->name);
+    snprintf(d->process_shown, sizeof d->process_shown, "%s", text);
+}
+
 /* Hooks of scripts may let the machine go on, and may delete the stop point. */
 static void tell_scripts(struct debugger *d, struct stop_report *r)
 {
@@ -313,6 +325,8 @@ void report_stop(struct debugger *d, struct stop_report *r)
     bool frame_line_too = true;
     char hart[32];
     linux_notice(d);
+    if (!silent)
+        show_process(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
