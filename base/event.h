@@ -10,7 +10,7 @@
 
 #define EVENT_MAX_FIELDS 7
 
-enum event_kind { EV_NONE, EV_U64, EV_HEX, EV_STR };
+enum event_kind { EV_NONE, EV_U64, EV_HEX, EV_STR, EV_BYTES /* at value.s, as many as the field before it says */ };
 
 /* Families of events that may happen often: who emits one asks for its family, so that listening to one makes none of the
  * others dear. The name of an event begins with that of its family. */

@@ -17,6 +17,7 @@ static void hear(void *opaque, const struct event *ev)
             if (*ev->value[i].s)
                 fprintf(f, " %s=%s", name, ev->value[i].s);
             break;
+        case EV_BYTES: break;
         default: fprintf(f, " %s=%" PRIu64, name, ev->value[i].u); break;
         }
     }

@@ -62,6 +62,12 @@ static void set_text(lua_State *L, const char *key, const char *text)
     lua_setfield(L, -2, key);
 }
 
+static void set_bytes(lua_State *L, const char *key, const char *bytes, u64 n)
+{
+    lua_pushlstring(L, bytes, n);
+    lua_setfield(L, -2, key);
+}
+
 static void push_stop(lua_State *L, const struct stop_report *r)
 {
     struct debugger *d = script_of(L)->d;
@@ -84,10 +90,8 @@ static void push_stop(lua_State *L, const struct stop_report *r)
     size_t n = r->point->len < WATCH_MAX_BYTES ? (size_t)r->point->len : WATCH_MAX_BYTES;
     set_int(L, "addr", d->cpu->hit.addr);
     set_text(L, "access", d->cpu->hit.access == CPU_READ ? "read" : "write");
-    lua_pushlstring(L, (const char *)r->before, n);
-    lua_setfield(L, -2, "before");
-    lua_pushlstring(L, (const char *)r->point->old, n);
-    lua_setfield(L, -2, "after");
+    set_bytes(L, "before", (const char *)r->before, n);
+    set_bytes(L, "after", (const char *)r->point->old, n);
 }
 
 /* Calls the next hook that wants this stop; h->id becomes its number, or h->last when there is none. */
@@ -167,6 +171,8 @@ static int run_event_hook(lua_State *L)
     for (unsigned i = 0; i < EVENT_MAX_FIELDS && ev->type->field[i].kind != EV_NONE; i++) {
         if (ev->type->field[i].kind == EV_STR)
             set_text(L, ev->type->field[i].name, ev->value[i].s ? ev->value[i].s : "");
+        else if (ev->type->field[i].kind == EV_BYTES)
+            set_bytes(L, ev->type->field[i].name, ev->value[i].s, ev->value[i - 1].u);
         else
             set_int(L, ev->type->field[i].name, ev->value[i].u);
     }

@@ -199,6 +199,17 @@ void device_char_out(struct device *d, struct char_port *port, const u8 *bytes, 
         port->write(port, bytes, n);
 }
 
+static const struct event_type frame_event = {
+    "net.frame", "a network card sends a frame or takes one in",
+    { { "way", EV_STR }, { "bytes", EV_U64 }, { "frame", EV_BYTES } },
+};
+
+void device_net_frame(struct device *d, bool sent, const u8 *frame, size_t n)
+{
+    EVENT(d->env->bus, d->env->clock->now, d->path, &frame_event, { .s = sent ? "out" : "in" }, { .u = n },
+          { .s = (const char *)frame });
+}
+
 static void irq_input(void *opaque, u32 line, bool level)
 {
     struct device *d = opaque;

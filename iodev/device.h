@@ -151,6 +151,8 @@ void device_reset_rows(struct device *d, unsigned bank); /* the slots of its reg
 void device_irq(struct device *d, unsigned out, bool level); /* drives out[] and tells the bus */
 /* What a device says to the outside, if anybody is there, and to the bus: "console.out". */
 void device_char_out(struct device *d, struct char_port *port, const u8 *bytes, size_t n);
+/* Tells the bus of an Ethernet frame, without FCS, that a card sends or has taken in. */
+void device_net_frame(struct device *d, bool sent, const u8 *frame, size_t n);
 struct wire device_irq_input(struct device *d, u32 line);    /* a wire into cls->irq_in */
 void device_add_channel(struct device *d, struct input_channel *ch); /* name, room, deliver, opaque set by caller */
 

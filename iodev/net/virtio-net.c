@@ -188,6 +188,7 @@ static void net_deliver(void *opaque, const u8 *frame, size_t n)
     for (unsigned i = 0; i < n_first; i++)
         space_dma_write(d->env->mem, first[i].addr, count + i, 1);
     s->rx_packets++;
+    device_net_frame(d, false, frame, n);
     virtqueue_flush(d, RX, used);
 }
 
@@ -207,6 +208,7 @@ static void send_all(struct device *d)
         u64 n = c->out_len - header;
         if (n >= 14 && n <= sizeof l->frame && virtio_chain_read(d, c, header, l->frame, n) == n) {
             s->tx_packets++;
+            device_net_frame(d, true, l->frame, n);
             if (d->net)
                 d->net->send(d->net, l->frame, n);
         } else {
