@@ -352,7 +352,7 @@ int test_main(int argc, char **argv)
     struct test t = { .suite = { .arena = arena_new() }, .parallel = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) };
     struct err e = { "" };
     int status = TEST_USAGE;
-    if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-help") || !strcmp(argv[1], "--help")) {
+    if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-help") || !strcmp(argv[1], "--help")) {
         help();
         return argc < 2 ? TEST_USAGE : TEST_PASS;
     }
