@@ -91,7 +91,7 @@ const struct option_row options_of_ours[] = {
       SETS_TEXT(record) },
     { "load", "loadvm", "FILE", "start from a snapshot file", SETS_TEXT(load) },
     { "save", NULL, "FILE", "write a snapshot at the end of the run", SETS_TEXT(save) },
-    { "trace", NULL, "KIND:FILE", "write a trace; '?' lists the kinds", CALLS(on_trace), .list = list_trace_kinds },
+    { "trace", NULL, "KIND:FILE[,FILTER...]", "write a trace; '?' lists the kinds", CALLS(on_trace), .list = list_trace_kinds },
     { "dump-jit", NULL, "SYMBOL|ADDR", "print what is compiled there: guest, operations, host code",
       SETS_TEXT(dump_jit) },
     { "state-hash", NULL, NULL, "print the hash of the whole guest state at the end", SETS_FLAG(state_hash) },

@@ -121,10 +121,9 @@ out:
 
 bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status, struct err *e)
 {
-    static char name[] = "replay";
     *status = EXIT_USAGE;
     return host_file_load(path, file, e) &&
-           (open_recording(s, o, false, file, 1, (char *[]){ name }, status, e) || err_prefix(e, "%s", path));
+           (open_recording(s, o, false, file, 1, (char *[]){ arena_strdup(o->arena, "replay") }, status, e) || err_prefix(e, "%s", path));
 }
 
 static int replay(const char *program, bool debug, const char *path, int argc, char **argv, const struct buf *file)

@@ -50,34 +50,6 @@ static void report_hash(void *opaque, u64 position, u64 hash)
     printf("%llu %016llx\n", (unsigned long long)position, (unsigned long long)hash);
 }
 
-static void trace_sink(void *opaque, const void *bytes, size_t n)
-{
-    fwrite(bytes, 1, n, opaque);
-}
-
-static bool open_traces(struct session *s, struct err *e)
-{
-    const struct options *o = s->o;
-    if (o->timing && strcmp(o->timing, "none")) {
-        s->timing.model = timing_model_named(o->timing, e);
-        s->hub.timing = &s->timing;
-    }
-    for (unsigned i = 0; i < o->n_traces; i++) {
-        const char *colon = strchr(o->traces[i], ':');
-        const char *kind = arena_printf(s->arena, "%.*s", (int)(colon - o->traces[i]), o->traces[i]);
-        FILE *f = strcmp(colon + 1, "-") ? fopen(colon + 1, "wb") : stdout;
-        if (!f)
-            return err_set(e, "--trace %s: %s cannot be written: %m", o->traces[i], colon + 1);
-        struct trace *t = &s->traces[s->n_traces];
-        s->files[s->n_traces++] = f;
-        *t = (struct trace){ .format = trace_format_named(kind, e), .m = s->m, .sink = trace_sink, .opaque = f,
-                             .next = s->hub.traces };
-        s->hub.traces = t;
-    }
-    trace_hub_start(&s->hub, s->m);
-    return true;
-}
-
 static bool debugger_read_file(void *opaque, const char *path, struct buf *out, struct err *e)
 {
     return host_file_load(path, out, e);
@@ -91,6 +63,15 @@ static bool debugger_save(void *opaque, struct machine *m, const char *path, str
 static bool debugger_load(void *opaque, struct machine *m, const char *path, struct err *e)
 {
     return session_load(opaque, path, e);
+}
+
+static bool debugger_append(void *opaque, const char *path, const void *text, size_t n, struct err *e)
+{
+    FILE *f = fopen(path, "a");
+    bool ok = f && fwrite(text, 1, n, f) == n;
+    if (f && fclose(f))
+        ok = false;
+    return ok ? true : err_set(e, "%s: it cannot be written: %m", path);
 }
 
 static void debugger_write_out(void *opaque, const char *text, size_t n)
@@ -216,17 +197,18 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.report = report_hash;
     struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
                                   .step = session_step, .read_file = debugger_read_file,
-                                  .save = debugger_save, .load = debugger_load, .screen = session_screen_command };
+                                  .save = debugger_save, .load = debugger_load, .append = debugger_append,
+                                  .screen = session_screen_command, .trace = session_trace_command };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
     s->m->names = (struct machine_names){ session_name_code, s };
-    if (!install_jit(s, e) || !session_log(s, e) || !open_traces(s, e) || !session_open_monitor(s, e))
+    if (!install_jit(s, e) || !session_log(s, e) || !session_open_traces(s, e) || !session_open_monitor(s, e))
         return false;
     for (unsigned i = 0; i < s->n_chars; i++)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !s->gdb && !s->monitor && !s->qmp && !o->debug)
+    if (s->paused && !o->gdb && !s->monitor && !s->qmp && !o->debug)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n",
                 o->program);
     if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
@@ -260,11 +242,7 @@ void session_close(struct session *s)
     session_close_display(s);
     for (unsigned i = 0; s->n_nets && i < 10; i++)
         host_loop_poll(s->loop, 2000000); /* what the guest sent last still goes out */
-    if (s->m)
-        trace_hub_end(&s->hub, s->m);
-    for (unsigned i = 0; i < s->n_traces; i++)
-        if (s->files[i] != stdout && fclose(s->files[i]))
-            fprintf(stderr, "%s: --trace %s: %m\n", s->o->program, s->o->traces[i]);
+    session_close_traces(s);
     if (s->record_file)
         fclose(s->record_file);
     session_log_end(s);

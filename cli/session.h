@@ -56,9 +56,9 @@ struct session {
 
     struct trace_hub hub;
     struct timing timing;
-    struct trace traces[20];
-    void *files[20]; /* FILE *, of the traces */
-    unsigned n_traces;
+    struct session_trace *traces; /* traces.c */
+    struct trace_symbols trace_symbols;
+    char trace_path[4096]; /* trace_symbols.c: what it told last */
     void *record_file;
     const char *why_ended; /* for the recording, when it is not the guest who ends; NULL: nothing to say */
     struct session_log {
@@ -81,6 +81,7 @@ struct session {
     void (*console)(void *opaque, const void *bytes, size_t n);
     void *console_opaque;
     bool has_symbols;
+    struct symfile *linux_symbols; /* that the kernel had of itself; NULL: none */
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
 
@@ -115,6 +116,13 @@ bool session_keep_history(struct session *s);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* traces.c: --trace, and what the debugger starts and stops. */
+bool session_open_traces(struct session *s, struct err *e);
+void session_close_traces(struct session *s);
+bool session_trace_command(void *opaque, const char *args, struct buf *out, struct err *e); /* debugger_host.trace */
+void session_trace_symbols(struct session *s); /* trace_symbols.c: fills in s->trace_symbols */
+/* KIND:FILE[,FILTER...], begun now or, before the machine runs, with it. */
+bool session_trace_add(struct session *s, const char *spec, struct err *e);
 /* compiled.c: --dump-jit, -perfmap, -jitdump. *first is for jit_options.watch. */
 bool session_watch_compiled(struct session *s, const struct jit_watch **first, struct err *e);
 void session_compiled_end(struct session *s);

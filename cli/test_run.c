@@ -182,7 +182,8 @@ static bool go(struct test_run *t, const struct goal *g)
             return fail(t, TEST_WALL, "stopped from outside, %s", g->for_what);
         if (r.why == HOST_STOP_STUCK)
             return timed_out(t, g);
-        if ((r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH) && run_judge(s->debugger, r.machine, &stop))
+        if ((r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH || r.machine == MACHINE_EVENT) &&
+            run_judge(s->debugger, r.machine, &stop))
             return true;
         if (!over(t, g, &r))
             return false;

@@ -45,12 +45,24 @@ struct cpu_hit {
     u64 old_value, value; /* of a watched store, up to 8 bytes */
 };
 
+/* What an instruction means to the flow of control, whatever the ISA. */
+enum cpu_flow {
+    CPU_FLOW_NEXT,        /* the next one follows */
+    CPU_FLOW_BRANCH,      /* conditional */
+    CPU_FLOW_JUMP,
+    CPU_FLOW_CALL,        /* keeps where it came from */
+    CPU_FLOW_RETURN,
+    CPU_FLOW_TRAP,        /* asks for a handler: ecall, INT n, SYSCALL */
+    CPU_FLOW_TRAP_RETURN, /* leaves one: sret, IRET, SYSRET */
+};
+
 /* One retired (or trapped) instruction, as tracers and timing models see it. */
 struct cpu_retire {
-    u64 pc, next_pc;
+    u64 pc, next_pc; /* virtual; linear on x86 */
     u32 insn;       /* the bits; 16-bit instructions have the upper half clear */
     u8 length;      /* bytes */
     u8 bytes[15];   /* all of them where instructions are longer than 4 bytes (x86); `insn` has the first */
+    u8 flow;        /* enum cpu_flow */
     bool taken;     /* a conditional branch whose condition held */
     bool trapped;   /* did not retire: an exception was taken; next_pc is the handler */
     u8 privilege;
@@ -153,6 +165,7 @@ struct cpu {
     u64 retired; /* instructions, since power-on */
     u64 trapped; /* instructions that raised an exception instead, since this program began: not state of the guest */
     bool idle;   /* in WFI */
+    u32 wait_left; /* ticks that an instruction still takes which does nothing but wait (PAUSE on x86); a step ends behind it */
     bool yield;  /* it only waits for another CPU: its turn may end when run() comes back (then it is cleared) */
     bool semihosting;
     u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */

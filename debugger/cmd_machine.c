@@ -37,15 +37,14 @@ static void register_line(struct debugger *d, const struct cpu_reg *r, u64 v, bo
 static bool register_value(struct debugger *d, const struct cpu_reg *r, u64 *v)
 {
     const struct frame *f = debugger_frame(d, d->selected);
-    bool general = !strcmp(r->group, "general"), is_float = !strcmp(r->group, "float");
+    u8 slot = isa_now(d->cpu)->slot(r);
     if (f && f->level && !strcmp(r->name, "pc")) {
         *v = f->pc;
         return true;
     }
-    if (f && f->level && (general || is_float) && r->number < 32) {
-        unsigned n = r->number + (is_float ? 32 : 0);
-        *v = f->reg[n];
-        return f->known >> n & 1;
+    if (f && f->level && slot != SLOT_NONE) {
+        *v = f->reg[slot];
+        return f->known >> slot & 1;
     }
     return d->cpu->ops->reg_get(d->cpu, r, v);
 }

@@ -253,6 +253,61 @@ HANDLER(info_irq)
     return true;
 }
 
+/* --- whose it is --------------------------------------------------------------------------------------------------------------- */
+
+/* What people call the part whose wire goes to this IRQ; several (PCI) share the rest. */
+static const char *irq_owner(const struct machine *m, unsigned irq)
+{
+    static const struct {
+        const char *part, *name;
+        u8 out;
+    } names[] = { { "pit", "timer", 0 }, { "kbd", "keyboard", 0 }, { "kbd", "mouse", 1 }, { "rtc", "real-time clock", 0 },
+                  { "floppy", "floppy", 0 }, { "ide", "IDE", 0 }, { "ide", "IDE", 1 } };
+    for (const struct board_part *p = m->board->parts; p->name; p++)
+        for (unsigned w = 0; w < ARRAY_LEN(p->wires) && p->wires[w].to; w++) {
+            const struct board_wire *wire = &p->wires[w];
+            if (strcmp(wire->to, "irq") || wire->line % 32 != irq || wire->n > 1)
+                continue;
+            for (unsigned n = 0; n < ARRAY_LEN(names); n++)
+                if (!strcmp(names[n].part, p->name) && names[n].out == wire->out)
+                    return names[n].name;
+            return p->name;
+        }
+    return irq < 16 ? "PCI" : "GSI";
+}
+
+void debugger_interrupt_name(struct debugger *d, unsigned vector, char *out, size_t cap)
+{
+    static const char *const local[] = { "LVT_TIMER", "LVT_THERMAL", "LVT_PERF", "LVT_LINT0", "LVT_LINT1", "LVT_ERROR" };
+    static const char *const names[] = { "timer", "thermal sensor", "performance counters", "LINT0", "LINT1", "errors" };
+    struct machine *m = d->machine;
+    const struct device *lapic = lapic_of(d, d->cpu->index), *io = machine_device(m, "/ioapic");
+    for (unsigned n = 0; lapic && (device_reg_value(lapic, "SVR") & 0x100) && n < ARRAY_LEN(local); n++) {
+        u64 v = device_reg_value(lapic, local[n]);
+        bool vectored = n == 0 || n == 5 || !(v >> 8 & 7);
+        if (vectored && !(v >> 16 & 1) && (v & 0xff) == vector) {
+            snprintf(out, cap, "%s (local APIC)", names[n]);
+            return;
+        }
+    }
+    for (unsigned n = 0; io && n < 24; n++) {
+        u64 v = device_reg_element(io, "IOREDTBL", n);
+        unsigned irq = n == 2 ? 0 : n; /* as the MADT says: the timer is on input 2 */
+        if (!(v >> 16 & 1) && (v & 0xff) == vector && (v >> 8 & 7) <= 1) {
+            snprintf(out, cap, "%s (IRQ %u)", irq_owner(m, irq), irq);
+            return;
+        }
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        const struct device *pic = machine_device(m, k ? "/pic1" : "/pic0");
+        if (!pic || (device_reg_value(pic, "ICW2") & 0xf8) != (vector & 0xf8))
+            continue;
+        snprintf(out, cap, "%s (IRQ %u)", irq_owner(m, 8 * k + (vector & 7)), 8 * k + (vector & 7));
+        return;
+    }
+    snprintf(out, cap, "vector 0x%02x", vector);
+}
+
 /* --- PCI ------------------------------------------------------------------------------------------------------------------------ */
 
 /* PCI Code and ID Assignment Specification: the ones that are met here. */

@@ -1,15 +1,18 @@
 /* Commands that let the guest go on, and those about the session itself. */
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/script.h"
+
 static bool alive(struct debugger *d, struct err *e)
 {
     if (d->dead)
         return err_set(e, "The guest has ended; `load FILE` goes back to a snapshot, `quit` leaves.");
-    return true;
+    return debugger_may_run(d, e);
 }
 
 HANDLER(cmd_continue)
@@ -20,7 +23,7 @@ HANDLER(cmd_continue)
         return false;
     if (n > 1) { /* pass the stop point we stand on n-1 times */
         for (struct stop_point *p = d->stops.list; p; p = p->next)
-            if (p->kind == STOP_BREAK && stop_has_addr(p, debugger_pc(d))) {
+            if (stop_has_addr(p, debugger_pc(d))) {
                 p->ignore = n - 1;
                 debug_printf(d, "Will ignore next %llu crossings of breakpoint %d.  Continuing.\n",
                              (unsigned long long)(n - 1), p->number);
@@ -33,14 +36,24 @@ HANDLER(cmd_continue)
     return true;
 }
 
+/* POSITION, or anything a stop point can be on. */
 HANDLER(cmd_run_until)
 {
     u64 position;
     struct stop_report r;
-    if (!alive(d, e) || !debugger_eval(d, args, &position, e))
+    if (!alive(d, e))
+        return false;
+    if (!isdigit((u8)*args) && *args != '(' && *args != '$') {
+        if (!stop_until(d, args, e))
+            return false;
+        run_continue(d, CLOCK_NEVER, &r);
+        report_stop(d, &r);
+        return true;
+    }
+    if (!debugger_eval(d, args, &position, e))
         return false;
     if (position < machine_position(d->machine))
-        return err_set(e, "run-until: position %llu has passed (it is %llu now); `load` an earlier snapshot",
+        return err_set(e, "run-until: position %llu has passed (it is %llu now); `goto` goes back",
                        (unsigned long long)position, (unsigned long long)machine_position(d->machine));
     run_continue(d, position, &r);
     report_stop(d, &r);
@@ -133,8 +146,8 @@ HANDLER(cmd_jump)
     struct place p;
     if (!alive(d, e) || !place_resolve(d, args, &p, e))
         return false;
-    if (machine_untouchable(d->machine))
-        return err_set(e, "cannot jump: %s", machine_untouchable(d->machine));
+    if (debugger_untouchable(d))
+        return err_set(e, "cannot jump: %s", debugger_untouchable(d));
     debug_printf(d, "Continuing at 0x%llx.\n", (unsigned long long)p.addrs[0]);
     machine_edit(d->machine);
     d->cpu->ops->set_pc(d->cpu, p.addrs[0] - (cpu_linear_pc(d->cpu) - d->cpu->ops->get_pc(d->cpu)));
@@ -188,6 +201,8 @@ HANDLER(cmd_load)
 {
     if (!d->host.load)
         return err_set(e, "load: snapshots cannot be read from here");
+    if (d->rights != MAY_ALL)
+        return err_set(e, "load: %s", debugger_untouchable(d));
     bool ok = d->host.load(d->host.opaque, d->machine, args, e);
     debugger_changed(d); /* a failure may have reset the machine */
     d->selected = 0;
@@ -222,9 +237,17 @@ HANDLER(cmd_echo)
     return true;
 }
 
+HANDLER(cmd_lua)
+{
+    return script_run(d, "=lua", args, strlen(args), e);
+}
+
 HANDLER(cmd_source)
 {
     struct buf text = { 0 };
+    size_t len = strlen(args);
+    if (len > 4 && !strcmp(args + len - 4, ".lua"))
+        return script_source(d, args, e);
     if (d->source_depth > 16)
         return err_set(e, "source: %s: scripts call one another more than 16 deep", args);
     if (!d->host.read_file)
@@ -269,24 +292,10 @@ HANDLER(cmd_quit)
     return true;
 }
 
-static bool read_symbols(struct debugger *d, const char *path, u64 bias, struct err *e)
-{
-    struct buf data = { 0 };
-    if (!d->host.read_file)
-        return err_set(e, "files cannot be read from here");
-    bool ok = d->host.read_file(d->host.opaque, path, &data, e) &&
-              debugger_add_symbols(d, path, data.data, data.len, bias, e);
-    buf_free(&data);
-    if (ok) {
-        debug_printf(d, "Reading symbols from %s...\n", path);
-        if (!d->syms->files->n_cus)
-            debug_printf(d, "(No debugging symbols found in %s: compile with -g for lines and variables)\n", path);
-    }
-    return ok;
-}
+static void bind_again(struct debugger *d);
 
 /* What was made from the symbols goes with them. */
-static void forget_symbols(struct debugger *d)
+void debugger_forget_symbols(struct debugger *d, struct symfile *f)
 {
     while (d->vars) {
         struct convenience *v = d->vars;
@@ -300,8 +309,13 @@ static void forget_symbols(struct debugger *d)
     }
     free(d->list_file);
     d->list_file = NULL;
-    symbols_clear(d->syms);
+    d->symbols_version++;
+    if (f)
+        symbols_remove(d->syms, f);
+    else
+        symbols_clear(d->syms);
     debugger_changed(d);
+    bind_again(d);
 }
 
 /* Conditions and types again, from the new symbols. */
@@ -310,7 +324,7 @@ static void bind_again(struct debugger *d)
     struct expr_env env = debugger_env(d);
     struct err e;
     for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind == STOP_WATCH)
+        if (p->kind->begin == stop_begin_memory)
             p->type = type_array(d->syms, type_builtin(d->syms, TYPE_CHAR, 1, false, "unsigned char"), p->len);
         if (p->condition_text && !(p->condition = expr_compile(&env, p->condition_text, &e))) {
             debug_printf(d, "Breakpoint %d is disabled: its condition means nothing now: %s\n", p->number, e.text);
@@ -318,48 +332,4 @@ static void bind_again(struct debugger *d)
         }
     }
     stops_arm(&d->stops, d->machine);
-}
-
-HANDLER(cmd_symbol_file)
-{
-    if (!*args) {
-        forget_symbols(d);
-        bind_again(d);
-        debug_printf(d, "No symbol file now.\n");
-        return true;
-    }
-    /* A file that cannot be read leaves the symbols as they are. */
-    struct buf probe = { 0 };
-    bool ok = d->host.read_file && d->host.read_file(d->host.opaque, args, &probe, e);
-    buf_free(&probe);
-    if (!d->host.read_file)
-        return err_set(e, "symbol-file: files cannot be read from here");
-    if (!ok)
-        return false;
-    forget_symbols(d);
-    ok = read_symbols(d, args, 0, e);
-    bind_again(d);
-    return ok;
-}
-
-HANDLER(cmd_add_symbol_file)
-{
-    char path[4096];
-    u64 bias = 0;
-    if (!take_word(&args, path, sizeof path))
-        return err_set(e, "add-symbol-file: the name of a file is needed");
-    if (!strncmp(args, "-o", 2))
-        args = skip_space(args + 2);
-    return (!*args || debugger_eval(d, args, &bias, e)) && read_symbols(d, path, bias, e);
-}
-
-HANDLER(cmd_directory)
-{
-    if (!symbols_directory(d->syms, *args ? args : NULL, e))
-        return false;
-    debug_printf(d, "Source directories searched: ");
-    for (unsigned i = 0; i < d->syms->n_directories; i++)
-        debug_printf(d, "%s:", d->syms->directories[i]);
-    debug_printf(d, "$cdir\n");
-    return true;
 }

@@ -8,7 +8,7 @@
 
 static void print_variable(struct debugger *d, const struct frame *f, const char *name, struct buf *out)
 {
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, f);
     struct value_format format = { .pretty = d->pretty };
     struct value v;
     struct err e;
@@ -84,11 +84,7 @@ HANDLER(cmd_backtrace)
                 debug_printf(d, "(no caller: %s)\n", d->frames_end);
             return true;
         }
-        struct source_pos p;
-        bool mid = i > 0 && !f->inlined;
-        if (!i)
-            mid = symbols_line_at(d->syms, f->pc, &p) && !p.at_start;
-        show_frame(d, f, true, mid);
+        show_frame(d, f, true, frame_in_line(d->syms, f));
         if (full)
             print_names(d, f, DW_TAG_variable, "        ");
     }
@@ -103,7 +99,7 @@ static bool select_frame(struct debugger *d, u64 n, struct err *e)
         return err_set(e, "No frame at level %lld%s%s.", (long long)n, d->frames_end ? ": " : "",
                        d->frames_end ? d->frames_end : "");
     d->selected = (unsigned)n;
-    show_frame(d, debugger_frame(d, d->selected), true, d->selected > 0 && !debugger_frame(d, d->selected)->inlined);
+    show_frame(d, debugger_frame(d, d->selected), true, frame_in_line(d->syms, debugger_frame(d, d->selected)));
     show_where(d, false);
     return true;
 }
@@ -173,12 +169,9 @@ HANDLER(info_frame)
         for (unsigned r = 0; r < FRAME_REGS; r++) {
             if (!(up->saved >> r & 1))
                 continue;
-            for (const struct cpu_reg *reg = d->cpu->ops->regs(d->cpu); reg->name; reg++)
-                if (reg->number == r % 32 && !strcmp(reg->group, r < 32 ? "general" : "float") &&
-                    strcmp(reg->name, "pc")) {
-                    buf_printf(&out, " %s at 0x%llx,", reg->name, (unsigned long long)up->saved_at[r]);
-                    break;
-                }
+            const struct cpu_reg *reg = isa_reg(d->cpu, r);
+            if (reg)
+                buf_printf(&out, " %s at 0x%llx,", reg->name, (unsigned long long)up->saved_at[r]);
         }
         buf_printf(&out, "\n");
     }
@@ -320,36 +313,6 @@ HANDLER(info_sources)
     return true;
 }
 
-static bool print_function(void *opaque, const struct symbol *sym)
-{
-    struct pattern *p = opaque;
-    if (sym->kind == SYM_FUNC && strstr(sym->name, p->text))
-        debug_printf(p->d, "0x%016llx  %s\n", (unsigned long long)sym->addr, sym->name);
-    return !p->d->interrupted;
-}
-
-HANDLER(info_functions)
-{
-    struct pattern p = { d, args };
-    symbols_each(d->syms, print_function, &p);
-    return true;
-}
-
-HANDLER(info_symbol)
-{
-    u64 addr, offset;
-    if (!debugger_eval(d, args, &addr, e))
-        return false;
-    const struct symbol *sym = symbols_at(d->syms, addr, &offset);
-    if (!sym)
-        debug_printf(d, "No symbol matches %s.\n", args);
-    else if (offset)
-        debug_printf(d, "%s + %llu\n", sym->name, (unsigned long long)offset);
-    else
-        debug_printf(d, "%s\n", sym->name);
-    return true;
-}
-
 HANDLER(info_address)
 {
     struct expr_env env = debugger_env(d);
@@ -386,16 +349,5 @@ HANDLER(info_line)
                      (unsigned long long)pos.low, low, (unsigned long long)pos.high, high);
         d->x_addr = pos.low;
     }
-    return true;
-}
-
-HANDLER(info_files)
-{
-    if (!d->syms->files)
-        debug_printf(d, "No symbols are loaded.\n");
-    for (const struct symfile *f = d->syms->files; f; f = f->next)
-        debug_printf(d, "%s: %u-bit ELF, entry 0x%llx, %zu symbols, %zu units with debug information%s\n", f->name,
-                     8 * f->addr_size, (unsigned long long)f->entry, f->n_symbols, f->n_cus,
-                     f->debug_frame || f->eh_frame ? ", call frame information" : "");
     return true;
 }

@@ -6,16 +6,23 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "debugger/script.h"
+#include "debugger/stop_kinds.h"
 
 #define ROW(name, aliases, run, arg, required, repeats, usage, help) \
     { name, aliases, run, arg, required, repeats, usage, help, NULL }
 #define SUBS(name, aliases, run, sub, usage, help) { name, aliases, run, ARG_SUB, false, false, usage, help, sub }
 
 const struct command debugger_commands[] = {
-    ROW("break", "b br bre brea", cmd_break, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "Stop before the code at LOCATION: a function, FILE:LINE, LINE, *EXPR or 0xADDRESS."),
-    ROW("tbreak", "tb", cmd_tbreak, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "A breakpoint that is deleted when it is hit."),
+    ROW("break", "b br bre brea", cmd_break, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Stop at code (a function, FILE:LINE, LINE, *EXPR, 0xADDRESS), or when something of another kind happens."),
+    ROW("tbreak", "tb", cmd_tbreak, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "The same once: it is deleted when it is hit."),
+    ROW("trace", NULL, cmd_trace, ARG_STOP, true, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Say in a line when something happens, and go on."),
+    ROW("log", NULL, cmd_log, ARG_STOP, true, false,
+        "[KIND] WHAT [hart N] [process P] [into FILE] [if EXPR] [print \"FORMAT\", EXPR...]",
+        "The same into a file, or in words of your own: what printf takes."),
     ROW("watch", NULL, cmd_watch, ARG_EXPR, true, false, "[-l] EXPR [hart N] [if EXPR]",
         "Stop when a store changes the value of EXPR, which must be in memory; io PORT[,N]: at an OUT to a port (x86)."),
     ROW("rwatch", NULL, cmd_rwatch, ARG_EXPR, true, false, "[-l] EXPR", "Stop when EXPR is read; io PORT: at an IN (x86)."),
@@ -44,7 +51,8 @@ const struct command debugger_commands[] = {
     ROW("until", "u", cmd_until, ARG_LOCATION, false, true, "[LOCATION]",
         "Like next, but not backwards (out of loops); or go on to LOCATION, at most to the end of this frame."),
     ROW("advance", NULL, cmd_advance, ARG_LOCATION, true, false, "LOCATION", "Go on to LOCATION."),
-    ROW("run-until", NULL, cmd_run_until, ARG_EXPR, true, false, "POSITION", "Go on to a position (see `position`)."),
+    ROW("run-until", NULL, cmd_run_until, ARG_STOP, true, false, "POSITION | [KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Go on to a position (see `position`), or until something happens."),
     ROW("jump", "j", cmd_jump, ARG_LOCATION, true, false, "LOCATION", "Set the program counter to LOCATION and go on."),
     ROW("backtrace", "bt where", cmd_backtrace, ARG_TEXT, false, true, "[full] [N|-N]",
         "The callers: innermost N, or outermost with -N."),
@@ -99,11 +107,15 @@ const struct command debugger_commands[] = {
         "Take symbols from an ELF file instead of those known."),
     ROW("add-symbol-file", NULL, cmd_add_symbol_file, ARG_FILE, true, false, "FILE [OFFSET]",
         "Take symbols from one more ELF file, moved by OFFSET."),
+    SUBS("symbols", "syms", NULL, symbols_commands, "add | list | remove | kernel",
+         "Files that say what addresses are called, for all or for one process."),
     ROW("directory", "dir", cmd_directory, ARG_FILE, false, false, "[DIR]",
         "Look for sources in DIR first; without DIR forget all."),
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
     ROW("load", NULL, cmd_load, ARG_FILE, true, false, "FILE", "Go back to a snapshot."),
     ROW("screen", NULL, cmd_screen, ARG_NONE, false, false, "", "The text on the screen."),
+    ROW("tracefile", NULL, cmd_tracefile, ARG_TEXT, false, false, "[KIND:FILE[,FILTER...]|off [FILE]]",
+        "Write a trace from here on, or end it; without argument: which are written. 'orrery info traces' lists the kinds."),
     ROW("screendump", NULL, cmd_screendump, ARG_FILE, true, false, "FILE [-f ppm|png]", "The screen as a picture file."),
     ROW("sendkey", NULL, cmd_sendkey, ARG_TEXT, true, false, "KEY[-KEY...] [MS]",
         "Press keys and let them go after MS milliseconds (100): sendkey ctrl-alt-delete."),
@@ -113,9 +125,23 @@ const struct command debugger_commands[] = {
     ROW("position", "pos", cmd_position, ARG_NONE, false, false, "", "Where in its life the machine is."),
     ROW("hash", NULL, cmd_hash, ARG_NONE, false, false, "", "The hash of the whole guest state."),
     ROW("echo", NULL, cmd_echo, ARG_TEXT, false, false, "TEXT", "Print TEXT; \\n is a new line."),
-    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file."),
+    ROW("source", NULL, cmd_source, ARG_FILE, true, false, "FILE", "Run the commands in a file, or the Lua script FILE.lua."),
+    ROW("lua", NULL, cmd_lua, ARG_TEXT, true, false, "CHUNK", "Run a piece of Lua: lua print(orrery.reg(\"pc\"))."),
     ROW("help", "h", cmd_help, ARG_COMMAND, false, false, "[COMMAND]", "This list, or what a command does."),
     ROW("quit", "q exit", cmd_quit, ARG_EXPR, false, false, "[STATUS]", "Leave."),
+    { 0 },
+};
+
+const struct command symbols_commands[] = {
+    ROW("add", NULL, symbols_add_command, ARG_FILE, true, false,
+        "FILE [--process NAME|PID|ROOT] [--offset N] [--section NAME=ADDRESS]...",
+        "Take symbols from one more file: ELF, System.map, nm's output, /proc/kallsyms; of one process only, moved by N, or "
+        "of a kernel module with its sections where they are said to be."),
+    ROW("list", NULL, symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from, those seen now marked *."),
+    ROW("remove", "rm delete", symbols_remove_command, ARG_TEXT, true, false, "NUMBER | FILE", "Forget a file."),
+    ROW("kernel", NULL, symbols_kernel, ARG_FILE, false, false, "[FILE [OFFSET]]",
+        "The names and types a Linux kernel has of itself (kallsyms, BTF): from the guest's memory, or from its vmlinux, Image "
+        "or bzImage."),
     { 0 },
 };
 
@@ -137,9 +163,13 @@ const struct command info_commands[] = {
     ROW("sources", NULL, info_sources, ARG_TEXT, false, false, "[PATTERN]", "Source files named in line tables."),
     ROW("symbol", NULL, info_symbol, ARG_EXPR, true, false, "ADDRESS", "The symbol an address belongs to."),
     ROW("address", NULL, info_address, ARG_EXPR, true, false, "NAME", "Where a symbol is."),
-    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[PATTERN]", "Functions whose name holds PATTERN."),
+    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[REGEX]", "Functions whose name matches REGEX."),
+    ROW("variables", NULL, info_variables, ARG_TEXT, false, false, "[REGEX]",
+        "Variables of whole files whose name matches REGEX, with their types."),
+    ROW("types", NULL, info_types, ARG_TEXT, false, false, "[REGEX]", "Types whose name matches REGEX."),
+    ROW("scope", NULL, info_scope, ARG_LOCATION, true, false, "LOCATION", "Variables and parameters that are seen there."),
     ROW("line", NULL, info_line, ARG_LOCATION, false, false, "[LOCATION]", "The addresses of a source line."),
-    ROW("files", "target symbols", info_files, ARG_NONE, false, false, "", "The files symbols were taken from."),
+    ROW("files", "target symbols", symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from."),
     ROW("display", NULL, info_display, ARG_NONE, false, false, "", "What is shown at every stop."),
     ROW("devices", "qtree", info_devices, ARG_NONE, false, false, "", "Every device: path, class, where it is mapped."),
     ROW("device", NULL, info_device, ARG_DEVICE, true, false, "PATH [REGISTER]",
@@ -218,15 +248,22 @@ static bool in_list(const char *words, const char *word)
     return false;
 }
 
-const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+const struct command *command_exact(const struct command *table, const char *word)
 {
-    const struct command *hit = NULL;
-    unsigned hits = 0;
-    char list[256] = "";
-    size_t n = strlen(word), used = 0;
     for (const struct command *c = table; c->name; c++)
         if (!strcmp(c->name, word) || in_list(c->aliases, word))
             return c;
+    return NULL;
+}
+
+const struct command *command_find(const struct command *table, const char *word, const char *what, struct err *e)
+{
+    const struct command *hit = command_exact(table, word);
+    unsigned hits = 0;
+    char list[256] = "";
+    size_t n = strlen(word), used = 0;
+    if (hit)
+        return hit;
     for (const struct command *c = table; c->name; c++)
         if (!strncmp(c->name, word, n)) {
             hit = c;
@@ -329,6 +366,10 @@ static bool run_command(struct debugger *d, const struct command *table, const c
         return err_set(e, "Undefined %scommand: \"%.40s\". Try \"help\".", what, line);
     memcpy(word, line, n);
     word[n] = 0;
+    bool scripted;
+    bool ok = script_command(d, what, word, skip_space(line + n), &scripted, e);
+    if (scripted)
+        return ok;
     const struct command *c = command_find(table, word, what, e);
     *which = c;
     if (!c)
@@ -430,15 +471,35 @@ static void help_row(struct debugger *d, const char *what, const struct command 
     debug_printf(d, "%s%s%s%s -- %s\n", what, c->name, c->usage[0] ? " " : "", c->usage, c->help);
 }
 
+struct scripted {
+    struct debugger *d;
+    const char *name; /* NULL: all of them */
+    unsigned n;
+};
+
+static void help_scripted(void *opaque, const char *name, const char *help)
+{
+    struct scripted *q = opaque;
+    if (!q->name || !strcmp(q->name, name)) {
+        debug_printf(q->d, "%s -- %s\n", name, help);
+        q->n++;
+    }
+}
+
 HANDLER(cmd_help)
 {
     char word[64], next[64];
+    struct scripted q = { d, *args ? args : NULL, 0 };
     if (!*args) {
         for (const struct command *c = debugger_commands; c->name; c++)
             help_row(d, "", c);
+        script_commands_each(d, help_scripted, &q);
         debug_printf(d, "\nCommands may be shortened to what is unique; an empty line repeats the last one.\n");
         return true;
     }
+    script_commands_each(d, help_scripted, &q);
+    if (q.n)
+        return true;
     if (!take_word(&args, word, sizeof word))
         return err_set(e, "help: one command at a time");
     const struct command *c = command_find(debugger_commands, word, "", e);
@@ -456,6 +517,8 @@ HANDLER(cmd_help)
     help_row(d, "", c);
     if (c->aliases)
         debug_printf(d, "Also: %s\n", c->aliases);
+    if (c->arg == ARG_STOP)
+        stop_kinds_help(d);
     if (c->sub) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "%s ", c->name);

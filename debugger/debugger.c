@@ -1,9 +1,12 @@
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "debugger/script.h"
 
 static bool read_source(void *opaque, const char *path, struct buf *out)
 {
@@ -15,6 +18,7 @@ struct debugger *debugger_new(struct machine *m, const struct debugger_host *hos
 {
     struct debugger *d = xcalloc(1, sizeof *d);
     d->machine = m;
+    d->stops.d = d;
     d->host = *host;
     d->cpu = m->cpus[m->turn < m->n_cpus ? m->turn : 0];
     d->syms = symbols_new();
@@ -33,6 +37,7 @@ void debugger_free(struct debugger *d)
         return;
     stops_disarm(&d->stops, d->machine);
     stops_fini(&d->stops);
+    console_log_end(&d->console);
     symbols_free(d->syms);
     while (d->vars) {
         struct convenience *v = d->vars;
@@ -55,6 +60,7 @@ void debugger_free(struct debugger *d)
     free(d->frames);
     free(d->list_file);
     free(d->last_command);
+    script_free(d->script);
     free(d);
 }
 
@@ -115,6 +121,8 @@ void debugger_changed(struct debugger *d)
 
 const struct frame *debugger_frame(struct debugger *d, unsigned level)
 {
+    if (!d->n_frames && !d->frames_done)
+        process_see(d, NULL);
     if (level >= DEBUGGER_MAX_FRAMES)
         return NULL;
     while (level >= d->n_frames && !d->frames_done) {
@@ -130,6 +138,11 @@ const struct frame *debugger_frame(struct debugger *d, unsigned level)
             break;
         }
         frame_complete(d->syms, d->cpu, f);
+        if (f->kind == FRAME_TRAP && f->trap.vector >= 32) {
+            char name[48];
+            debugger_interrupt_name(d, (unsigned)f->trap.vector, name, sizeof name);
+            snprintf(f->trap.what, sizeof f->trap.what, "interrupt: %s", name);
+        }
         d->n_frames++;
     }
     return level < d->n_frames ? &d->frames[level] : NULL;
@@ -143,7 +156,26 @@ struct expr_env debugger_env(struct debugger *d)
         f = debugger_frame(d, 0);
     }
     return (struct expr_env){ .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars,
-                              .machine = d->machine, .untouchable = machine_untouchable(d->machine) };
+                              .functions = &d->functions,
+                              .machine = d->machine, .untouchable = debugger_untouchable(d) };
+}
+
+struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f)
+{
+    return (struct expr_env){ .syms = d->syms, .cpu = c, .frame = f, .vars = &d->vars, .functions = &d->functions,
+                              .read_only = true };
+}
+
+const char *debugger_untouchable(const struct debugger *d)
+{
+    return d->rights == MAY_ALL ? machine_untouchable(d->machine)
+           : d->rights == MAY_RUN ? "a script changes the guest only inside orrery.edit()"
+                                  : "hooks and conditions only look at the guest";
+}
+
+bool debugger_may_run(const struct debugger *d, struct err *e)
+{
+    return d->rights < MAY_LOOK || err_set(e, "hooks and conditions must not run the machine");
 }
 
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e)
@@ -178,5 +210,6 @@ void debugger_show_position(struct debugger *d)
 {
     debugger_changed(d);
     d->selected = 0;
+    linux_notice(d);
     show_where(d, true);
 }

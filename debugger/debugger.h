@@ -4,6 +4,7 @@
 #ifndef DEBUGGER_DEBUGGER_H
 #define DEBUGGER_DEBUGGER_H
 
+#include "debugger/console_log.h"
 #include "debugger/expr.h"
 #include "debugger/process.h"
 #include "debugger/stops.h"
@@ -20,12 +21,28 @@ struct debugger_host {
     bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
     bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */
     bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
+    /* Adds to the end of a file, for `log`; NULL: cannot. */
+    bool (*append)(void *opaque, const char *path, const void *text, size_t n, struct err *e);
     /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
+    /* `tracefile ARGS`; NULL: traces cannot be written. */
+    bool (*trace)(void *opaque, const char *args, struct buf *out, struct err *e);
+    /* A file that comes with the program: "profiles/linux.lua"; NULL: there are none. */
+    bool (*read_shipped)(void *opaque, const char *name, struct buf *out, struct err *e);
+};
+
+struct script;
+
+enum debugger_rights { /* of the commands that are executed now */
+    MAY_ALL,  /* a person's */
+    MAY_RUN,  /* a script's: nothing is changed by hand */
+    MAY_LOOK, /* a hook's on stops: nor does the machine run */
+    MAY_PEEK, /* a condition's or that of a hook on events, which come while an instruction is executed: no commands */
 };
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
     REASON_NONE, REASON_BREAKPOINT, REASON_WATCHPOINT, REASON_STEPPED, REASON_INTERRUPTED, REASON_ARRIVED,
+    REASON_EVENT, /* a stop point of another kind: point->what */
     REASON_MACHINE
 };
 
@@ -49,7 +66,9 @@ struct debugger {
     struct machine *machine;
     struct symbols *syms;
     struct process_provider processes; /* of an operating system's profile; process.h */
+    u64 linux_looked; /* position + 1 where linux_notice() did last; 0: never */
     struct stops stops;
+    struct console_log console;
     struct debugger_host host;
     struct buf *capture; /* output goes there instead: debugger_capture() */
     struct cpu *cpu; /* the selected hart */
@@ -83,6 +102,12 @@ struct debugger {
     bool color, pretty, confirm, full_addresses;
     int listsize;
 
+    struct script *script; /* NULL: no Lua yet */
+    struct expr_functions functions; /* that scripts made */
+    enum debugger_rights rights;
+    bool looking_back; /* the past is searched: nobody wants to hear of its events */
+    unsigned symbols_version; /* changes when types are forgotten */
+
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
     unsigned collect_depth;
@@ -99,6 +124,10 @@ void debugger_free(struct debugger *d); /* disarms the machine */
 
 /* Takes symbols from an image in memory. */
 bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, size_t size, u64 bias, struct err *e);
+
+/* Forgets a file (NULL: every one) with what was made from symbols: values kept, compiled conditions. Those of the stop
+ * points are compiled again; what means nothing any more is disabled with a message. */
+void debugger_forget_symbols(struct debugger *d, struct symfile *f);
 
 /* One line as typed; prints what it has to say, errors too. Returns false when it was an error. */
 bool debugger_execute(struct debugger *d, const char *line);
@@ -117,10 +146,18 @@ void debug_write(struct debugger *d, const struct buf *b);
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+/* To read only: of conditions, arguments of frames and the like. */
+struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f);
+/* Why nothing may be changed by hand now, or NULL. */
+const char *debugger_untouchable(const struct debugger *d);
+/* False: a hook or a condition must not run the machine. */
+bool debugger_may_run(const struct debugger *d, struct err *e);
 bool debugger_eval(struct debugger *d, const char *text, u64 *out, struct err *e);
 u64 debugger_pc(const struct debugger *d);
 /* What code at an address is called: "main+4 at kernel.c:12", "" without a name. syms is a struct symbols. */
 void debugger_name_code(void *syms, u64 linear, char *out, size_t n);
+/* Whose interrupts come with that vector (x86), as tables of the controllers are now: "timer (IRQ 0)", or "vector 0xf3". */
+void debugger_interrupt_name(struct debugger *d, unsigned vector, char *out, size_t cap);
 void debugger_select_cpu(struct debugger *d, struct cpu *c);
 
 /* --- Places: place.c --------------------------------------------------------------------------------------------- */
@@ -145,10 +182,12 @@ struct stop_report {
     u8 before[WATCH_MAX_BYTES]; /* of a watchpoint */
     u64 function_ended; /* an address in the function that `finish` ended, else 0 */
     bool new_frame;     /* it stopped in another function than it began in */
+    u64 until;          /* where it would have stopped without a reason */
+    bool hooked;        /* scripts have heard of it */
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);
-/* The machine, which somebody else runs, came back with MACHINE_BREAK or MACHINE_WATCH. False: nobody wants to know, go on.
+/* The machine, which somebody else runs, came back with MACHINE_BREAK, MACHINE_WATCH or MACHINE_EVENT. False: nobody wants to know, go on.
  * True: it was reported. */
 bool run_stopped(struct debugger *d, enum machine_stop why);
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r);
@@ -166,7 +205,6 @@ void report_stop(struct debugger *d, struct stop_report *r);
 void run_begin(struct debugger *d, struct stop_report *r);
 bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r);
 void run_end(struct debugger *d);
-u64 debugger_sp(struct debugger *d);
 
 /* --- Backwards: back.c ------------------------------------------------------------------------------------------- */
 

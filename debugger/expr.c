@@ -252,6 +252,14 @@ static struct node *bind(struct parser *p, const char *name)
     if (sym) {
         struct node *x = node(p, NODE_SYMBOL, NULL, NULL);
         x->symbol = sym;
+        x->type = type_of_symbol(s, sym);
+        return x;
+    }
+    u64 value;
+    if (enumerator_named(s, name, &value)) {
+        struct node *x = node(p, NODE_NUMBER, NULL, NULL);
+        x->number = value;
+        x->type = type_builtin(s, TYPE_INT, value > INT32_MAX && (i64)value > 0 ? 8 : 4, true, "int");
         return x;
     }
     return unknown(p, name);
@@ -269,9 +277,9 @@ static bool starts_type(struct parser *p)
     for (size_t i = 0; i < ARRAY_LEN(type_words); i++)
         if (!strcmp(p->text, type_words[i]))
             return true;
-    Dwarf_Die die, scopes[SCOPE_DEPTH];
+    Dwarf_Die scopes[SCOPE_DEPTH];
     struct symfile *f;
-    if (!symbols_type_named(p->env->syms, 0, p->text, &die, &f)) {
+    if (!type_named(p->env->syms, TYPE_TYPEDEF, p->text)) {
         /* The fixed-width names are known even without debug information. */
         return !strncmp(p->text, "uint", 4) || !strncmp(p->text, "int", 3)
                    ? strlen(p->text) > 5 && !strcmp(p->text + strlen(p->text) - 2, "_t")
@@ -284,36 +292,39 @@ static bool starts_type(struct parser *p)
              dwarf_tag(&v) != DW_TAG_enumerator);
 }
 
+struct nearest_type {
+    struct nearest near;
+    enum type_kind kind;
+};
+
+static bool consider_type(void *opaque, enum type_kind kind, const char *name)
+{
+    struct nearest_type *q = opaque;
+    if (kind == q->kind)
+        suggest(q->near.typed, name, &q->near.best, &q->near.score);
+    return true;
+}
+
 static struct type *tagged(struct parser *p)
 {
-    unsigned tag = !strcmp(p->text, "struct")  ? DW_TAG_structure_type
-                   : !strcmp(p->text, "union") ? DW_TAG_union_type
-                                               : DW_TAG_enumeration_type;
-    const char *word = tag == DW_TAG_structure_type ? "struct" : tag == DW_TAG_union_type ? "union" : "enum";
+    struct nearest_type q = { .kind = !strcmp(p->text, "struct")  ? TYPE_STRUCT
+                                      : !strcmp(p->text, "union") ? TYPE_UNION
+                                                                  : TYPE_ENUM };
+    const char *word = q.kind == TYPE_STRUCT ? "struct" : q.kind == TYPE_UNION ? "union" : "enum";
     next(p);
     if (p->token != T_NAME) {
         expected(p, "the name of a struct, union or enum");
         return NULL;
     }
-    Dwarf_Die die;
-    struct symfile *f;
-    if (!symbols_type_named(p->env->syms, tag, p->text, &die, &f)) {
-        struct nearest q = { .typed = p->text };
-        for (f = p->env->syms->files; f; f = f->next) {
-            size_t n;
-            const struct dwarf_name *names = symbols_names(f, &n);
-            for (size_t i = 0; i < n; i++) {
-                Dwarf_Die d = names[i].die;
-                if ((unsigned)dwarf_tag(&d) == tag)
-                    suggest(p->text, names[i].name, &q.best, &q.score);
-            }
-        }
-        err_set(p->e, "No %s type named %s.%s%s", word, p->text, q.best ? " The nearest is " : "",
-                q.best ? q.best : "");
+    struct type *t = type_named(p->env->syms, q.kind, p->text);
+    if (!t) {
+        q.near.typed = p->text;
+        types_each(p->env->syms, consider_type, &q);
+        err_set(p->e, "No %s type named %s.%s%s", word, p->text, q.near.best ? " The nearest is " : "",
+                q.near.best ? q.near.best : "");
         fail(p);
         return NULL;
     }
-    struct type *t = type_of_die(p->env->syms, f, &die);
     next(p);
     return t;
 }
@@ -332,7 +343,7 @@ static struct type *fixed_width(struct symbols *s, const char *name, unsigned ad
 static struct type *base_type(struct parser *p)
 {
     struct symbols *s = p->env->syms;
-    unsigned addr_size = cpu_addr_mask(p->env->cpu) == UINT32_MAX ? 4 : 8;
+    unsigned addr_size = env_word(p->env);
     int longs = 0, shorts = 0, words = 0;
     bool is_signed = true, said_signed = false, is_char = false;
     struct type *t = NULL;
@@ -358,11 +369,8 @@ static struct type *base_type(struct parser *p)
                 return NULL;
             continue;
         } else {
-            Dwarf_Die die;
-            struct symfile *f;
-            if (symbols_type_named(s, 0, p->text, &die, &f))
-                t = type_of_die(s, f, &die);
-            else
+            t = type_named(s, TYPE_TYPEDEF, p->text);
+            if (!t)
                 t = fixed_width(s, p->text, addr_size);
             if (!t) {
                 err_set(p->e, "No type named %s.", p->text);
@@ -396,7 +404,7 @@ static struct type *base_type(struct parser *p)
 static struct type *abstract_type(struct parser *p)
 {
     struct symbols *s = p->env->syms;
-    unsigned addr_size = cpu_addr_mask(p->env->cpu) == UINT32_MAX ? 4 : 8;
+    unsigned addr_size = env_word(p->env);
     struct type *t = base_type(p);
     unsigned n = 0;
     while (t && n++ < MAX_DEPTH) {
@@ -432,6 +440,31 @@ static struct node *comma(struct parser *p)
     return p->failed ? NULL : x;
 }
 
+/* $name(a, b): a function of a script. */
+static struct node *call(struct parser *p, struct node *x)
+{
+    const struct expr_functions *f = p->env->functions;
+    if (!f || !f->known || !f->known(f->opaque, x->name)) {
+        err_set(p->e, "There is no function $%s; orrery.func(\"%s\", FUNCTION) in a script makes one.", x->name, x->name);
+        return fail(p);
+    }
+    struct node **end = &x->a;
+    x->kind = NODE_CALL;
+    eat(p, "(");
+    while (!p->failed && !is(p, ")")) {
+        if (x->number && !eat(p, ","))
+            return expected(p, "`,' or `)'");
+        if (x->number++ == EXPR_MAX_ARGS) {
+            err_set(p->e, "$%s: a function takes at most %d arguments", x->name, EXPR_MAX_ARGS);
+            return fail(p);
+        }
+        *end = node(p, NODE_ARGUMENT, assignment(p), NULL);
+        end = &(*end)->b;
+    }
+    eat(p, ")");
+    return p->failed ? NULL : x;
+}
+
 static struct node *primary(struct parser *p)
 {
     struct node *x;
@@ -455,7 +488,7 @@ static struct node *primary(struct parser *p)
         x = node(p, reg ? NODE_REGISTER : NODE_CONVENIENCE, NULL, NULL);
         x->name = arena_strdup(p->arena, name);
         next(p);
-        return x;
+        return !reg && is(p, "(") ? call(p, x) : x;
     }
     case T_NAME:
         memcpy(name, p->text, sizeof name);

@@ -10,11 +10,6 @@
 
 static bool run(const struct node *n, const struct expr_env *env, struct value *out, struct err *e);
 
-static unsigned word(const struct expr_env *env)
-{
-    return cpu_addr_mask(env->cpu) == UINT32_MAX ? 4 : 8;
-}
-
 static bool run_variable(const struct node *n, const struct expr_env *env, struct value *out, struct err *e)
 {
     struct location l;
@@ -38,14 +33,9 @@ static bool run_variable(const struct node *n, const struct expr_env *env, struc
             out->where = VALUE_MEMORY;
             out->addr = f->saved_at[l.reg];
         } else {
-            char name[8] = "";
             out->where = VALUE_REGISTER;
             store_le(out->bytes, 8, f->reg[l.reg]);
-            name[0] = l.reg < 32 ? 'x' : 'f';
-            name[1] = (char)(l.reg % 32 >= 10 ? '0' + l.reg % 32 / 10 : '0' + l.reg % 32);
-            if (l.reg % 32 >= 10)
-                name[2] = (char)('0' + l.reg % 32 % 10);
-            out->reg = register_named(env->cpu, name);
+            out->reg = isa_reg(env->cpu, l.reg);
         }
         break;
     }
@@ -61,49 +51,60 @@ static bool run_variable(const struct node *n, const struct expr_env *env, struc
     return true;
 }
 
+/* As the frame has it. *in_memory: it was saved at that address; 0: it was not. */
+static bool register_value(const struct expr_env *env, const struct cpu_reg *r, const char *name, u64 *v, u64 *in_memory,
+                           struct err *e)
+{
+    u8 slot = isa_now(env->cpu)->slot(r);
+    *in_memory = 0;
+    if (env->frame && env->frame->level && slot != SLOT_NONE) {
+        if (!(env->frame->known >> slot & 1))
+            return err_set(e, "$%s is not known in this frame: the functions called from it did not keep it", name);
+        *v = env->frame->reg[slot];
+        if (env->frame->saved >> slot & 1)
+            *in_memory = env->frame->saved_at[slot];
+        return true;
+    }
+    return env->cpu->ops->reg_get(env->cpu, r, v) || err_set(e, "$%s cannot be read", name);
+}
+
 static bool run_register(const struct node *n, const struct expr_env *env, struct value *out, struct err *e)
 {
     struct symbols *s = env->syms;
+    const struct frame_isa *isa = isa_now(env->cpu);
     const struct cpu_reg *r = register_named(env->cpu, n->name);
-    unsigned size = word(env);
-    if (!strcmp(n->name, "pc")) {
-        struct type *code = type_builtin(s, TYPE_FUNCTION, 1, false, "code");
-        *out = value_typed(type_pointer(s, code, size),
-                           env->frame ? env->frame->pc : cpu_linear_pc(env->cpu) & cpu_addr_mask(env->cpu));
+    unsigned size = env_word(env);
+    struct type *code = type_pointer(s, type_builtin(s, TYPE_FUNCTION, 1, false, "code"), size);
+    u8 slot = r ? isa->slot(r) : SLOT_NONE;
+    if (!strcmp(n->name, "pc") || (r && slot != SLOT_NONE && slot == isa->pc)) {
+        u64 base = strcmp(n->name, "pc") ? cpu_linear_pc(env->cpu) - env->cpu->ops->get_pc(env->cpu) : 0; /* $ip is an offset in CS */
+        *out = value_typed(code, (env->frame ? env->frame->pc : cpu_linear_pc(env->cpu) & cpu_addr_mask(env->cpu)) - base);
         out->where = VALUE_REGISTER;
-        out->reg = r;
+        out->reg = r ? r : cpu_reg_named(env->cpu, "pc");
         return true;
     }
     if (!r)
         return err_set(e, "this hart has no register %s", n->name);
-    int d = register_dwarf_number(n->name);
-    u64 v = 0;
-    bool in_memory = false;
-    if (env->frame && d >= 0 && env->frame->level) {
-        if (!(env->frame->known >> d & 1))
-            return err_set(e, "$%s is not known in this frame: the functions called from it did not keep it", n->name);
-        v = env->frame->reg[d];
-        in_memory = env->frame->saved >> d & 1;
-    } else if (!env->cpu->ops->reg_get(env->cpu, r, &v)) {
-        return err_set(e, "$%s cannot be read", n->name);
-    }
+    u64 v = 0, in_memory;
+    if (!register_value(env, r, n->name, &v, &in_memory, e))
+        return false;
     struct type *t;
     if (!strcmp(r->group, "float"))
         t = type_builtin(s, TYPE_FLOAT, r->bits >= 64 ? 8 : 4, true, r->bits >= 64 ? "double" : "float");
-    else if (d == DW_RV_RA)
-        t = type_pointer(s, type_builtin(s, TYPE_FUNCTION, 1, false, "code"), size);
-    else if (d == DW_RV_SP || d == DW_RV_FP || d == 3 || d == 4)
+    else if (slot != SLOT_NONE && slot == isa->ra)
+        t = code;
+    else if (slot != SLOT_NONE && (isa->pointers >> slot & 1))
         t = type_pointer(s, type_builtin(s, TYPE_VOID, 0, false, "void"), size);
     else if (strcmp(r->group, "general"))
         t = type_builtin(s, TYPE_INT, r->bits > 32 ? 8 : 4, false, "csr");
     else
-        t = type_builtin(s, TYPE_INT, size, true, size == 8 ? "long" : "int");
+        t = type_builtin(s, TYPE_INT, r->bits / 8, true, r->bits == 64 ? "long" : "int");
     *out = value_typed(t, v);
     out->where = VALUE_REGISTER;
     out->reg = r;
     if (in_memory) {
         out->where = VALUE_MEMORY;
-        out->addr = env->frame->saved_at[d];
+        out->addr = in_memory;
     }
     return true;
 }
@@ -117,7 +118,7 @@ static struct convenience *find_var(const struct expr_env *env, const char *name
 }
 
 /* $eax, $ax, $al, $ah, $r8d: parts of x86 registers, to be read (SDM 1, 3.4.1). */
-static bool run_part(const struct expr_env *env, const char *name, struct value *out)
+static bool run_part(const struct expr_env *env, const char *name, struct value *out, struct err *e)
 {
     static const char *const bases[] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
     char whole[2][8] = { "", "" };
@@ -142,9 +143,11 @@ static bool run_part(const struct expr_env *env, const char *name, struct value 
     }
     for (unsigned i = 0; size && i < 2; i++) {
         const struct cpu_reg *r = cpu_reg_named(env->cpu, whole[i]);
-        u64 v;
-        if (!r || !env->cpu->ops->reg_get(env->cpu, r, &v))
+        u64 v, in_memory;
+        if (!r)
             continue;
+        if (!register_value(env, r, name, &v, &in_memory, e))
+            return false;
         *out = value_int(env->syms, v >> shift & (((u64)1 << 8 * size) - 1), size, false);
         return true;
     }
@@ -163,8 +166,11 @@ static bool run_convenience(const struct node *n, const struct expr_env *env, st
         *out = v->value;
         return true;
     }
-    if (run_part(env, n->name, out))
+    struct err part = { 0 };
+    if (run_part(env, n->name, out, &part))
         return true;
+    if (part.text[0])
+        return err_set(e, "%s", part.text);
     const char *best = NULL;
     unsigned score = 0;
     for (const struct cpu_reg *r = env->cpu->ops->regs(env->cpu); r->name; r++)
@@ -208,7 +214,7 @@ static bool run_deref(const struct expr_env *env, const struct value *v, u64 ind
         }
         if (t->kind != TYPE_INT || index)
             return err_set(e, "Attempt to take contents of a non-pointer value.");
-        to = type_builtin(env->syms, TYPE_INT, word(env), true, "long"); /* *0x80000000, as gdb does */
+        to = type_builtin(env->syms, TYPE_INT, env_word(env), true, "long"); /* *0x80000000, as gdb does */
     }
     if (type_strip(env->syms, v->type)->kind == TYPE_ARRAY && v->where != VALUE_MEMORY) {
         u64 size = type_size(env->syms, to);
@@ -272,7 +278,7 @@ static bool run_address(const struct expr_env *env, const struct value *v, struc
                        v->where == VALUE_REGISTER ? "value not located in memory (it is in a register)"
                        : v->bit_size              ? "a bit field"
                                                   : "value not located in memory");
-    *out = value_typed(type_pointer(env->syms, v->type, word(env)), v->addr);
+    *out = value_typed(type_pointer(env->syms, v->type, env_word(env)), v->addr);
     return true;
 }
 
@@ -367,7 +373,7 @@ static struct value decayed(const struct expr_env *env, const struct value *v)
 {
     if (type_strip(env->syms, v->type)->kind != TYPE_FUNCTION || v->where != VALUE_MEMORY)
         return *v;
-    return value_typed(type_pointer(env->syms, v->type, word(env)), v->addr);
+    return value_typed(type_pointer(env->syms, v->type, env_word(env)), v->addr);
 }
 
 static bool run_binary(const struct node *n, const struct expr_env *env, enum node_kind op, const struct value *left,
@@ -397,7 +403,7 @@ static bool run_binary(const struct node *n, const struct expr_env *env, enum no
         if ((op == NODE_ADD && pa != pb) || (op == NODE_SUB && pa && !pb)) {
             u64 base = pa ? x : y, by = (pa ? y : x) * step_of(env, pa ? to_a : to_b);
             r = (op == NODE_ADD ? base + by : base - by) & mask;
-            *out = value_typed(type_pointer(s, pa ? to_a : to_b, word(env)), r);
+            *out = value_typed(type_pointer(s, pa ? to_a : to_b, env_word(env)), r);
             return true;
         }
         struct value plain = value_int(s, x, 8, false), other = value_int(s, y, 8, false);
@@ -542,7 +548,9 @@ static bool run_symbol(const struct node *n, const struct expr_env *env, struct 
 {
     const struct symbol *y = n->symbol;
     struct symbols *s = env->syms;
-    if (y->kind != SYM_OBJECT) {
+    if (n->type) {
+        *out = place(n->type, y->addr);
+    } else if (y->kind == SYM_FUNC || y->kind == SYM_LABEL) {
         *out = place(type_builtin(s, TYPE_FUNCTION, 1, false, "code"), y->addr);
     } else if (y->size == 8 || y->size == 4) {
         *out = place(type_builtin(s, TYPE_INT, (unsigned)y->size, true, y->size == 8 ? "long" : "int"), y->addr);
@@ -551,6 +559,21 @@ static bool run_symbol(const struct node *n, const struct expr_env *env, struct 
         *out = place(y->size < 2 ? byte : type_array(s, byte, y->size), y->addr);
     }
     return true;
+}
+
+static bool run_call(const struct node *n, const struct expr_env *env, struct value *out, struct err *e)
+{
+    const struct expr_functions *f = env->functions;
+    u64 args[EXPR_MAX_ARGS];
+    unsigned count = 0;
+    for (const struct node *arg = n->a; arg; arg = arg->b) {
+        struct value v;
+        if (!run(arg->a, env, &v, e) || !value_u64(env, &v, &args[count++], e))
+            return false;
+    }
+    if (!f || !f->known || !f->known(f->opaque, n->name))
+        return err_set(e, "there is no function $%s any more", n->name);
+    return f->call(f->opaque, n->name, env, args, count, out, e);
 }
 
 static bool run_at(const struct expr_env *env, const struct value *a, const struct value *b, struct value *out,
@@ -584,6 +607,7 @@ static bool run(const struct node *n, const struct expr_env *env, struct value *
     case NODE_REGISTER: return run_register(n, env, out, e);
     case NODE_CONVENIENCE: return run_convenience(n, env, out, e);
     case NODE_ASSIGN: return run_assign(n, env, out, e);
+    case NODE_CALL: return run_call(n, env, out, e);
     case NODE_SIZEOF: {
         struct type *t = n->type;
         if (!t) {
@@ -591,7 +615,7 @@ static bool run(const struct node *n, const struct expr_env *env, struct value *
                 return false;
             t = a.type;
         }
-        *out = value_int(env->syms, type_size(env->syms, t), word(env), false);
+        *out = value_int(env->syms, type_size(env->syms, t), env_word(env), false);
         return true;
     }
     case NODE_NOT:

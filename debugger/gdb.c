@@ -227,9 +227,7 @@ bool gdb_stub_step_again(const struct gdb_stub *s)
 {
     if (!s->step || s->range_low >= s->range_high)
         return false;
-    u64 pc = s->step->ops->get_pc(s->step);
-    if (s->xlen == 32)
-        pc = (u32)pc;
+    u64 pc = gdb_addr(s, cpu_linear_pc(s->step));
     return pc >= s->range_low && pc < s->range_high;
 }
 
@@ -378,8 +376,7 @@ struct gdb_stub *gdb_stub_new(struct machine *m, const struct gdb_stub_host *hos
     struct gdb_stub *s = xcalloc(1, sizeof *s);
     s->m = m;
     s->host = *host;
-    const struct cpu_reg *pc = cpu_reg_named(m->cpus[0], "pc");
-    s->xlen = pc && pc->bits == 32 ? 32 : 64;
+    gdb_layout_init(&s->layout, m->cpus[0]);
     note_stop(s, MACHINE_REACHED);
     return s;
 }
@@ -399,6 +396,6 @@ void gdb_stub_free(struct gdb_stub *s)
     buf_free(&s->pending);
     buf_free(&s->reply);
     buf_free(&s->sent);
-    buf_free(&s->xml);
+    gdb_layout_fini(&s->layout);
     free(s);
 }

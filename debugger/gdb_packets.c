@@ -13,21 +13,12 @@ static struct cpu *selected(struct gdb_stub *s)
 
 /* --- registers ------------------------------------------------------------------------------------------------- */
 
-static void put_reg(struct gdb_stub *s, u64 value, unsigned bytes)
-{
-    u8 le[8];
-    store_le(le, bytes, value);
-    gdb_put_hex(&s->reply, le, bytes);
-}
-
-/* g and G hold x and pc; gdb asks for the others one by one. */
+/* g and G hold the general registers; gdb asks for the others one by one. */
 static void p_g(struct gdb_stub *s, struct gdb_text t)
 {
-    for (u64 n = 0; n <= GDB_REG_PC; n++) {
-        u64 v = 0;
-        gdb_reg_get(s, selected(s), n, &v);
-        put_reg(s, v, s->xlen / 8);
-    }
+    u8 le[GDB_REG_BYTES];
+    for (u64 n = 0; n <= s->layout.pc; n++)
+        gdb_put_hex(&s->reply, le, gdb_reg_get(s, selected(s), n, le));
 }
 
 /* What is recorded or replayed is only looked at. */
@@ -41,12 +32,14 @@ static bool refused(struct gdb_stub *s)
 
 static void p_G(struct gdb_stub *s, struct gdb_text t)
 {
-    u8 le[8];
+    u8 le[GDB_REG_BYTES], old[GDB_REG_BYTES];
     u64 n = 0;
+    unsigned bytes;
     if (refused(s))
         return;
-    for (; n <= GDB_REG_PC && gdb_take_bytes(&t, le, s->xlen / 8); n++)
-        gdb_reg_set(s, selected(s), n, load_le(le, s->xlen / 8));
+    for (; n <= s->layout.pc && (bytes = gdb_reg_get(s, selected(s), n, old)) && gdb_take_bytes(&t, le, bytes); n++)
+        if (memcmp(le, old, bytes))
+            gdb_reg_set(s, selected(s), n, le);
     if (n && t.at == t.end)
         gdb_reply(s, "OK");
     else
@@ -55,24 +48,27 @@ static void p_G(struct gdb_stub *s, struct gdb_text t)
 
 static void p_p(struct gdb_stub *s, struct gdb_text t)
 {
-    u64 n, v;
-    unsigned bytes = gdb_take_hex(&t, &n) ? gdb_reg_get(s, selected(s), n, &v) : 0;
+    u64 n;
+    u8 le[GDB_REG_BYTES];
+    unsigned bytes = gdb_take_hex(&t, &n) ? gdb_reg_get(s, selected(s), n, le) : 0;
     if (bytes)
-        put_reg(s, v, bytes);
+        gdb_put_hex(&s->reply, le, bytes);
     else
         gdb_error(s, GDB_EINVAL, "this hart has no register of that number");
 }
 
 static void p_P(struct gdb_stub *s, struct gdb_text t)
 {
-    u64 n, old;
-    u8 le[8];
-    unsigned bytes = gdb_take_hex(&t, &n) && gdb_take(&t, "=") ? gdb_reg_get(s, selected(s), n, &old) : 0;
+    u64 n;
+    u8 le[GDB_REG_BYTES], old[GDB_REG_BYTES];
+    unsigned bytes = gdb_take_hex(&t, &n) && gdb_take(&t, "=") ? gdb_reg_get(s, selected(s), n, old) : 0;
     if (!bytes || !gdb_take_bytes(&t, le, bytes) || t.at != t.end)
         gdb_error(s, GDB_EINVAL, "P takes a register's number and all its bytes");
     else if (refused(s))
         return;
-    else if (!gdb_reg_set(s, selected(s), n, load_le(le, bytes)))
+    else if (!memcmp(le, old, bytes)) /* after a call gdb puts all back, also what cannot be written */
+        gdb_reply(s, "OK");
+    else if (!gdb_reg_set(s, selected(s), n, le))
         gdb_error(s, GDB_EINVAL, "the register cannot be written");
     else
         gdb_reply(s, "OK");
@@ -172,7 +168,7 @@ static void resume(struct gdb_stub *s, struct gdb_text t, bool signal, bool step
     struct cpu *c = controlled(s);
     bool moves = !signal || (gdb_take_hex(&t, &ignored) && gdb_take(&t, ";"));
     if (moves && gdb_take_hex(&t, &addr))
-        gdb_reg_set(s, c, GDB_REG_PC, addr);
+        gdb_set_pc(s, c, addr);
     go(s, step ? c : NULL, 0, 0);
 }
 

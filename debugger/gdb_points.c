@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static u64 as_pc(const struct gdb_stub *s, u64 addr)
-{
-    return s->xlen == 32 ? (u32)addr : addr;
-}
-
 static struct gdb_point *find(struct gdb_stub *s, enum gdb_point_kind kind, u64 addr, u64 len)
 {
     for (size_t i = 0; i < s->n_points; i++) {
@@ -35,12 +30,12 @@ void gdb_point_packet(struct gdb_stub *s, struct gdb_text t, bool insert)
         gdb_reply(s, "%s", "");
         return;
     }
-    addr = as_pc(s, addr);
+    addr = gdb_addr(s, addr);
     if (kind >= GDB_WATCH && !len) {
         gdb_error(s, GDB_EINVAL, "a watchpoint has at least one byte");
         return;
     }
-    u64 last = as_pc(s, UINT64_MAX);
+    u64 last = gdb_addr(s, UINT64_MAX);
     if (kind >= GDB_WATCH && len - 1 > last - addr)
         len = last - addr + (addr != 0); /* to the end of the address space */
     struct gdb_point *p = find(s, (enum gdb_point_kind)kind, addr, len);
@@ -140,7 +135,7 @@ static const char *const watch_names[GDB_POINT_KINDS] = {
 /* gdb finds its watchpoint by an address inside it, so of an access that only overlaps it the common part is named. */
 static void report_watch(struct gdb_stub *s, struct buf *out)
 {
-    u64 addr = as_pc(s, s->hit.addr), last = addr + (s->hit.size ? s->hit.size - 1u : 0u);
+    u64 addr = gdb_addr(s, s->hit.addr), last = addr + (s->hit.size ? s->hit.size - 1u : 0u);
     for (size_t i = 0; i < s->n_points; i++) {
         const struct gdb_point *p = &s->points[i];
         if (p->kind < GDB_WATCH || !(access_of(p->kind) & s->hit.access) || last < p->addr ||
@@ -158,7 +153,7 @@ void gdb_points_report(struct gdb_stub *s, struct buf *out)
         report_watch(s, out);
     if (s->why != MACHINE_BREAK)
         return;
-    u64 pc = as_pc(s, cpu_linear_pc(s->current));
+    u64 pc = gdb_addr(s, cpu_linear_pc(s->current));
     bool software = find(s, GDB_SOFTWARE, pc, 0), hardware = find(s, GDB_HARDWARE, pc, 0);
     if (software && s->wants_swbreak)
         buf_printf(out, "swbreak:;");

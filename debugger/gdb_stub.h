@@ -16,10 +16,59 @@ struct gdb_point {
     u64 addr, len; /* addr as the hart's program counter would show it */
 };
 
+/* Registers by gdb's number, and their description: gdb_target.c. What is of an ISA: gdb_riscv.c, gdb_x86.c. */
+
+#define GDB_REG_BYTES 16
+
+struct gdb_feature { /* constant */
+    const char *name;
+    const char *types; /* XML of the types its registers have */
+};
+
+struct gdb_special { /* of a register that is not made of a CPU's own; `le` has all its bytes */
+    void (*get)(struct cpu *c, unsigned index, u8 *le);
+    bool (*set)(struct cpu *c, unsigned index, const u8 *le); /* false: it does not take that */
+};
+
+struct gdb_reg {
+    const struct gdb_feature *feature;
+    const char *name;
+    const char *type;  /* NULL: the fields of part[0], or an integer without any */
+    const char *group; /* NULL: by the type */
+    u32 number;
+    u16 bits;
+    bool keep; /* a function called from gdb must find it as it left it: time went on */
+    const struct cpu_reg *part[2]; /* the lower one first. NULL: zeros, and what is written there is lost */
+    const struct gdb_special *special; /* instead */
+    unsigned index;
+};
+
+/* How gdb sees every CPU of a machine, whatever mode it is in: numbers and sizes never change. */
+struct gdb_layout {
+    const struct gdb_isa *isa;
+    struct gdb_reg *reg; /* sorted by number */
+    size_t n, cap;
+    u64 pc;              /* number of the program counter: the last one that g holds */
+    struct buf xml;      /* made when first asked for */
+};
+
+struct gdb_isa { /* constant */
+    const char *name; /* as cpu_ops has it */
+    const char *architecture;
+    unsigned bits; /* of an address */
+    void (*describe)(struct gdb_layout *l, const struct cpu *c); /* adds all registers, and sets
+        pc. A feature's registers have numbers between which no other's lies. */
+};
+extern const struct gdb_isa gdb_isa_riscv32, gdb_isa_riscv64, gdb_isa_i386, gdb_isa_x86_64;
+
+void gdb_layout_add(struct gdb_layout *l, const struct gdb_reg *r);
+void gdb_layout_init(struct gdb_layout *l, const struct cpu *c);
+void gdb_layout_fini(struct gdb_layout *l);
+
 struct gdb_stub {
     struct machine *m;
     struct gdb_stub_host host;
-    unsigned xlen;
+    struct gdb_layout layout;
 
     enum { IN_NOTHING, IN_PACKET, IN_ESCAPE, IN_SUM_1, IN_SUM_2 } in;
     u8 packet[GDB_PACKET + 1]; /* a NUL is kept behind it */
@@ -49,8 +98,6 @@ struct gdb_stub {
     struct gdb_point points[GDB_POINTS];
     size_t n_points;
     struct cpu_stops armed; /* arrays of its own */
-
-    struct buf xml; /* the target description; made when first asked for */
 };
 
 /* --- text in --------------------------------------------------------------------------------------------------- */
@@ -83,15 +130,17 @@ void gdb_handle(struct gdb_stub *s); /* the packet in s->packet: packets.c */
 void gdb_go(struct gdb_stub *s);
 void gdb_report(struct gdb_stub *s); /* the last stop, as a T packet */
 
-/* Registers by gdb's number, and their description: gdb_target.c */
-#define GDB_REG_PC 32
-#define GDB_REG_F 33
-#define GDB_REG_CSR 65
-#define GDB_REG_PRIV (GDB_REG_CSR + 4096)
+/* Registers: gdb_target.c */
 const struct buf *gdb_target_xml(struct gdb_stub *s);
-/* Bytes of the register, 0 when this hart has none of that number. */
-unsigned gdb_reg_get(struct gdb_stub *s, struct cpu *c, u64 number, u64 *value);
-bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, u64 value);
+/* Bytes of the register, 0 when there is none of that number. */
+unsigned gdb_reg_get(struct gdb_stub *s, struct cpu *c, u64 number, u8 le[GDB_REG_BYTES]);
+bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, const u8 *le);
+bool gdb_set_pc(struct gdb_stub *s, struct cpu *c, u64 pc);
+/* Addresses wrap at the width of the ISA's. */
+static inline u64 gdb_addr(const struct gdb_stub *s, u64 addr)
+{
+    return s->layout.isa->bits == 32 ? (u32)addr : addr;
+}
 
 /* Stop points: gdb_points.c */
 void gdb_point_packet(struct gdb_stub *s, struct gdb_text t, bool insert);

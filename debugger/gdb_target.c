@@ -1,185 +1,155 @@
-/* Registers as gdb numbers and describes them ("Debugging with GDB", "Target Descriptions", "RISC-V Features").
- * gdb's own numbers: 0 to 31 x, 32 pc, 33 to 64 f, 65 + N for CSR N, and behind these the privilege. */
+/* Registers as gdb numbers and describes them ("Debugging with GDB", "Target Descriptions"), whatever they are called. */
 #include "debugger/gdb_stub.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "cpu/riscv/riscv.h"
+static const struct gdb_isa *const isas[] = { &gdb_isa_riscv64, &gdb_isa_riscv32, &gdb_isa_x86_64, &gdb_isa_i386 };
 
-static bool in_group(const struct cpu_reg *r, const char *group)
+static int order(const void *a, const void *b)
 {
-    return !strcmp(r->group, group);
+    const struct gdb_reg *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static bool is_riscv(const struct cpu *c)
+void gdb_layout_init(struct gdb_layout *l, const struct cpu *c)
 {
-    return !strncmp(c->ops->isa, "riscv", 5);
+    *l = (struct gdb_layout){ .isa = isas[0] };
+    for (size_t i = 0; i < ARRAY_LEN(isas); i++)
+        if (!strcmp(isas[i]->name, c->ops->isa))
+            l->isa = isas[i];
+    l->isa->describe(l, c);
+    qsort(l->reg, l->n, sizeof *l->reg, order);
 }
 
-static u64 number_of(const struct cpu_reg *r)
+void gdb_layout_fini(struct gdb_layout *l)
 {
-    return r->number + (in_group(r, "float") ? GDB_REG_F : in_group(r, "csr") ? GDB_REG_CSR : 0);
+    free(l->reg);
+    buf_free(&l->xml);
 }
 
-static const struct cpu_reg *reg_numbered(const struct cpu *c, u64 number)
+void gdb_layout_add(struct gdb_layout *l, const struct gdb_reg *r)
 {
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
-        if (number_of(r) == number)
-            return r;
-    return NULL;
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 128;
+        l->reg = xrealloc(l->reg, l->cap * sizeof *l->reg);
+    }
+    l->reg[l->n++] = *r;
+}
+
+static int by_number(const void *key, const void *item)
+{
+    u64 a = *(const u64 *)key, b = ((const struct gdb_reg *)item)->number;
+    return a < b ? -1 : a > b;
+}
+
+static const struct gdb_reg *numbered(const struct gdb_layout *l, u64 number)
+{
+    return bsearch(&number, l->reg, l->n, sizeof *l->reg, by_number);
 }
 
 /* --- values -------------------------------------------------------------------------------------------------- */
 
-static u64 privilege(const struct cpu *c)
+/* Parts follow each other; the last one fills up the register. */
+static unsigned part_bytes(const struct gdb_reg *r, unsigned k)
 {
-    const char *name = c->ops->privilege_name(c);
-    return *name == 'M' ? PRIV_M : *name == 'S' ? PRIV_S : PRIV_U;
+    return k || !r->part[1] ? r->bits / 8u - k * 8u : 8;
 }
 
-static bool set_privilege(struct cpu *c, u64 v)
+unsigned gdb_reg_get(struct gdb_stub *s, struct cpu *c, u64 number, u8 le[GDB_REG_BYTES])
 {
-    struct hart *h = hart_of(c);
-    if (v > PRIV_M || v == 2 || (v == PRIV_S && !riscv_has(h, RV_S)) || (v == PRIV_U && !riscv_has(h, RV_U)))
-        return false;
-    h->priv = (u8)v;
-    c->ops->state_loaded(c); /* translations belong to a privilege */
-    return true;
-}
-
-unsigned gdb_reg_get(struct gdb_stub *s, struct cpu *c, u64 number, u64 *value)
-{
-    if (number == GDB_REG_PRIV && is_riscv(c)) {
-        *value = privilege(c);
-        return s->xlen / 8;
-    }
-    const struct cpu_reg *r = reg_numbered(c, number);
-    if (!r || !c->ops->reg_get(c, r, value))
+    const struct gdb_reg *r = numbered(&s->layout, number);
+    if (!r)
         return 0;
+    memset(le, 0, GDB_REG_BYTES);
+    if (r->special)
+        r->special->get(c, r->index, le);
+    for (unsigned k = 0; k < 2 && r->part[k]; k++) {
+        u64 v = 0;
+        c->ops->reg_get(c, r->part[k], &v);
+        store_le(le + 8 * k, part_bytes(r, k), v);
+    }
     return r->bits / 8u;
 }
 
-bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, u64 value)
+bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, const u8 *le)
 {
-    if (machine_untouchable(s->m))
+    const struct gdb_reg *r = numbered(&s->layout, number);
+    if (!r || machine_untouchable(s->m))
         return false;
     machine_edit(s->m);
-    if (number == GDB_REG_PRIV && is_riscv(c))
-        return set_privilege(c, value);
-    const struct cpu_reg *r = reg_numbered(c, number);
-    if (r && in_group(r, "general") && !r->number)
-        return true; /* zero stays what it is; gdb writes it back with the others */
-    return r && c->ops->reg_set(c, r, value);
+    bool ok = !r->special || r->special->set(c, r->index, le);
+    for (unsigned k = 0; k < 2 && r->part[k]; k++)
+        ok = c->ops->reg_set(c, r->part[k], load_le(le + 8 * k, part_bytes(r, k))) && ok;
+    return ok;
+}
+
+bool gdb_set_pc(struct gdb_stub *s, struct cpu *c, u64 pc)
+{
+    u8 le[GDB_REG_BYTES] = { 0 };
+    store_le(le, 8, gdb_addr(s, pc));
+    return gdb_reg_set(s, c, s->layout.pc, le);
 }
 
 /* --- description --------------------------------------------------------------------------------------------- */
 
-static bool has_group(const struct cpu *c, const char *group)
-{
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
-        if (in_group(r, group))
-            return true;
-    return false;
-}
-
 /* A field gdb can show: inside the register, with a name that needs no escaping. */
-static bool showable(const struct cpu_reg *r, const struct reg_field *f)
+static bool showable(const struct gdb_reg *r, const struct reg_field *f)
 {
     return f->width && f->low + f->width <= r->bits && !strpbrk(f->name, "<>&\"'");
 }
 
-static bool has_fields(const struct cpu_reg *r)
+static bool has_fields(const struct gdb_reg *r)
 {
-    if ((r->bits != 32 && r->bits != 64) || !r->fields)
+    if (r->type || (r->bits != 32 && r->bits != 64) || !r->part[0] || !r->part[0]->fields)
         return false;
-    for (const struct reg_field *f = r->fields; f->name; f++)
+    for (const struct reg_field *f = r->part[0]->fields; f->name; f++)
         if (showable(r, f))
             return true;
     return false;
 }
 
-static void put_flags(struct buf *b, const struct cpu_reg *r)
+static void put_flags(struct buf *b, const struct gdb_reg *r)
 {
     buf_printf(b, "<flags id=\"%s_fields\" size=\"%u\">", r->name, r->bits / 8u);
-    for (const struct reg_field *f = r->fields; f->name; f++)
+    for (const struct reg_field *f = r->part[0]->fields; f->name; f++)
         if (showable(r, f))
             buf_printf(b, "<field name=\"%s\" start=\"%u\" end=\"%u\"%s/>", f->name, f->low, f->low + f->width - 1u,
                        f->width == 1 ? " type=\"bool\"" : r->bits == 64 ? " type=\"uint64\"" : " type=\"uint32\"");
     buf_printf(b, "</flags>\n");
 }
 
-static void put_reg(struct buf *b, const struct cpu_reg *r, const char *type, const char *more)
+static void put_reg(struct buf *b, const struct gdb_reg *r)
 {
-    buf_printf(b, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%llu\"%s/>\n", r->name, r->bits, type,
-               (unsigned long long)number_of(r), more);
-}
-
-static const char *general_type(unsigned number)
-{
-    if (number == GDB_REG_PC || number == 1) /* ra */
-        return "code_ptr";
-    return number >= 2 && number <= 4 ? "data_ptr" : "int"; /* sp, gp, tp */
-}
-
-static void put_general(struct buf *b, const struct cpu *c)
-{
-    buf_printf(b, "<feature name=\"org.gnu.gdb.riscv.cpu\">\n");
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
-        if (in_group(r, "general"))
-            put_reg(b, r, general_type(r->number), "");
-    buf_printf(b, "</feature>\n");
-}
-
-static void put_float(struct buf *b, const struct cpu *c)
-{
-    if (!has_group(c, "float"))
-        return;
-    buf_printf(b, "<feature name=\"org.gnu.gdb.riscv.fpu\">\n"
-                  "<union id=\"riscv_double\"><field name=\"float\" type=\"ieee_single\"/>"
-                  "<field name=\"double\" type=\"ieee_double\"/></union>\n");
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
-        if (in_group(r, "float"))
-            put_reg(b, r, r->bits == 64 ? "riscv_double" : "ieee_single", " group=\"float\"");
-    buf_printf(b, "</feature>\n");
-}
-
-static void put_csrs(struct buf *b, const struct cpu *c)
-{
-    if (!has_group(c, "csr"))
-        return;
-    buf_printf(b, "<feature name=\"org.gnu.gdb.riscv.csr\">\n");
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
-        if (in_group(r, "csr") && has_fields(r))
-            put_flags(b, r);
-    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++) {
-        if (!in_group(r, "csr"))
-            continue;
-        char type[64] = "int";
-        if (has_fields(r))
-            snprintf(type, sizeof type, "%s_fields", r->name);
-        /* A function called from gdb must find the counters and timers going on after it, not set back. */
-        put_reg(b, r, type, " group=\"csr\" save-restore=\"no\"");
-    }
-    buf_printf(b, "</feature>\n");
+    buf_printf(b, "<reg name=\"%s\" bitsize=\"%u\" type=\"", r->name, r->bits);
+    if (has_fields(r))
+        buf_printf(b, "%s_fields", r->name);
+    else
+        buf_printf(b, "%s", r->type ? r->type : "int");
+    buf_printf(b, "\" regnum=\"%u\"", r->number);
+    if (r->group)
+        buf_printf(b, " group=\"%s\"", r->group);
+    buf_printf(b, "%s/>\n", r->keep ? " save-restore=\"no\"" : "");
 }
 
 const struct buf *gdb_target_xml(struct gdb_stub *s)
 {
-    struct buf *b = &s->xml;
-    struct cpu *c = s->m->cpus[0];
+    const struct gdb_layout *l = &s->layout;
+    struct buf *b = &s->layout.xml;
     if (b->len)
         return b;
     buf_printf(b, "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n");
-    if (is_riscv(c)) {
-        buf_printf(b, "<architecture>riscv:rv%u</architecture>\n", s->xlen);
-        put_general(b, c);
-        put_float(b, c);
-        put_csrs(b, c);
-        buf_printf(b, "<feature name=\"org.gnu.gdb.riscv.virtual\">\n"
-                      "<reg name=\"priv\" bitsize=\"%u\" type=\"int\" regnum=\"%u\" save-restore=\"no\"/>\n"
-                      "</feature>\n",
-                   s->xlen, GDB_REG_PRIV);
+    if (l->isa->architecture)
+        buf_printf(b, "<architecture>%s</architecture>\n", l->isa->architecture);
+    for (size_t at = 0, end; at < l->n; at = end) {
+        const struct gdb_feature *f = l->reg[at].feature;
+        buf_printf(b, "<feature name=\"%s\">\n%s", f->name, f->types ? f->types : "");
+        for (end = at; end < l->n && l->reg[end].feature == f; end++)
+            if (has_fields(&l->reg[end]))
+                put_flags(b, &l->reg[end]);
+        for (size_t i = at; i < end; i++)
+            put_reg(b, &l->reg[i]);
+        buf_printf(b, "</feature>\n");
     }
     buf_printf(b, "</target>\n");
     return b;

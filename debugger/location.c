@@ -31,11 +31,12 @@ static u64 pop(struct machine_state *m)
     return m->stack[--m->n];
 }
 
-static bool get_reg(const struct location_context *cx, u64 n, u64 *v)
+/* By slot. */
+static bool get_reg(const struct location_context *cx, u64 slot, u64 *v)
 {
-    if (!cx->frame || n >= FRAME_REGS || !(cx->frame->known >> n & 1))
+    if (!cx->frame || slot >= FRAME_REGS || !(cx->frame->known >> slot & 1))
         return false;
-    *v = cx->frame->reg[n];
+    *v = cx->frame->reg[slot];
     return true;
 }
 
@@ -139,6 +140,7 @@ static bool eval(const struct location_context *cx, const Dwarf_Op *ops, size_t 
 {
     struct machine_state m = { .n = 0 };
     struct location part = { .kind = LOC_NONE };
+    const struct frame_isa *isa = isa_of_file(cx->cpu, cx->file);
     bool pieces = false;
     u64 v;
     *out = (struct location){ .kind = LOC_NONE };
@@ -156,10 +158,10 @@ static bool eval(const struct location_context *cx, const Dwarf_Op *ops, size_t 
         if (atom >= DW_OP_lit0 && atom <= DW_OP_lit31) {
             push(&m, atom - DW_OP_lit0);
         } else if (atom >= DW_OP_reg0 && atom <= DW_OP_reg31) {
-            part = (struct location){ .kind = LOC_REGISTER, .reg = (unsigned)(atom - DW_OP_reg0) };
+            part = (struct location){ .kind = LOC_REGISTER, .reg = isa_slot_of_dwarf(isa, (u64)(atom - DW_OP_reg0)) };
         } else if ((atom >= DW_OP_breg0 && atom <= DW_OP_breg31) || atom == DW_OP_bregx) {
             u64 r = atom == DW_OP_bregx ? op->number : (u64)(atom - DW_OP_breg0);
-            if (!get_reg(cx, r, &v)) {
+            if (!get_reg(cx, isa_slot_of_dwarf(isa, r), &v)) {
                 *why = "it depends on a register that this frame has lost";
                 return false;
             }
@@ -180,7 +182,7 @@ static bool eval(const struct location_context *cx, const Dwarf_Op *ops, size_t 
             case DW_OP_const1s: case DW_OP_const2s: case DW_OP_const4s: case DW_OP_const8s: case DW_OP_consts:
                 push(&m, op->number); /* libdw has extended the signed ones */
                 break;
-            case DW_OP_regx: part = (struct location){ .kind = LOC_REGISTER, .reg = (unsigned)op->number }; break;
+            case DW_OP_regx: part = (struct location){ .kind = LOC_REGISTER, .reg = isa_slot_of_dwarf(isa, op->number) }; break;
             case DW_OP_fbreg:
                 if (!frame_base(cx, &v, why, nesting))
                     return false;
@@ -287,7 +289,10 @@ static bool eval(const struct location_context *cx, const Dwarf_Op *ops, size_t 
 bool location_eval(const struct location_context *cx, const Dwarf_Op *ops, size_t n, struct location *out,
                    const char **why)
 {
-    return eval(cx, ops, n, out, why, 0);
+    bool ok = eval(cx, ops, n, out, why, 0);
+    if (ok && out->kind == LOC_MEMORY && cx->file)
+        out->addr &= cx->file->mask;
+    return ok;
 }
 
 bool location_of(struct symbols *s, struct symfile *f, struct cpu *c, const struct frame *frame, Dwarf_Die *die,

@@ -1,7 +1,11 @@
 /* Run control: everything that lets the machine go on and decides whether a stop is one. */
-#include "debugger/debugger.h"
+#include "debugger/commands.h"
+#include "debugger/process.h"
+#include "debugger/stop_kinds.h"
 
 #include <string.h>
+
+#include "debugger/script.h"
 
 #define SLICE 2000000 /* ticks between looks at d->interrupted when nobody gave us a resume call */
 
@@ -18,30 +22,6 @@ static enum machine_stop resume(struct debugger *d, u64 until)
     }
 }
 
-static u64 reg_of(struct debugger *d, unsigned dwarf)
-{
-    struct frame f;
-    frame_innermost(d->syms, d->cpu, &f);
-    return f.known >> dwarf & 1 ? f.reg[dwarf] : 0;
-}
-
-static u64 sp_of(struct debugger *d)
-{
-    return reg_of(d, DW_RV_SP) & cpu_addr_mask(d->cpu);
-}
-
-u64 debugger_sp(struct debugger *d)
-{
-    static const char *const names[] = { "sp", "rsp", "esp" };
-    u64 v = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        const struct cpu_reg *r = cpu_reg_named(d->cpu, names[i]);
-        if (r && d->cpu->ops->reg_get(d->cpu, r, &v))
-            break;
-    }
-    return v & cpu_addr_mask(d->cpu);
-}
-
 static bool ended(enum machine_stop why)
 {
     return why == MACHINE_POWEROFF || why == MACHINE_PANIC || why == MACHINE_RESET || why == MACHINE_DIVERGED ||
@@ -51,8 +31,6 @@ static bool ended(enum machine_stop why)
 /* Does a person want to hear of this hit? Counts it. */
 static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
 {
-    if (p->hart >= 0 && (unsigned)p->hart != c->index)
-        return false;
     if (p->condition) {
         struct frame f;
         struct value v;
@@ -60,7 +38,7 @@ static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
         u64 truth;
         frame_innermost(d->syms, c, &f);
         frame_complete(d->syms, c, &f);
-        struct expr_env env = { .syms = d->syms, .cpu = c, .frame = &f, .vars = &d->vars, .read_only = true };
+        struct expr_env env = debugger_env_at(d, c, &f);
         if (!expr_eval(p->condition, &env, &v, &e) || !value_u64(&env, &v, &truth, &e)) {
             debug_printf(d, "Error in testing condition for breakpoint %d:\n%s\n", p->number, e.text);
             truth = 1; /* silence would hide the mistake */
@@ -76,35 +54,108 @@ static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
     return true;
 }
 
+/* `log ... print "FORMAT", ARGS`: in the frame of the CPU that hit it. */
+static void log_words(struct debugger *d, struct stop_point *p, struct buf *out)
+{
+    struct buf *outer = d->capture;
+    struct err e;
+    d->capture = out;
+    if (!cmd_printf(d, p->format, &e))
+        debug_printf(d, "log %d: %s\n", p->number, e.text);
+    d->capture = outer;
+}
+
+static void say_hit(struct debugger *d, struct stop_point *p, struct cpu *c)
+{
+    struct buf out = { 0 };
+    char name[320];
+    struct err e;
+    if (p->format) {
+        struct cpu *me = d->cpu;
+        unsigned selected = d->selected;
+        debugger_select_cpu(d, c);
+        debugger_changed(d);
+        d->selected = 0;
+        log_words(d, p, &out);
+        debugger_select_cpu(d, me);
+        debugger_changed(d);
+        d->selected = selected;
+    } else {
+        u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+        debugger_name_code(d->syms, pc, name, sizeof name);
+        buf_printf(&out, "[%llu] %s 0x%llx%s%s: %s%s%s\n", (unsigned long long)machine_position(d->machine), c->name,
+                   (unsigned long long)pc, *name ? " " : "", name, p->kind->name, *p->what ? ": " : "", p->what);
+    }
+    if (!p->file)
+        debug_write(d, &out);
+    else if (!d->host.append)
+        debug_printf(d, "log %d: files cannot be written from here\n", p->number);
+    else if (!d->host.append(d->host.opaque, p->file, out.data, out.len, &e))
+        debug_printf(d, "log %d: %s\n", p->number, e.text);
+    buf_free(&out);
+}
+
+/* One that may have been hit. True: the machine is to stop for it. */
+static bool judge_point(struct debugger *d, struct stop_point *p, struct cpu *by)
+{
+    struct cpu *c = by ? by : d->cpu;
+    if (!p->enabled || (p->hart >= 0 && (!by || (unsigned)p->hart != by->index)) ||
+        (p->process && !process_matches(d, c, p->process)))
+        return false;
+    if ((p->kind->judge && !p->kind->judge(d, p, c)) || !wanted(d, p, c))
+        return false;
+    if (p->verb == VERB_BREAK)
+        return true;
+    say_hit(d, p, c);
+    return false;
+}
+
 static struct stop_point *break_hit(struct debugger *d, struct cpu *c)
 {
-    u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+    size_t n;
+    const struct stop_code *at = stops_at_code(&d->stops, cpu_linear_pc(c) & cpu_addr_mask(c), &n);
     struct stop_point *first = NULL;
-    for (struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_BREAK && p->enabled && stop_has_addr(p, pc) && wanted(d, p, c) && !first)
-            first = p;
+    for (size_t i = 0; i < n; i++)
+        if (at[i].point && judge_point(d, at[i].point, c) && !first)
+            first = at[i].point;
     return first;
 }
 
 static struct stop_point *watch_hit(struct debugger *d, struct cpu *c, u8 before[WATCH_MAX_BYTES])
 {
-    u64 addr = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
+    const struct stops *s = &d->stops;
+    const struct stop_watch *list = c->hit.port ? s->ports : s->watches;
+    size_t n = c->hit.port ? s->n_ports : s->n_watches;
+    u64 va = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
     struct stop_point *first = NULL;
-    for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind != STOP_WATCH || !p->enabled || !(p->access & c->hit.access) || p->port != c->hit.port)
+    for (size_t i = 0; i < n; i++) {
+        const struct cpu_watch *w = &list[i].watch;
+        struct stop_point *p = list[i].point;
+        u64 at = w->physical ? c->hit.paddr : va;
+        if (!p || !(w->access & c->hit.access) || at > w->addr + (w->len - 1) || w->addr > at + (len - 1))
             continue;
-        if (addr >= p->addr + p->len || p->addr >= addr + len)
-            continue;
-        u8 now[WATCH_MAX_BYTES] = { 0 }, was[WATCH_MAX_BYTES];
-        cpu_peek(c, p->addr, now, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
+        u8 was[WATCH_MAX_BYTES];
         memcpy(was, p->old, sizeof was);
-        bool same = !memcmp(now, p->old, sizeof now);
-        memcpy(p->old, now, sizeof now);
-        if ((p->only_changes && same) || !wanted(d, p, c) || first)
+        if (!judge_point(d, p, c) || first)
             continue;
         first = p;
         memcpy(before, was, sizeof was);
     }
+    return first;
+}
+
+/* What was heard since the last stop, and what was due. */
+static struct stop_point *event_hit(struct debugger *d, struct cpu *c)
+{
+    struct stop_point *first = NULL;
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        if (!p->happened && !(p->enabled && p->kind->passed))
+            continue;
+        p->happened = false;
+        if (judge_point(d, p, c) && !first)
+            first = p;
+    }
+    stops_arm_soon(&d->stops, d->machine);
     return first;
 }
 
@@ -129,6 +180,12 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
             return false;
         r->reason = REASON_WATCHPOINT;
         break;
+    case MACHINE_EVENT:
+        r->point = event_hit(d, m->stop.cpu);
+        if (!r->point)
+            return false;
+        r->reason = REASON_EVENT;
+        break;
     case MACHINE_REACHED:
         r->reason = d->interrupted ? REASON_INTERRUPTED : REASON_ARRIVED;
         return true;
@@ -143,7 +200,7 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         d->dead = ended(why) && !(why == MACHINE_REPLAY_END && d->machine->history); /* it lives on, or goes back */
         break;
     }
-    if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH))
+    if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH || why == MACHINE_EVENT))
         debugger_select_cpu(d, m->stop.cpu);
     return true;
 }
@@ -153,18 +210,19 @@ static void skip_here(struct debugger *d)
     cpu_skip_stop(d->cpu);
 }
 
-/* Watchpoints compare with what is there when the run begins. */
+/* What is compared is compared with what is there when the run begins. */
 void run_begin(struct debugger *d, struct stop_report *r)
 {
-    *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED };
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED, .until = CLOCK_NEVER };
     d->interrupted = 0;
+    d->looking_back = false;
     debugger_changed(d);
     d->selected = 0;
-    for (struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_WATCH && !p->port) {
-            memset(p->old, 0, sizeof p->old);
-            cpu_peek(d->cpu, p->addr, p->old, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
-        }
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        p->happened = false;
+        if (p->kind->begin)
+            p->kind->begin(d, p);
+    }
     skip_here(d);
 }
 
@@ -181,6 +239,7 @@ void run_continue(struct debugger *d, u64 until, struct stop_report *r)
     stops_arm(&d->stops, d->machine);
     while (!run_judge(d, resume(d, until), r))
         ;
+    r->until = until;
     run_end(d);
 }
 
@@ -189,9 +248,10 @@ bool run_stopped(struct debugger *d, enum machine_stop why)
     struct stop_report r = { .reason = REASON_STEPPED };
     debugger_changed(d);
     d->selected = 0;
-    if (!run_judge(d, why, &r))
+    if (!run_judge(d, why, &r) || script_stopped(d, &r))
         return false;
     run_end(d);
+    r.hooked = true;
     report_stop(d, &r);
     return true;
 }
@@ -212,7 +272,7 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
         if (why == MACHINE_BREAK && d->machine->stop.cpu == me) {
             u64 pc = debugger_pc(d);
             for (size_t i = 0; i < n; i++)
-                there |= pc == addrs[i] && sp_of(d) >= min_sp;
+                there |= pc == addrs[i] && isa_sp(d->cpu) >= min_sp;
         }
         if (run_judge(d, why, r)) {
             there = false; /* a person's own stop point says more */
@@ -258,45 +318,9 @@ static bool landed_on_break(struct debugger *d, struct stop_report *r)
     return true;
 }
 
-struct here {
-    u64 pc, sp, next; /* next: of a call, where it returns to */
-};
-
-static struct here look(struct debugger *d)
+static bool called(struct debugger *d, const struct moment *m)
 {
-    u8 insn[2] = { 3, 0 };
-    struct here h = { .pc = debugger_pc(d), .sp = sp_of(d) };
-    cpu_peek(d->cpu, h.pc, insn, 2);
-    h.next = h.pc + ((insn[0] & 3) == 3 ? 4 : 2); /* Unprivileged, 1.5: the low bits say the length */
-    return h;
-}
-
-/* The instruction at h was a call when it left and the return address is behind it. */
-static bool was_call(struct debugger *d, const struct here *h)
-{
-    u64 pc = debugger_pc(d);
-    return pc != h->next && (reg_of(d, DW_RV_RA) & cpu_addr_mask(d->cpu)) == h->next;
-}
-
-static u64 csr(struct debugger *d, const char *name)
-{
-    const struct cpu_reg *r = cpu_reg_named(d->cpu, name);
-    u64 v = 0;
-    if (r)
-        d->cpu->ops->reg_get(d->cpu, r, &v);
-    return v & cpu_addr_mask(d->cpu);
-}
-
-/* A trap was taken inside [low, high): we are at the handler, and its exception program counter is back there.
- * Privileged, 3.1.7 and 12.1.2 (xtvec), 3.1.14 and 12.1.7 (xepc). */
-static bool was_trap(struct debugger *d, u64 low, u64 high, u64 *epc, bool *interrupt)
-{
-    bool m_mode = !strcmp(d->cpu->ops->privilege_name(d->cpu), "M");
-    u64 base = csr(d, m_mode ? "mtvec" : "stvec") & ~(u64)3, pc = debugger_pc(d);
-    *epc = csr(d, m_mode ? "mepc" : "sepc");
-    u64 cause = csr(d, m_mode ? "mcause" : "scause");
-    *interrupt = cause >> (cpu_addr_mask(d->cpu) == UINT32_MAX ? 31 : 63) & 1;
-    return base && pc >= base && pc - base <= 4 * 64 && *epc >= low && *epc < high;
+    return isa_now(d->cpu)->called(d->cpu, m);
 }
 
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
@@ -306,10 +330,11 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
     run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     while (count--) {
-        struct here h = look(d);
+        struct moment m;
+        isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
-        if (over && was_call(d, &h) && !run_until(d, &h.next, 1, h.sp, r))
+        if (over && called(d, &m) && !run_until(d, &m.next, 1, m.sp, r))
             break;
         if (landed_on_break(d, r))
             break;
@@ -327,8 +352,8 @@ static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
 {
     struct source_pos pos;
-    u64 low, high, start_pc = debugger_pc(d), epc;
-    bool interrupt;
+    u64 low, high, start_pc = debugger_pc(d);
+    struct isa_trap t;
     run_begin(d, r);
     stops_arm(&d->stops, d->machine);
     bool lines = symbols_line_at(d->syms, start_pc, &pos);
@@ -352,13 +377,14 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
         pos.low = low;
         pos.high = high;
     }
-    u64 sp0 = sp_of(d);
+    u64 sp0 = isa_sp(d->cpu);
     for (;;) {
-        struct here h = look(d);
+        struct moment m;
+        isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
         u64 pc = debugger_pc(d);
-        if (was_call(d, &h)) {
+        if (called(d, &m)) {
             struct source_pos entry;
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
                 r->new_frame = true;
@@ -367,13 +393,12 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
                     landed_on_break(d, r);
                 break;
             }
-            if (landed_on_break(d, r) || !leave(d, h.next, h.sp, r))
+            if (landed_on_break(d, r) || !leave(d, m.next, m.sp, r))
                 break;
             pc = debugger_pc(d);
-        } else if ((pc < low || pc >= high) && was_trap(d, low, high, &epc, &interrupt) &&
-                   (interrupt || how != STEP_INTO)) {
-            u64 back[2] = { epc, epc + 4 };
-            if (!run_until(d, back, interrupt ? 1 : 2, h.sp, r))
+        } else if ((pc < low || pc >= high) && isa_now(d->cpu)->trapped(d->cpu, &m, low, high, &t) &&
+                   (t.interrupt || how != STEP_INTO)) {
+            if (!run_until(d, t.back, t.n_back, m.sp, r))
                 break;
             pc = debugger_pc(d);
         }
@@ -383,7 +408,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         if (how == STEP_UNTIL && pc >= low && pc < high && pc <= start_pc)
             continue; /* `until` does not go round a loop again */
-        bool inside = pc >= low && pc < high && sp_of(d) <= sp0;
+        bool inside = pc >= low && pc < high && isa_sp(d->cpu) <= sp0;
         struct source_pos now;
         if (!symbols_line_at(d->syms, pc, &now)) {
             if (!inside) {
@@ -393,7 +418,7 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         }
         if (!inside) {
-            r->new_frame = pc < low || pc >= high || sp_of(d) > sp0;
+            r->new_frame = pc < low || pc >= high || isa_sp(d->cpu) > sp0;
             break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
         }
         if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
@@ -440,7 +465,7 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
         return err_set(e, "\"finish\" not meaningful in the outermost frame (%s).",
                        d->frames_end ? d->frames_end : "no caller is known");
     f = debugger_frame(d, d->selected);
-    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = up->reg[DW_RV_SP] & cpu_addr_mask(d->cpu);
+    u64 inside = debugger_frame(d, level)->lookup_pc, back = up->pc, sp = frame_sp(up);
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
     run_begin(d, r);

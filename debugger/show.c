@@ -1,11 +1,15 @@
 /* What a stop looks like: frames, source lines, instructions, displays. */
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <dwarf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "debugger/script.h"
 
 const char *paint(const struct debugger *d, const char *code)
 {
@@ -27,7 +31,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
 {
     Dwarf_Die child;
     unsigned n = 0;
-    struct expr_env env = { .syms = d->syms, .cpu = d->cpu, .frame = f, .vars = &d->vars, .read_only = true };
+    struct expr_env env = debugger_env_at(d, d->cpu, f);
     struct buf out = { 0 };
     if (!dwarf_child(function, &child))
         do {
@@ -67,6 +71,10 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     bool has_line = frame_line(d->syms, f, &path, &line);
     if (with_number)
         debug_printf(d, "#%-3u", f->level);
+    if (f->kind == FRAME_TRAP) {
+        debug_printf(d, "<%s%s%s>%s\n", paint(d, YELLOW), name, paint(d, OFF), f->guessed ? " (guessed)" : "");
+        return;
+    }
     if (with_addr || !has_line)
         debug_printf(d, "%s0x%016llx%s in ", paint(d, BLUE), (unsigned long long)f->pc, paint(d, OFF));
     debug_printf(d, "%s%s%s (", paint(d, YELLOW), name ? name : "??", paint(d, OFF));
@@ -76,7 +84,7 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
     if (has_line)
         debug_printf(d, " at %s%s%s:%d", paint(d, GREEN), d->full_addresses ? path : base_name(path), paint(d, OFF),
                      line);
-    debug_printf(d, "\n");
+    debug_printf(d, "%s\n", f->guessed ? " (guessed)" : "");
 }
 
 void show_source_line(struct debugger *d, const char *file, int line)
@@ -175,10 +183,14 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     const struct stop_point *p = r->point;
     struct expr_env env = debugger_env(d);
     const struct cpu_hit *hit = &d->cpu->hit;
-    if (p->port) {
+    if (p->kind == stop_kind_io) {
         debug_printf(d, "\nI/O watchpoint %d: %s\n\n%s 0x%llx: 0x%0*llx\n", p->number, p->spec,
                      hit->access == CPU_READ ? "IN from" : "OUT to", (unsigned long long)hit->addr, 2 * hit->size,
                      (unsigned long long)(hit->value & size_mask(hit->size)));
+        return;
+    }
+    if (p->physical) {
+        debug_printf(d, "\nBreakpoint %d, %s\n", p->number, p->what);
         return;
     }
     bool read = p->access == CPU_READ, both = p->access == (CPU_READ | CPU_WRITE);
@@ -203,7 +215,7 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     buf_free(&out);
 }
 
-/* What a function gave back: in a0 or fa0 (psABI, "Procedure Calling Convention"). */
+/* What a function gave back, when it is a number. */
 static void show_returned(struct debugger *d, u64 inside)
 {
     Dwarf_Die scopes[SCOPE_DEPTH];
@@ -216,17 +228,20 @@ static void show_returned(struct debugger *d, u64 inside)
     Dwarf_Die die = scopes[i];
     struct type *t = type_of(d->syms, f, &die), *core = type_strip(d->syms, t);
     u64 size = type_size(d->syms, t);
-    if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
-        !size || size > 8)
-        return;
     const struct frame *now = debugger_frame(d, 0);
-    unsigned reg = core->kind == TYPE_FLOAT ? 32 + 10 : 10;
-    if (!now || !(now->known >> reg & 1))
+    if (core->kind == TYPE_VOID || core->kind == TYPE_STRUCT || core->kind == TYPE_UNION || core->kind == TYPE_ARRAY ||
+        !size || size > 8 || !now)
         return;
+    unsigned reg = core->kind == TYPE_FLOAT ? now->isa->result_float : now->isa->result;
+    if (reg == SLOT_NONE || !(now->known >> reg & 1))
+        return;
+    u64 v = now->reg[reg];
+    if (core->kind != TYPE_FLOAT && size > now->isa->word)
+        v = (v & size_mask(now->isa->word)) | now->reg[now->isa->result_high] << 8 * now->isa->word;
     struct expr_env env = debugger_env(d);
     struct convenience *c = xcalloc(1, sizeof *c);
     struct buf out = { 0 };
-    c->value = value_typed(t, now->reg[reg]);
+    c->value = value_typed(t, v);
     d->history++;
     buf_printf(&out, "%u", d->history);
     strncpy(c->name, buf_cstr(&out), sizeof c->name - 1);
@@ -273,12 +288,31 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+/* Hooks of scripts may let the machine go on, and may delete the stop point. */
+static void tell_scripts(struct debugger *d, struct stop_report *r)
+{
+    while (!r->hooked && script_stopped(d, r)) {
+        if (r->point->temporary)
+            stops_delete(&d->stops, r->point);
+        run_continue(d, r->until, r);
+    }
+    struct stop_point *p = d->stops.list;
+    while (p && p != r->point)
+        p = p->next;
+    if (r->point && !p) {
+        r->point = NULL;
+        r->reason = REASON_ARRIVED;
+    }
+}
+
 void report_stop(struct debugger *d, struct stop_report *r)
 {
+    tell_scripts(d, r);
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
+    linux_notice(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
@@ -290,6 +324,11 @@ void report_stop(struct debugger *d, struct stop_report *r)
         if (!silent)
             show_watch(d, r);
         break;
+    case REASON_EVENT:
+        if (!silent)
+            debug_printf(d, "\n%s%s %d, %s: %s\n", d->machine->stop.cpu && d->machine->n_cpus > 1 ? hart : "",
+                         p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number, p->kind->name, p->what);
+        break;
     case REASON_INTERRUPTED: debug_printf(d, "\nProgram received signal SIGINT, Interrupt.\n"); break;
     case REASON_MACHINE: show_machine_stop(d, r->why); break;
     default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
@@ -299,6 +338,11 @@ void report_stop(struct debugger *d, struct stop_report *r)
         if (r->function_ended)
             show_returned(d, r->function_ended);
         show_displays(d);
+    }
+    for (struct stop_point *q = d->stops.list, *next; q; q = next) {
+        next = q->next;
+        if (q->until && q != p)
+            stops_delete(&d->stops, q);
     }
     if (!p)
         return;
@@ -323,18 +367,26 @@ void report_stop(struct debugger *d, struct stop_report *r)
     free(lines);
 }
 
-void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
+/* gdb's words where it has some. */
+static const char *type_name(const struct stop_point *p)
 {
     static const char *const watch_names[4] = { "hw watchpoint", "read watchpoint", "hw watchpoint", "acc watchpoint" };
-    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number,
-               p->kind == STOP_BREAK ? "breakpoint" : watch_names[p->access & 3],
-               p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
-    if (p->kind == STOP_WATCH) {
+    return p->kind == stop_kind_code ? "breakpoint"
+           : p->kind == stop_kind_io || p->kind->judge == stop_judge_memory ? watch_names[p->access & 3] : p->kind->name;
+}
+
+void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
+{
+    char type[32];
+    snprintf(type, sizeof type, "%s%s", p->verb == VERB_TRACE ? "trace " : p->verb == VERB_LOG ? "log " : "",
+             p->verb == VERB_BREAK ? type_name(p) : p->kind->name);
+    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number, type, p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
+    bool code = p->kind == stop_kind_code;
+    if (!code)
         buf_printf(out, "%-18s %s\n", "", p->spec);
-    } else if (p->n_addrs > 1) {
+    else if (p->n_addrs > 1)
         buf_printf(out, "%-18s\n", "<MULTIPLE>");
-    }
-    for (size_t i = 0; p->kind == STOP_BREAK && i < p->n_addrs; i++) {
+    for (size_t i = 0; code && i < p->n_addrs; i++) {
         struct source_pos pos;
         u64 low, high, offset;
         const char *name = NULL;
@@ -355,6 +407,12 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
         buf_printf(out, "\tstop only if %s\n", p->condition_text);
     if (p->hart >= 0)
         buf_printf(out, "\tstop only in hart %d\n", p->hart);
+    if (p->process)
+        buf_printf(out, "\tstop only in process %s\n", p->process);
+    if (p->format)
+        buf_printf(out, "\tprint %s\n", p->format);
+    if (p->file)
+        buf_printf(out, "\tinto %s\n", p->file);
     if (p->hits)
         buf_printf(out, "\tbreakpoint already hit %llu time%s\n", (unsigned long long)p->hits, p->hits == 1 ? "" : "s");
     if (p->ignore)

@@ -6,55 +6,18 @@
 
 #include "machine/machine.h"
 
-/* RISC-V ELF psABI, "Integer Register Convention" and "Floating-point Register Convention". */
-static const char *const abi_x[32] = {
-    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
-    "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
-};
-static const char *const abi_f[32] = {
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
-    "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
-};
-
-static int plain_number(const char *s)
-{
-    char *end;
-    if (s[0] < '0' || s[0] > '9' || (s[0] == '0' && s[1]))
-        return -1;
-    long n = strtol(s, &end, 10);
-    return *end || n > 31 ? -1 : (int)n;
-}
-
-int register_dwarf_number(const char *name)
-{
-    int n;
-    if (name[0] == 'x' && (n = plain_number(name + 1)) >= 0)
-        return n;
-    if (name[0] == 'f' && (n = plain_number(name + 1)) >= 0)
-        return 32 + n;
-    if (!strcmp(name, "fp"))
-        return DW_RV_FP;
-    for (int i = 0; i < 32; i++) {
-        if (!strcmp(name, abi_x[i]))
-            return i;
-        if (!strcmp(name, abi_f[i]))
-            return 32 + i;
-    }
-    return -1;
-}
-
 const struct cpu_reg *register_named(const struct cpu *c, const char *name)
 {
-    const struct cpu_reg *r = cpu_reg_named(c, name);
-    if (r)
-        return r;
-    int n = register_dwarf_number(name);
-    if (n < 0)
-        return NULL;
-    for (r = c->ops->regs(c); r->name; r++)
-        if (r->number == (unsigned)n % 32 && !strcmp(r->group, n < 32 ? "general" : "float") && strcmp(r->name, "pc"))
-            return r;
-    return NULL;
+    const struct frame_isa *isa = isa_now(c);
+    /* Names that every ISA has, before those of parts: $sp of an x86 is all of it, as gdb has it. */
+    u8 slot = !strcmp(name, "sp") ? isa->sp : !strcmp(name, "fp") ? isa->fp : !strcmp(name, "pc") ? isa->pc : isa->slot_named(name);
+    const struct cpu_reg *r = slot != SLOT_NONE ? isa_reg(c, slot) : NULL;
+    return r ? r : cpu_reg_named(c, name);
+}
+
+unsigned env_word(const struct expr_env *env)
+{
+    return isa_word(env->syms, env->cpu, env->frame ? env->frame->pc : cpu_linear_pc(env->cpu) & cpu_addr_mask(env->cpu));
 }
 
 struct value value_typed(struct type *t, u64 v)
@@ -202,6 +165,8 @@ bool value_store(const struct expr_env *env, const struct value *v, u64 number, 
         return err_set(e, "cannot be assigned: %s", v->unavailable);
     machine_edit(env->machine);
     if (v->where == VALUE_REGISTER) {
+        if (v->reg && isa_now(env->cpu)->slot(v->reg) == isa_now(env->cpu)->pc) /* shown linear, held as an offset in CS */
+            number -= cpu_linear_pc(env->cpu) - env->cpu->ops->get_pc(env->cpu);
         if (!v->reg || !env->cpu->ops->reg_set(env->cpu, v->reg, number))
             return err_set(e, "the register cannot be written%s%s", v->reg ? ": " : " in this frame",
                            v->reg ? v->reg->name : "");

@@ -25,19 +25,30 @@ struct convenience { /* $1, $foo; owned by whoever evaluates */
     struct convenience *next;
 };
 
+struct expr_env;
+
+#define EXPR_MAX_ARGS 8
+struct expr_functions { /* $NAME(ARG, ...) */
+    bool (*known)(void *opaque, const char *name); /* NULL: there are none */
+    bool (*call)(void *opaque, const char *name, const struct expr_env *env, const u64 *args, unsigned n,
+                 struct value *out, struct err *e);
+    void *opaque;
+};
+
 /* What an expression is evaluated against. */
 struct expr_env {
     struct symbols *syms;
     struct cpu *cpu;
     const struct frame *frame;
     struct convenience **vars; /* may be NULL: none, and none can be made */
+    const struct expr_functions *functions; /* may be NULL: none */
     bool read_only;            /* assignments are errors */
     struct machine *machine;   /* told before something is assigned; NULL where nothing can be */
     const char *untouchable;   /* machine_untouchable(): why the guest cannot be assigned to; NULL: it can */
 };
 
-/* The DWARF number of a general or floating-point register by any of its names; -1: not one. */
-int register_dwarf_number(const char *name);
+unsigned env_word(const struct expr_env *env); /* bytes of a pointer */
+/* By any of its names: $sp, $fp and $pc (NULL where the program counter is no register of the list) on every ISA. */
 const struct cpu_reg *register_named(const struct cpu *c, const char *name);
 
 struct value value_int(struct symbols *s, u64 v, unsigned size, bool is_signed);

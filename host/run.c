@@ -146,7 +146,7 @@ static struct host_result run(struct host_loop *l, struct machine *m, const stru
                 return r;
             }
             deliver = w == WAIT_INPUT;
-        } else if (r.machine != MACHINE_REACHED || m->clock.now >= o->until || (step && m->last_ran == step)) {
+        } else if (r.machine != MACHINE_REACHED || m->clock.now >= o->until || (step && machine_stepped(m, step))) {
             return r;
         } else {
             look_if_due(l, m, o);

@@ -221,6 +221,17 @@ void machine_stops_changed(struct machine *m)
     }
 }
 
+bool machine_stop_soon(struct machine *m)
+{
+    if (!m->soon.armed)
+        return false;
+    if (!m->soon.pending)
+        m->soon.cpu = m->running;
+    m->soon.pending = true;
+    clock_kick(&m->clock);
+    return true;
+}
+
 void machine_observe(struct machine *m, const struct cpu_observer *o)
 {
     for (unsigned i = 0; i < m->n_cpus; i++) {

@@ -100,6 +100,8 @@ enum machine_stop {
     MACHINE_PAUSED,    /* machine_pause() */
     MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
                           that machine would: it resets, or goes on */
+    MACHINE_EVENT,     /* what machine_stop_soon() was called for has happened, or m->soon says here: stop.cpu was executing, or
+                          NULL: time did it, or a device by itself */
 };
 
 struct machine_stop_info {
@@ -113,6 +115,16 @@ struct machine_stop_info {
 struct machine_names { /* what code is called, for stories: "main+4 at kernel.c:12"; NULL: names are not known */
     void (*name)(void *opaque, u64 linear, char *out, size_t n);
     void *opaque;
+};
+
+/* What stops the machine besides the addresses of struct cpu_stops: armed by the debugger, off while the history goes
+ * somewhere. Not state of the guest: where it stops is a function of the guest alone, in every tier and in the past. */
+struct machine_soon {
+    bool armed;      /* machine_stop_soon() counts */
+    u64 alarm;       /* at this position; 0: never */
+    u64 retired;     /* when all CPUs together have retired so many instructions; 0: never */
+    bool pending;
+    struct cpu *cpu; /* who was executing then */
 };
 
 struct machine {
@@ -131,6 +143,8 @@ struct machine {
     struct cpu *cpus[MACHINE_MAX_CPUS];
     unsigned n_cpus;
     struct cpu_stops stops;        /* armed by the debugger: machine_stops_changed() after changing it */
+    struct machine_soon soon;
+    struct cpu *running;           /* whose turn it is just now; NULL: nobody executes */
     struct machine_stop_info stop;
 
     /* Schedule; part of the saved state. */
@@ -164,6 +178,11 @@ struct machine {
         void (*report)(void *opaque, u64 position, u64 hash);
         void *opaque;
     } hashes;
+    struct {                   /* called once, when the clock is at or past it: for those who look on, not for the guest */
+        u64 at;
+        void (*reached)(void *opaque); /* may set the next one; NULL: none */
+        void *opaque;
+    } mark;
 };
 
 struct machine *machine_new(const struct machine_config *config, struct err *e);
@@ -178,6 +197,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle);
 enum machine_stop machine_step(struct machine *m, struct cpu *cpu);
 /* The same, but at most up to a position, and a stop point where it stands counts. */
 enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit);
+/* Has this CPU executed an instruction to its end since last_ran was cleared? */
+static inline bool machine_stepped(const struct machine *m, const struct cpu *c)
+{
+    return m->last_ran == c && !c->wait_left;
+}
 /* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
  * timing model it is not ticks. */
 u64 machine_executed(const struct machine *m);
@@ -199,6 +223,10 @@ void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);
+/* A listener of the event bus wants to look at what it hears: the machine stops with MACHINE_EVENT after the instruction, or
+ * where it stands when none is executed. Nothing else changes. False: nobody may stop it now. */
+bool machine_stop_soon(struct machine *m);
+u64 machine_retired(const struct machine *m); /* instructions of all CPUs since power-on */
 void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
 
 u64 machine_position(const struct machine *m); /* = clock.now */

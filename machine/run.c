@@ -55,12 +55,16 @@ static u64 next_happening(struct machine *m, bool waiting)
     u64 next = clock_next(&m->clock);
     if (m->hashes.every)
         next = min_u64(next, m->hashes.next);
+    if (m->mark.reached)
+        next = min_u64(next, m->mark.at);
     if (m->recorder)
         next = min_u64(next, waiting ? recorder_next_state(m->recorder) : recorder_next(m->recorder));
     if (machine_replaying(m))
         next = min_u64(next, replayer_next(m->replayer));
     if (m->history)
         next = min_u64(next, history_next(m->history));
+    if (m->soon.alarm)
+        next = min_u64(next, m->soon.alarm);
     return next;
 }
 
@@ -79,6 +83,33 @@ u64 machine_executed(const struct machine *m)
     for (unsigned i = 0; i < m->n_cpus; i++)
         n += m->cpus[i]->retired + m->cpus[i]->trapped;
     return n;
+}
+
+u64 machine_retired(const struct machine *m)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        n += m->cpus[i]->retired;
+    return n;
+}
+
+/* Does somebody want to look at what is here? */
+static bool event_due(struct machine *m)
+{
+    struct machine_soon *s = &m->soon;
+    bool due = s->pending;
+    if (!due)
+        s->cpu = NULL;
+    if (s->alarm && m->clock.now >= s->alarm) {
+        s->alarm = 0;
+        due = true;
+    }
+    if (s->retired && machine_retired(m) >= s->retired) {
+        s->retired = 0;
+        due = true;
+    }
+    s->pending = false;
+    return due;
 }
 
 /* No hart can go on: the end, with what the one that ran last is caught in. */
@@ -197,6 +228,11 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 m->hashes.report(m->hashes.opaque, clock->now, machine_hash(m));
             m->hashes.next += m->hashes.every * ((clock->now - m->hashes.next) / m->hashes.every + 1);
         }
+        if (m->mark.reached && clock->now >= m->mark.at) {
+            void (*reached)(void *) = m->mark.reached;
+            m->mark.reached = NULL;
+            reached(m->mark.opaque);
+        }
         if (m->recorder && clock->now >= recorder_next(m->recorder))
             recorder_due(m->recorder, m);
         if (machine_replaying(m) && clock->now >= replayer_next(m->replayer)) {
@@ -216,6 +252,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             m->pause = false;
             return stop(m, MACHINE_PAUSED, NULL);
         }
+        if (UNLIKELY(event_due(m)))
+            return stop(m, MACHINE_EVENT, m->soon.cpu);
         if (clock->now >= until)
             return stop(m, MACHINE_REACHED, NULL);
         struct cpu *c = whose_turn(m);
@@ -238,9 +276,13 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 return stop(m, MACHINE_LIMIT, c);
             budget = min_u64(budget, m->executed_limit - done);
         }
+        if (m->soon.retired)
+            budget = min_u64(budget, m->soon.retired - machine_retired(m));
         clock->horizon = start + budget;
         clock->attention = false;
+        m->running = c;
         enum cpu_stop why = c->ops->run(c, budget);
+        m->running = NULL;
         u64 used = clock->now - start;
         if (turns)
             m->turn_left -= min_u64(used, m->turn_left);
@@ -258,7 +300,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         switch (why) {
         case CPU_BUDGET:
         case CPU_IDLE:
-        case CPU_ATTENTION: break;
+        case CPU_ATTENTION:
+            if (UNLIKELY(m->soon.pending) && event_due(m))
+                return stop(m, MACHINE_EVENT, m->soon.cpu);
+            break;
         case CPU_BREAK: return stop(m, MACHINE_BREAK, c);
         case CPU_WATCH: return stop(m, MACHINE_WATCH, c);
         case CPU_SEMIHOST: return stop(m, MACHINE_SEMIHOST, c);
@@ -280,7 +325,7 @@ enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 li
         if (idle && clock_next(&m->clock) > until)
             until = clock_next(&m->clock);
         enum machine_stop why = machine_run(m, min_u64(until, limit), true);
-        if (why != MACHINE_REACHED || m->last_ran == cpu || m->clock.now >= limit)
+        if (why != MACHINE_REACHED || machine_stepped(m, cpu) || m->clock.now >= limit)
             return why;
     }
 }

@@ -16,4 +16,6 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
 }
 
 extern const struct trace_format trace_cycles;
-const struct trace_format trace_cycles = { "cycles", "32-byte cycle records (RV32; see docs/formats.md)", NULL, retire, NULL };
+const struct trace_format trace_cycles = {
+    .name = "cycles", .doc = "32-byte cycle records (RV32; see docs/formats.md)", .isa = "riscv", .retire = retire,
+};

@@ -70,4 +70,6 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
 }
 
 extern const struct trace_format trace_spike;
-const struct trace_format trace_spike = { "spike", "commit log in the form of Spike's --log-commits", NULL, retire, NULL };
+const struct trace_format trace_spike = {
+    .name = "spike", .doc = "commit log in the form of Spike's --log-commits", .isa = "riscv", .retire = retire,
+};

@@ -161,8 +161,8 @@ static void remember_jump(struct rv_ctx *ctx, u64 pc, const struct rv_block *b)
 __attribute__((noinline)) static bool find_jump(struct hart *h, struct rv_ctx *ctx, u64 target)
 {
     const struct rv_fetch *f = &ctx->fetch[target >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
-    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following))
-        return false;
+    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following) || h->engine->obs)
+        return false; /* also: each instruction is told on its own */
     const struct rv_block *b = rv_block_find(f->page, target & PAGE_MASK);
     if (b)
         remember_jump(ctx, target, b);
@@ -461,6 +461,23 @@ static void observe_operands(struct hart *h, const struct rv_decoded *d, struct 
     }
 }
 
+/* Links are x1 and x5 (Unprivileged, 2.5.1, "return-address prediction stack"). */
+static enum cpu_flow flow_of(const struct rv_decoded *d)
+{
+    bool links = d->rd == 1 || d->rd == 5, from_link = d->rs1 == 1 || d->rs1 == 5;
+    switch (d->op) {
+    case RV_OP_ecall: case RV_OP_ebreak: case RV_OP_c_ebreak: return CPU_FLOW_TRAP;
+    case RV_OP_mret: case RV_OP_sret: return CPU_FLOW_TRAP_RETURN;
+    default: break;
+    }
+    switch (riscv_insns[d->op].cls) {
+    case RV_CLASS_BRANCH: return CPU_FLOW_BRANCH;
+    case RV_CLASS_JUMP: return links ? CPU_FLOW_CALL : CPU_FLOW_JUMP;
+    case RV_CLASS_JUMPR: return links ? CPU_FLOW_CALL : from_link ? CPU_FLOW_RETURN : CPU_FLOW_JUMP;
+    default: return CPU_FLOW_NEXT;
+    }
+}
+
 static i64 observed_step(struct hart *h, i64 budget)
 {
     struct riscv_engine *e = h->engine;
@@ -475,8 +492,10 @@ static i64 observed_step(struct hart *h, i64 budget)
         o.insn = bits;
         o.length = d.len;
         o.op = d.op;
-        if (d.op != RV_OP_COUNT)
+        if (d.op != RV_OP_COUNT) {
+            o.flow = flow_of(&d);
             observe_operands(h, &d, &o);
+        }
     }
     e->obs = &o;
     e->trapped = e->taken = false;
@@ -543,11 +562,19 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             e->look = false;
             take_interrupt(h, budget);
             e->leave = false;
+            if (UNLIKELY(c->clock->attention)) {
+                stop = CPU_ATTENTION;
+                break;
+            }
         }
         e->reason = RV_GO_ON;
         budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
             stop = e->stop;
+            break;
+        }
+        if (UNLIKELY(c->observer) && c->clock->attention) {
+            stop = CPU_ATTENTION; /* the observer asked for it */
             break;
         }
     }

@@ -377,7 +377,7 @@ static bool armed(const struct cpu_stops *s, u64 pc)
 i64 x86_h_stop(X86_ARGS)
 {
     u64 pc = x86_wrap(c, vpage + x86_side_of(i)->offset), rip = x86_rip_of(c, pc);
-    if (armed(c->cpu.stops, pc)) {
+    if (armed(c->cpu.stops, pc) && !c->cpu.wait_left) {
         u64 now = c->engine->end_now - (u64)budget_before(i, budget);
         if (now != c->cpu.skip_stop_at || rip != c->cpu.skip_stop_pc) {
             c->cpu.skip_stop_at = now;
@@ -499,6 +499,34 @@ static bool one_by_one(const struct x86 *c)
     return c->shadow || (c->rflags & (X86_TF | X86_RF)) || x86_breakpoints(c);
 }
 
+/* The instruction that is next, as bytes (at most 15) and decoded; returns its length, and 0 or less when there is none. */
+static int look_at(struct x86 *c, u8 bytes[15], struct x86_insn *d)
+{
+    u8 key = x86_mode_key(c);
+    u64 n = cpu_peek(&c->cpu, x86_pc_of(c, c->rip), bytes, 15);
+    return x86_decode(c->engine->decoder, key & X86_KEY_64 ? 64 : key & X86_KEY_32 ? 32 : 16, key & X86_KEY_LEGACY, bytes, n, d);
+}
+
+/* Single-step on branches (SDM 3, 17.4.3): where an instruction leads that is no branch, or none that is taken. */
+struct onward {
+    u64 rip, next;
+    bool repeats;
+};
+
+static struct onward onward(struct x86 *c)
+{
+    u8 bytes[15];
+    struct x86_insn d;
+    int length = look_at(c, bytes, &d);
+    return (struct onward){ c->rip, length > 0 ? c->rip + (u64)length : c->rip,
+                            length > 0 && (c->engine->kind[d.op] & X86_KIND_REP) };
+}
+
+static bool branched(const struct x86 *c, const struct onward *o)
+{
+    return c->rip != o->next && !(o->repeats && c->rip == o->rip);
+}
+
 static i64 step_alone(struct x86 *c, i64 budget)
 {
     struct x86_engine *e = c->engine;
@@ -508,11 +536,15 @@ static i64 step_alone(struct x86 *c, i64 budget)
     const u64 rip = c->rip;
     if (x86_breakpoints(c) && x86_code_breakpoint(c, x86_pc_of(c, rip)))
         return raise_at(c, budget);
+    const bool branches = (c->rflags & X86_TF) && (c->debugctl & DEBUGCTL_BTF);
+    const struct onward on = branches ? onward(c) : (struct onward){ 0 };
     c->db_pending |= c->rflags & X86_TF ? DR6_BS : 0;
     c->rflags &= ~(u64)X86_RF;
     e->alone = true;
     i64 left = step(c, x86_context(c), budget, 1);
     e->alone = false;
+    if (branches && !branched(c, &on))
+        c->db_pending &= ~(u32)DR6_BS;
     if (left == budget) { /* a stop point before it */
         c->rflags |= rf ? X86_RF : 0;
         c->db_pending &= ~(u32)DR6_BS;
@@ -528,31 +560,37 @@ static i64 step_alone(struct x86 *c, i64 budget)
 
 /* --- observed: one instruction at a time, everything told ---------------------------------------------------------------------- */
 
-void x86_observe_reg(struct x86 *c, const char *name, u64 value)
+static enum cpu_flow flow_of(unsigned op)
 {
-    struct cpu_retire *o = c->engine->obs;
-    const struct cpu_reg *r = o ? cpu_reg_named(&c->cpu, name) : NULL;
-    if (r && o->n_writes < ARRAY_LEN(o->write)) {
-        o->write[o->n_writes].reg = r;
-        o->write[o->n_writes++].value = value;
+    u32 flags = x86_rows[op].flags;
+    switch (op) {
+    case X86_OP_int3: case X86_OP_int_ib: case X86_OP_into: case X86_OP_int1: case X86_OP_syscall: case X86_OP_sysenter:
+        return CPU_FLOW_TRAP;
+    case X86_OP_iret: case X86_OP_sysret: case X86_OP_sysexit: case X86_OP_rsm: return CPU_FLOW_TRAP_RETURN;
+    default: break;
     }
+    if (flags & X_CALL)
+        return CPU_FLOW_CALL;
+    if (flags & X_RET)
+        return CPU_FLOW_RETURN;
+    if (flags & X_COND)
+        return CPU_FLOW_BRANCH;
+    return (flags & X_END) && !strcmp(x86_rows[op].mnemonic, "jmp") ? CPU_FLOW_JUMP : CPU_FLOW_NEXT;
 }
 
 static i64 observed_step(struct x86 *c, i64 budget)
 {
     struct x86_engine *e = c->engine;
-    struct cpu_retire o = { .pc = c->rip, .privilege = c->cpl, .op = X86_OP_COUNT, .length = 1 };
-    u64 before[16], pc = x86_pc_of(c, c->rip);
-    u8 key = x86_mode_key(c);
-    unsigned bits = key & X86_KEY_64 ? 64 : key & X86_KEY_32 ? 32 : 16;
+    struct cpu_retire o = { .pc = x86_pc_of(c, c->rip), .privilege = c->cpl, .op = X86_OP_COUNT, .length = 1 };
+    u64 before[16];
     struct x86_insn d;
 
     memcpy(before, c->r, sizeof before);
-    u64 n = cpu_peek(&c->cpu, pc, o.bytes, sizeof o.bytes);
-    int length = x86_decode(e->decoder, bits, key & X86_KEY_LEGACY, o.bytes, n, &d);
+    int length = look_at(c, o.bytes, &d);
     if (length > 0) {
         o.length = (u8)length;
         o.op = d.op;
+        o.flow = flow_of(d.op);
     }
     o.insn = (u32)load_le(o.bytes, 4);
     e->obs = &o;
@@ -562,16 +600,17 @@ static i64 observed_step(struct x86 *c, i64 budget)
     if (left == budget) /* a stop before it */
         return left;
     o.trapped = e->trapped;
-    o.next_pc = c->rip;
-    o.taken = o.op != X86_OP_COUNT && !o.trapped && (x86_rows[o.op].flags & X_COND) && c->rip != o.pc + o.length;
-    static const char *const name[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                          "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
-    e->obs = &o;
-    for (unsigned k = 0; k < 16; k++)
-        if (c->r[k] != before[k])
-            x86_observe_reg(c, name[k], c->r[k]);
-    e->obs = NULL;
+    o.next_pc = x86_pc_of(c, c->rip);
+    o.taken = o.flow == CPU_FLOW_BRANCH && !o.trapped && o.next_pc != o.pc + o.length;
+    const struct cpu_reg *regs = c->cpu.ops->regs(&c->cpu); /* the general registers come first, those that there are */
+    for (unsigned k = 0; k < 16 && o.n_writes < ARRAY_LEN(o.write); k++)
+        if (c->r[k] != before[k]) {
+            o.write[o.n_writes].reg = &regs[k];
+            o.write[o.n_writes++].value = c->r[k];
+        }
     set_time(c, left);
+    if (c->cpu.wait_left && o.next_pc == o.pc)
+        return left; /* it is told when it has waited */
     u64 ticks = c->cpu.observer->retire(c->cpu.observer->opaque, &c->cpu, &o);
     /* More (or fewer) ticks than instructions. */
     e->end_retired -= ticks - 1;
@@ -622,7 +661,7 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
                 break;
             }
             unsigned taken = 0;
-            while (taken < 8 && x86_take_pending(c))
+            while (taken < 8 && !cpu->clock->attention && x86_take_pending(c))
                 taken++;
             crowded = taken == 8; /* an interrupt line that never falls: an instruction between them, so that time goes on */
             e->leave = false;
@@ -640,6 +679,10 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
                                                                                      : step(c, x86_context(c), budget, 0);
         if (e->reason == X86_STOP) {
             stop = e->stop;
+            break;
+        }
+        if (UNLIKELY(cpu->observer) && cpu->clock->attention) {
+            stop = CPU_ATTENTION; /* the observer asked for it */
             break;
         }
     }

@@ -458,7 +458,6 @@ void x86_at(X86_ARGS);
 bool x86_near_ok(struct x86 *c, u64 rip);
 u64 x86_slot_next(const struct x86 *c, const struct x86_insn *i, u64 vpage); /* rip behind slot i: what a call pushes */
 enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks);
-void x86_observe_reg(struct x86 *c, const char *name, u64 value);
 
 /* --- memory: tlb.c, for slow handlers. False: c->fault. Offsets as in x86.h; any alignment. --- */
 bool x86_slow_load(X86_ARGS, unsigned seg, u64 offset, unsigned size); /* engine->value */

@@ -249,6 +249,8 @@ static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
     const struct row *row = &rows[r->number - REG_ROWS];
     if (row->other == OTHER_ATTR)
         set_attributes(&c->seg[row->index], value);
+    else if (row->other == OTHER_CR8 && c->board.apic.set_tpr && value < 16)
+        c->board.apic.set_tpr(c->board.apic.opaque, (u8)(value << 4));
     else if (row->other)
         return false;
     u8 *at = (u8 *)c + row->at;
@@ -382,6 +384,7 @@ static void describe(const struct cpu *cpu, struct buf *out)
 static const struct state_field state[] = {
     { "retired", offsetof(struct x86, cpu.retired), 8, 1, false },
     { "idle", offsetof(struct x86, cpu.idle), sizeof(bool), 1, true },
+    { "wait_left", offsetof(struct x86, cpu.wait_left), 4, 1, false },
     { "r", offsetof(struct x86, r), 8, 16, false },
     H(rip), H(rflags),
     HSEG(0), HSEG(1), HSEG(2), HSEG(3), HSEG(4), HSEG(5), HSEG(6), HSEG(7),

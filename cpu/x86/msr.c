@@ -145,7 +145,7 @@ static const struct x86_msr rows[] = {
     { 0x179, X86_F_MCA, 0, "IA32_MCG_CAP", 0, 0, NULL, NULL, "machine check: no banks" },
     { 0x17A, X86_F_MCA, AT(mcg_status), "IA32_MCG_STATUS", 7, 0, NULL, NULL, "machine check: status" },
     { 0x1A0, X86_F_686, AT(misc_enable), "IA32_MISC_ENABLE", ALL, 0, NULL, write_misc_enable, "features turned on and off" },
-    { 0x1D9, X86_F_686, AT(debugctl), "IA32_DEBUGCTL", 3, 0, NULL, NULL, "LBR and BTF: kept, no branches are recorded" },
+    { 0x1D9, X86_F_686, AT(debugctl), "IA32_DEBUGCTL", 3, 0, NULL, NULL, "BTF; LBR is kept, no branches are recorded" },
     { 0x1DB, X86_F_686, 0, "LASTBRANCHFROMIP", 0, 0, NULL, NULL, "last branch: none is recorded" },
     { 0x1DC, X86_F_686, 0, "LASTBRANCHTOIP", 0, 0, NULL, NULL, "last branch: none is recorded" },
     { 0x1DD, X86_F_686, 0, "LASTINTFROMIP", 0, 0, NULL, NULL, "last interrupt: none is recorded" },

@@ -1,5 +1,6 @@
 /* Translations, caches, waiting, identification, random numbers. */
 #include "base/rng.h"
+#include "cpu/x86/engine.h"
 #include "cpu/x86/flags.h"
 #include "cpu/x86/ops.h"
 #include "cpu/x86/sys.h"
@@ -42,15 +43,34 @@ bool x86_op_invpcid(struct x86 *c, const struct x86_insn *i)
 bool x86_op_invd(struct x86 *c, const struct x86_insn *i) { return privileged(c); }
 bool x86_op_wbinvd(struct x86 *c, const struct x86_insn *i) { return privileged(c); }
 
+/* As on processors since Skylake (Intel, Optimization Reference Manual, "PAUSE latency"). */
+#define X86_PAUSE_TICKS 140
+
 /* Who waits in a loop gives its turn to the others. SeaBIOS lets a lock go and takes it again with one PAUSE between: a
- * turn that always ended elsewhere in that loop would leave the others waiting for ever. */
+ * turn that always ended elsewhere in that loop would leave the others waiting for ever. A CPU alone waits, which for us is
+ * the cheapest way to let time pass (decision 083): tick by tick, as a string instruction goes on, so that the end of a
+ * budget does not show. Processors before SSE2 know it as NOP, and a trap behind it has to come once. */
 bool x86_op_pause(struct x86 *c, const struct x86_insn *i)
 {
+    struct cpu *cpu = &c->cpu;
     if (c->config.cpus > 1) {
-        c->cpu.yield = true;
-        clock_kick(c->cpu.clock);
+        cpu->yield = true;
+        clock_kick(cpu->clock);
         x86_look_again(c);
+        return true;
     }
+    if (!has(c, X86_F_SSE2) || (c->rflags & X86_TF) || x86_breakpoints(c)) {
+        cpu->wait_left = 0;
+        return true;
+    }
+    if (!cpu->wait_left)
+        cpu->wait_left = X86_PAUSE_TICKS;
+    i64 room = c->engine->rep_room; /* beyond this tick */
+    u32 more = room <= 0 ? 0 : (u64)room < cpu->wait_left - 1 ? (u32)room : cpu->wait_left - 1;
+    c->engine->rep_room -= more;
+    cpu->wait_left -= more + 1;
+    if (cpu->wait_left)
+        c->next_rip = c->rip;
     return true;
 }
 

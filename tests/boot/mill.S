@@ -31,7 +31,7 @@ _start: cli
         rep movsb
         movl    $0x1ff, APIC + 0xf0
         movl    $0xc4500, APIC + 0x300  # INIT to all others
-        mov     $100000, %ecx
+        mov     $10000, %ecx
 1:      pause
         loop    1b
         movl    $0xc4608, APIC + 0x300  # SIPI, to 0x8000

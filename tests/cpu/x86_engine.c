@@ -35,11 +35,32 @@ static void wide(struct rig *r)
     x86_mode_changed(r->c);
 }
 
+#define PAUSES 12
+
+static void waits(struct rig *r)
+{
+    static const u8 vector[] = { 0xea, 0x00, 0x10, 0x00, 0x00 }; /* jmp 0:1000h */
+    static const u8 program[] = {
+        0xbc, 0x00, 0x20,                         /* mov sp, 2000h */
+        0xfb, 0xb9, PAUSES, 0x00,                 /* sti; mov cx, PAUSES */
+        0xf3, 0x90, 0x43, 0xe2, 0xfb, 0xfa, 0xf4, /* again: pause; inc bx; loop again; cli; hlt */
+    };
+    static const u8 handler[] = { 0x46, 0xcf }; /* inc si; iret */
+    rig_poke(r, 0xfffffff0, vector, sizeof vector);
+    rig_poke(r, 0x1000, program, sizeof program);
+    rig_poke(r, 0x1100, handler, sizeof handler);
+    for (unsigned k = 0; k < 256; k++)
+        rig_poke(r, 4 * k, (const u8[]){ 0x00, 0x11, 0x00, 0x00 }, 4);
+}
+
 static const struct program {
     const char *name;
     void (*setup)(struct rig *r);
     bool irq;
-} programs[] = { { "real", real, true }, { "flat", flat, false }, { "long", wide, true } };
+    u64 waits; /* ticks beyond one for each instruction */
+} programs[] = {
+    { "real", real, true, 0 }, { "flat", flat, false, 0 }, { "long", wide, true, 0 }, { "waits", waits, true, PAUSES * 139 },
+};
 
 /* --- ways to run them --------------------------------------------------------------------------------------------- */
 
@@ -124,7 +145,7 @@ static u64 run(const struct program *p, enum way way, u64 irq_at, u64 seed, stru
         }
     }
     if (way == OBSERVED) {
-        CU_ASSERT(seen.instructions == r->clock.now);
+        CU_ASSERT(seen.instructions + p->waits == r->clock.now);
         CU_ASSERT(seen.trapped == c->trapped);
     }
     CU_ASSERT(r->clock.now < END);
@@ -222,8 +243,34 @@ static void test_long(void)
     rig_free(r);
 }
 
+/* PAUSE is one instruction of 140 ticks that interrupts may cut in two (decision 083). */
+static void test_waits(void)
+{
+    struct rig *r;
+    check_program(&programs[3], &r);
+    finished(r);
+    CU_ASSERT_EQUAL(r->c->r[X86_BX], PAUSES);
+    rig_free(r);
+    run(&programs[3], FREE, 500, 0, &r);
+    CU_ASSERT_EQUAL(r->c->r[X86_SI], 1);
+    CU_ASSERT_EQUAL(r->clock.now, 6 + 3 * PAUSES + PAUSES * 139 + 2);
+    rig_free(r);
+    const u64 at = 0x1007;
+    struct cpu_stops armed = { .code = &at, .n_code = 1 };
+    unsigned stops = 0;
+    r = rig_new("qemu64");
+    waits(r);
+    r->c->cpu.stops = &armed;
+    r->c->cpu.ops->stops_changed(&r->c->cpu);
+    for (enum cpu_stop why; (why = rig_run(r, 50)) != CPU_IDLE && r->clock.now < END;)
+        stops += why == CPU_BREAK;
+    CU_ASSERT_EQUAL(stops, PAUSES);
+    rig_free(r);
+}
+
 int main(void)
 {
-    CU_TestInfo tests[] = { { "real mode", test_real }, { "32 bits", test_flat }, { "64 bits", test_long }, CU_TEST_INFO_NULL };
+    CU_TestInfo tests[] = { { "real mode", test_real }, { "32 bits", test_flat }, { "64 bits", test_long },
+                            { "PAUSE", test_waits }, CU_TEST_INFO_NULL };
     return unit_main("x86 engine", tests);
 }

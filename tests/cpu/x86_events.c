@@ -88,6 +88,32 @@ static void interrupts(void)
     CU_ASSERT(x86_take_pending(c) && c->rip == W_HANDLERS + 16 * EXC_NMI);
 }
 
+/* IA32_DEBUGCTL.BTF: TF traps behind branches that are taken (SDM 3, 17.4.3), and the trap clears it. */
+static void branch_steps(void)
+{
+    struct x86 *c = BEGIN(W_P0, 0x90, 0x39, 0xc0, 0x75, 0x01, 0x90, 0xf3, 0xaa, 0x74, 0x01, 0x90, 0x90);
+    c->rflags |= X86_TF; /* nop; cmp eax,eax; jne; nop; rep stosb; je +1; nop; nop */
+    c->debugctl = DEBUGCTL_BTF;
+    c->r[X86_CX] = 3;
+    c->r[X86_DI] = W_DATA;
+    w_run(&w);
+    CU_ASSERT(w_vector(&w) == EXC_DB && (c->dr[6] & DR6_BS) && !(c->debugctl & DEBUGCTL_BTF));
+    CU_ASSERT_EQUAL(w_get(&w, c->r[X86_SP], 4), W_CODE + 11);
+    CU_ASSERT_EQUAL((u32)c->r[X86_CX], 0);
+
+    c = BEGIN(W_P0, 0xeb, 0xfe); /* to itself */
+    c->rflags |= X86_TF;
+    c->debugctl = DEBUGCTL_BTF;
+    w_run(&w);
+    CU_ASSERT(w_vector(&w) == EXC_DB && w_get(&w, c->r[X86_SP], 4) == W_CODE);
+
+    c = BEGIN(W_P0, 0x90, 0x90);
+    c->rflags |= X86_TF;
+    c->debugctl = DEBUGCTL_BTF;
+    w_run(&w);
+    CU_ASSERT(w_vector(&w) == -1);
+}
+
 static void stuck(void)
 {
     char why[160] = "";
@@ -433,7 +459,8 @@ static void models(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = { { "interrupts and their order", interrupts }, { "CPUs that are stuck", stuck },
+    CU_TestInfo tests[] = { { "interrupts and their order", interrupts }, { "branch steps", branch_steps },
+                            { "CPUs that are stuck", stuck },
                             { "the story", story },                       { "events", events },
                             { "tasks", tasks },                           { "SMM", smm },
                             { "INIT", init },

@@ -98,6 +98,7 @@ static void transfer(u32 amount)
     install();
 }
 
+void kernel(void);
 void kernel(void)
 {
     if (get(HEADER)->magic != MAGIC) { /* a new disk */
