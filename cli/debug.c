@@ -168,6 +168,8 @@ int debug_main(struct session *s, bool (*begin)(struct session *s))
     if (s->history)
         console_log_begin(&s->debugger->console, s->m);
     session_symbols(s);
+    if (s->linux_symbols)
+        linux_describe(d, s->linux_symbols);
     bool ok = !begin || begin(s);
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {
         const char *text = s->o->commands[i].text;

@@ -116,6 +116,9 @@ bool session_keep_history(struct session *s);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* From here on these items, of those that are events; into this file. */
+bool session_log_items(struct session *s, const char *wanted, struct err *e);
+bool session_log_file(struct session *s, const char *path, struct err *e);
 /* traces.c: --trace, and what the debugger starts and stops. */
 bool session_open_traces(struct session *s, struct err *e);
 void session_close_traces(struct session *s);

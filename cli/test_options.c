@@ -135,6 +135,7 @@ static bool add_words(struct suite *t, struct scenario *s, const char *line, str
     }
 }
 
+#define MOST_RUNS 100000
 #define MOST_SENT 4096 /* host/inbox.h */
 
 /* --- steps ------------------------------------------------------------------------------------------------------ */
@@ -252,7 +253,7 @@ const struct test_option test_options[] = {
     { "seed-sweep", "A..B", "once for each number, each another interleaving of the CPUs (-schedule)", on_seeds },
     { "crash-after-writes", "A..B", "once for each number: cut the power behind that write to a disk, and start again", on_crashes },
     { "after-crash", NULL, "the steps behind it are for the second start; without it all are done again", on_after_crash },
-    { "check-disk", "COMMAND", "at the end, with a file of what the first disk holds behind it, it succeeds", on_check_disk },
+    { "check-disk", "COMMAND", "at the end, with a file for each disk behind it, this succeeds", on_check_disk },
     { "boot-from", "SNAPSHOT", "begin there: a file of --save, or the scenario of this name, where it ends", on_boot_from },
     { "replay", "RECORDING", "in place of a machine: it is replayed, and differs nowhere; else status 6", on_replay },
     { "wall-limit", "TIME", "real time it may take (default 5m); else status 7", on_wall_limit },
@@ -314,5 +315,8 @@ bool scenario_check(struct scenario *s, struct err *e)
         return err_set(e, "a replay is one run: seed-sweep, crash-after-writes and boot-from do not go with it");
     if (restarts > 1 || (restarts && !s->crashes.to))
         return err_set(e, restarts > 1 ? "after-crash can be there once" : "after-crash needs crash-after-writes");
+    u64 runs = (s->seeds.to ? s->seeds.to - s->seeds.from + 1 : 1) * (s->crashes.to ? s->crashes.to - s->crashes.from + 1 : 1);
+    if (runs > MOST_RUNS)
+        return err_set(e, "the sweeps multiply to %llu runs; at most %d are possible", (unsigned long long)runs, MOST_RUNS);
     return check_words(s, e);
 }

@@ -411,27 +411,41 @@ static bool disk_to_file(struct block_port *b, int fd)
     return ok;
 }
 
-static bool check_disk(struct test_run *t)
+/* A shell command, with a file for each disk behind it. */
+static bool run_check(struct test_run *t, const char *files)
 {
-    struct machine_config *c = &t->s->mc;
-    char path[] = "/tmp/orrery-disk-XXXXXX";
-    if (!c->n_drives)
-        return fail(t, TEST_USAGE, "check-disk: the machine has no disk");
-    int fd = mkstemp(path);
-    if (fd < 0 || !disk_to_file(c->drives[0], fd))
-        return fail(t, TEST_USAGE, "check-disk: %s cannot be written: %m", path);
-    close(fd);
     struct buf said = { 0 };
-    char *command = xprintf("exec 2>&1 </dev/null; %s %s", t->scenario->check_disk, path), piece[4096];
+    char *command = xprintf("exec 2>&1 </dev/null; %s%s", t->scenario->check_disk, files), piece[4096];
     FILE *f = popen(command, "r");
     for (size_t n; f && (n = fread(piece, 1, sizeof piece, f));)
         buf_put(&said, piece, n);
     int status = f ? pclose(f) : -1;
     bool ok = !status || fail(t, TEST_FAILED, "check-disk: '%s' ended with status %d: %s", t->scenario->check_disk,
                               WIFEXITED(status) ? WEXITSTATUS(status) : -1, buf_cstr(&said));
-    unlink(path);
     free(command);
     buf_free(&said);
+    return ok;
+}
+
+static bool check_disk(struct test_run *t)
+{
+    const struct machine_config *c = &t->s->mc;
+    char path[MACHINE_MAX_DRIVES][32];
+    struct buf files = { 0 };
+    unsigned n = 0;
+    bool ok = c->n_drives || fail(t, TEST_USAGE, "check-disk: the machine has no disk");
+    for (; ok && n < c->n_drives; n++) {
+        strcpy(path[n], "/tmp/orrery-disk-XXXXXX");
+        int fd = mkstemp(path[n]);
+        ok = (fd >= 0 && disk_to_file(c->drives[n], fd)) || fail(t, TEST_USAGE, "check-disk: %s cannot be written: %m", path[n]);
+        if (fd >= 0)
+            close(fd);
+        buf_printf(&files, " %s", path[n]);
+    }
+    ok = ok && run_check(t, buf_cstr(&files));
+    while (n--)
+        unlink(path[n]);
+    buf_free(&files);
     return ok;
 }
 

@@ -470,7 +470,7 @@ HANDLER(info_mem)
     struct cpu *c = d->cpu;
     struct cpu_walk w = { 0 };
     if (debugger_x86(d))
-        return show_x86_mappings(d, false, e);
+        return show_x86_mappings(d, false, false, e);
     c->ops->walk(c, 0, CPU_READ, &w);
     if (!w.n_levels && !strcmp(w.mode, "bare")) {
         debug_printf(d, "Translation is off: virtual addresses are physical.\n");

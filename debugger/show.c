@@ -386,6 +386,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
         buf_printf(out, "%-18s %s\n", "", p->spec);
     else if (p->n_addrs > 1)
         buf_printf(out, "%-18s\n", "<MULTIPLE>");
+    process_see(d, p->process); /* what it calls its addresses */
     for (size_t i = 0; code && i < p->n_addrs; i++) {
         struct source_pos pos;
         u64 low, high, offset;
@@ -403,6 +404,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
             buf_printf(out, "\n");
         }
     }
+    process_see(d, NULL);
     if (p->condition_text)
         buf_printf(out, "\tstop only if %s\n", p->condition_text);
     if (p->hart >= 0)

@@ -42,14 +42,20 @@ static void cut_power(struct machine *m)
 
 static void control(void *opaque, const u8 *bytes, size_t n)
 {
+    struct machine *m = opaque;
     for (size_t i = 0; i < n; i++)
-        if (bytes[i] == MACHINE_CONTROL_RESET && !((struct machine *)opaque)->request_pending)
-            ((struct machine *)opaque)->resets.outside = true;
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] == MACHINE_CONTROL_POWER_CUT)
-            cut_power(opaque);
-        else if (bytes[i] == MACHINE_CONTROL_RESET || bytes[i] == MACHINE_CONTROL_POWEROFF)
-            machine_request(opaque, bytes[i] == MACHINE_CONTROL_RESET ? MACHINE_RESET : MACHINE_POWEROFF, 0, NULL);
+        switch (bytes[i]) {
+        case MACHINE_CONTROL_RESET:
+            m->resets.outside = m->resets.outside || !m->request_pending;
+            machine_request(m, MACHINE_RESET, 0, NULL);
+            break;
+        case MACHINE_CONTROL_POWEROFF: machine_request(m, MACHINE_POWEROFF, 0, NULL); break;
+        case MACHINE_CONTROL_POWER_CUT: cut_power(m); break;
+        case MACHINE_CONTROL_NMI:
+            if (m->board->isa->nmi)
+                m->board->isa->nmi(m);
+            break;
+        }
 }
 
 static void write_disk(void *opaque, const u8 *bytes, size_t n)
