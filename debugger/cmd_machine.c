@@ -415,9 +415,13 @@ HANDLER(info_cpus)
                      where[0] ? ">" : "");
         if (symbols_line_at(d->syms, pc, &p))
             debug_printf(d, " at %s:%d", base_name(p.file), p.line);
+        struct process process;
+        char name[96];
+        if (process_has_provider(d) && process_current(d, c, &process) && process.name[0]) {
+            process_format(&process, name, sizeof name);
+            debug_printf(d, "  process %s", name);
+        }
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
-        if (c == d->cpu)
-            describe_cpu(d, c);
     }
     return true;
 }

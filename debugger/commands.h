@@ -98,6 +98,8 @@ HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER
 HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus);
 HANDLER(info_jit); HANDLER(info_mem);
 HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
+/* script_os.c */
+HANDLER(cmd_os); HANDLER(info_tasks); HANDLER(info_modules);
 /* cmd_screen.c */
 HANDLER(cmd_screen); HANDLER(cmd_tracefile); HANDLER(cmd_screendump); HANDLER(cmd_sendkey); HANDLER(cmd_mouse_move); HANDLER(cmd_mouse_button);
 void show_device(struct debugger *d, const struct device *dev); /* what `info device` shows */
