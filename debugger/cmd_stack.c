@@ -15,7 +15,7 @@ static void print_variable(struct debugger *d, const struct frame *f, const char
     struct expr *x = expr_compile(&env, name, &e);
     buf_printf(out, "%s = ", name);
     if (x && expr_eval(x, &env, &v, &e))
-        value_print(&env, &v, &format, out);
+        show_plain(&env, &v, &format, out);
     else
         buf_printf(out, "<error: %s>", e.text);
     buf_printf(out, "\n");

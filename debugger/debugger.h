@@ -71,6 +71,10 @@ struct debugger {
     struct frame *frames; /* of the selected hart; computed as far as asked */
     unsigned n_frames, cap_frames, selected;
     bool frames_done;
+    struct { /* steps stop at an inlined call as at any other: this many of those that begin here are not shown yet */
+        unsigned n;
+        u64 at, pc; /* where that holds */
+    } hidden;
     const char *frames_end; /* why there are no more */
 
     struct convenience *vars;
@@ -135,6 +139,8 @@ void debug_write(struct debugger *d, const struct buf *b);
 
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
+unsigned debugger_hidden(const struct debugger *d); /* inlined calls that begin here and are not shown yet */
+void debugger_hide(struct debugger *d, unsigned n);
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
 /* To read only: of conditions, arguments of frames and the like. */
 struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f);
@@ -225,6 +231,8 @@ bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque
 /* --- Showing: show.c --------------------------------------------------------------------------------------------- */
 
 void show_frame(struct debugger *d, const struct frame *f, bool with_number, bool with_addr);
+/* A value where its name stands before it: no type in front of a pointer. */
+void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out);
 void show_source_line(struct debugger *d, const char *file, int line);
 void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
 /* One instruction; returns its length, 0 when memory cannot be read. */

@@ -398,6 +398,30 @@ unsigned frame_scopes(struct symbols *s, const struct frame *f, Dwarf_Die out[SC
     return n - i;
 }
 
+unsigned frame_inlined_begin(struct symbols *s, u64 pc)
+{
+    Dwarf_Die scopes[SCOPE_DEPTH];
+    struct symfile *f;
+    unsigned n = symbols_scopes(s, pc, scopes, &f), count = 0;
+    for (unsigned i = 0; i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
+        Dwarf_Addr entry, base, end;
+        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+            continue;
+        if ((dwarf_entrypc(&scopes[i], &entry) && dwarf_ranges(&scopes[i], 0, &base, &entry, &end) <= 0) ||
+            ((entry + f->bias) & f->mask) != pc)
+            break;
+        count++;
+    }
+    return count;
+}
+
+u64 frame_scope_id(struct symbols *s, const struct frame *f)
+{
+    Dwarf_Die die = { 0 };
+    struct symfile *file = NULL;
+    return frame_function(s, f, &die, &file) && file ? (u64)(uintptr_t)die.addr : 0;
+}
+
 const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *die, struct symfile **file)
 {
     Dwarf_Die scopes[SCOPE_DEPTH];

@@ -270,16 +270,72 @@ static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
     return run_until(d, &back, 1, sp, r);
 }
 
+/* What a step by lines began with. */
+struct line_start {
+    const char *file; /* "": no line */
+    int line;
+    u64 scope; /* of frame_scope_id() */
+};
+
+static struct line_start started(struct debugger *d)
+{
+    const struct frame *f = debugger_frame(d, 0);
+    struct line_start at = { .file = "", .scope = frame_scope_id(d->syms, f) };
+    const char *file;
+    if (frame_line(d->syms, f, &file, &at.line))
+        at.file = file;
+    return at;
+}
+
+enum arrival { ARRIVED_NOWHERE, ARRIVED_AT_CALL, ARRIVED_INSIDE };
+
+/* A step within a function may have come to an inlined call, or into one. At its beginning it is shown as the call, if that is
+ * on another line; within the line it started on, `step` goes in and `next` through. */
+static enum arrival inlined_call(struct debugger *d, enum line_step how, const struct line_start *start)
+{
+    const char *file;
+    int line;
+    struct frame f;
+    debugger_changed(d);
+    unsigned hidden = frame_inlined_begin(d->syms, debugger_pc(d));
+    frame_innermost(d->syms, d->cpu, &f);
+    for (f.inlined = hidden; f.inlined; f.inlined--) {
+        if (frame_scope_id(d->syms, &f) != start->scope || !frame_line(d->syms, &f, &file, &line))
+            continue;
+        bool same = line == start->line && !strcmp(file, start->file);
+        if (same && how != STEP_INTO)
+            return ARRIVED_INSIDE;
+        debugger_hide(d, same ? f.inlined - 1 : f.inlined);
+        return ARRIVED_AT_CALL;
+    }
+    if (frame_scope_id(d->syms, &f) == start->scope)
+        return ARRIVED_NOWHERE;
+    struct frame up;
+    const char *why;
+    while (frame_caller(d->syms, d->cpu, &f, &up, &why) && up.inlined) {
+        if (frame_scope_id(d->syms, &up) == start->scope)
+            return how == STEP_INTO ? ARRIVED_AT_CALL : ARRIVED_INSIDE; /* in its middle: the compiler moved it about */
+        f = up;
+    }
+    return ARRIVED_NOWHERE;
+}
+
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
 {
     struct source_pos pos;
     u64 low, high, start_pc = debugger_pc(d);
     struct isa_trap t;
+    struct line_start start = started(d);
+    unsigned hidden = debugger_hidden(d);
     run_begin(d, r);
+    if (hidden && how == STEP_INTO) { /* into the inlined call we stand at: nothing is executed */
+        debugger_hide(d, hidden - 1);
+        r->new_frame = true;
+        run_end(d);
+        return;
+    }
     stops_arm(&d->stops, d->machine);
     bool lines = symbols_line_at(d->syms, start_pc, &pos);
-    const char *start_file = lines ? pos.file : "";
-    int start_line = lines ? pos.line : 0;
     const char *name = NULL;
     if (!symbols_function_at(d->syms, start_pc, &low, &high, &name)) {
         if (!lines) {
@@ -310,8 +366,8 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
                 r->new_frame = true;
                 u64 body = symbols_after_prologue(d->syms, pc);
-                if (body == pc || run_until(d, &body, 1, 0, r))
-                    landed_on_break(d, r);
+                if ((body == pc || run_until(d, &body, 1, 0, r)) && !landed_on_break(d, r))
+                    debugger_hide(d, frame_inlined_begin(d->syms, body));
                 break;
             }
             if (landed_on_break(d, r) || !leave(d, m.next, m.sp, r))
@@ -339,12 +395,41 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         }
         if (!inside) {
-            r->new_frame = pc < low || pc >= high || isa_sp(d->cpu) > sp0;
-            break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
-        }
-        if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
+            r->new_frame = r->new_frame || pc < low || pc >= high || isa_sp(d->cpu) > sp0;
             if (now.at_start)
                 break;
+            /* Returned (or jumped) into the middle of a line: to its end, from which `step` still goes into calls. */
+            if (!symbols_function_at(d->syms, pc, &low, &high, &name)) {
+                low = now.low;
+                high = now.high;
+            }
+            pos = now;
+            debugger_changed(d);
+            start = started(d);
+            if (now.at_row) /* a piece that is no statement: one of the same line may follow */
+                start.line = 0;
+            lines = true;
+            sp0 = isa_sp(d->cpu);
+            continue;
+        }
+        enum arrival at = lines && start.scope ? inlined_call(d, how, &start) : ARRIVED_NOWHERE;
+        if (at == ARRIVED_AT_CALL) {
+            u64 scope = frame_scope_id(d->syms, debugger_frame(d, 0));
+            r->new_frame |= scope != start.scope;
+            break;
+        }
+        if (at == ARRIVED_INSIDE)
+            continue;
+        if (!lines || now.line != start.line || strcmp(now.file, start.file)) {
+            debugger_changed(d);
+            struct line_start other = started(d);
+            if (now.at_start) {
+                r->new_frame |= start.scope && other.scope != start.scope;
+                break;
+            }
+            if (lines && now.at_row && other.scope == start.scope)
+                continue; /* pieces that are no statements: as if still on the line */
+            start = other;
         }
         pos = now; /* another block of the same line, or the middle of another: step through it */
     }

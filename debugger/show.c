@@ -25,6 +25,18 @@ const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* "(struct node *) 0x..." says its type at the prompt, not where names are listed. */
+void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out)
+{
+    struct buf text = { 0 };
+    value_print(env, v, f, &text);
+    const char *s = buf_cstr(&text);
+    if (type_strip(env->syms, v->type)->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
+        s = strstr(s, ") 0x") + 2;
+    buf_printf(out, "%s", s);
+    buf_free(&text);
+}
+
 static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *function, struct symfile *file)
 {
     Dwarf_Die child;
@@ -47,14 +59,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
             if (!x || !expr_eval(x, &env, &v, NULL))
                 v.unavailable = "optimized out";
             expr_free(x);
-            struct buf text = { 0 };
-            value_print(&env, &v, NULL, &text);
-            const char *s = buf_cstr(&text);
-            /* "(struct node *) 0x..." says its type at the prompt, not in a frame line. */
-            if (t->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
-                s = strstr(s, ") 0x") + 2;
-            buf_printf(&out, "%s", s);
-            buf_free(&text);
+            show_plain(&env, &v, NULL, &out);
         } while (!dwarf_siblingof(&child, &child) && n < 64);
     debug_write(d, &out);
     buf_free(&out);
