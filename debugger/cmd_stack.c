@@ -100,7 +100,7 @@ static bool select_frame(struct debugger *d, u64 n, struct err *e)
                        d->frames_end ? d->frames_end : "");
     d->selected = (unsigned)n;
     show_frame(d, debugger_frame(d, d->selected), true, frame_in_line(d->syms, debugger_frame(d, d->selected)));
-    show_where(d, false);
+    show_where(d, SHOW_LINE);
     return true;
 }
 

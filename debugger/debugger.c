@@ -219,5 +219,5 @@ void debugger_show_position(struct debugger *d)
 {
     debugger_changed(d);
     d->selected = 0;
-    show_where(d, true);
+    show_where(d, SHOW_FRAME);
 }

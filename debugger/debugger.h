@@ -191,8 +191,9 @@ enum line_step { STEP_INTO, STEP_OVER, STEP_UNTIL };
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r);
 /* Until the selected frame returns. */
 bool run_finish(struct debugger *d, struct stop_report *r, struct err *e);
-/* To one of the addresses, or (frame_end) out of the selected frame. */
-void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r);
+/* To one of the addresses, or out of the selected frame. Without any_frame, places in its function count in it only, not in calls it
+ * makes of itself. */
+void run_to(struct debugger *d, const struct place *to, bool any_frame, struct stop_report *r);
 /* Says what stopped it and where it is, runs the stop point's commands. */
 void report_stop(struct debugger *d, struct stop_report *r);
 
@@ -234,7 +235,12 @@ void show_frame(struct debugger *d, const struct frame *f, bool with_number, boo
 /* A value where its name stands before it: no type in front of a pointer. */
 void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out);
 void show_source_line(struct debugger *d, const char *file, int line);
-void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
+enum show_what {
+    SHOW_FRAME, /* the frame's line, then the source line */
+    SHOW_STEP,  /* the source line, with the address when it is in the middle of one */
+    SHOW_LINE,  /* the source line */
+};
+void show_where(struct debugger *d, enum show_what what); /* without source: the instruction */
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
 void show_displays(struct debugger *d);

@@ -177,13 +177,16 @@ bool run_stopped(struct debugger *d, enum machine_stop why)
     return true;
 }
 
-/* Runs to one of `n` addresses on the selected hart with the stack pointer at or above min_sp. True: there; false:
- * something else stopped it, and *r says what. */
-static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp, struct stop_report *r)
+struct goal {
+    u64 pc, min_sp; /* there with the stack pointer at or above it */
+};
+
+/* Runs the selected hart to one of `n` goals. True: there; false: something else stopped it, and *r says what. */
+static bool run_until(struct debugger *d, const struct goal *goals, size_t n, struct stop_report *r)
 {
     d->stops.n_internal = 0;
     for (size_t i = 0; i < n; i++)
-        stops_internal_add(&d->stops, addrs[i]);
+        stops_internal_add(&d->stops, goals[i].pc);
     stops_arm(&d->stops, d->machine);
     bool there = false;
     struct cpu *me = d->cpu;
@@ -193,7 +196,7 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
         if (why == MACHINE_BREAK && d->machine->stop.cpu == me) {
             u64 pc = debugger_pc(d);
             for (size_t i = 0; i < n; i++)
-                there |= pc == addrs[i] && isa_sp(d->cpu) >= min_sp;
+                there |= pc == goals[i].pc && isa_sp(d->cpu) >= goals[i].min_sp;
         }
         if (run_judge(d, why, r)) {
             there = false; /* a person's own stop point says more */
@@ -205,6 +208,12 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
     d->stops.n_internal = 0;
     stops_arm(&d->stops, d->machine);
     return there;
+}
+
+static bool run_back(struct debugger *d, u64 pc, u64 min_sp, struct stop_report *r)
+{
+    struct goal goal = { pc, min_sp };
+    return run_until(d, &goal, 1, r);
 }
 
 /* One instruction of the selected hart. False: something stopped it, *r says what. */
@@ -255,19 +264,13 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
         isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
-        if (over && called(d, &m) && !run_until(d, &m.next, 1, m.sp, r))
+        if (over && called(d, &m) && !run_back(d, m.next, m.sp, r))
             break;
         if (landed_on_break(d, r))
             break;
     }
     r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
     run_end(d);
-}
-
-/* Goes out of a function without lines, back to where it was called from. */
-static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
-{
-    return run_until(d, &back, 1, sp, r);
 }
 
 /* What a step by lines began with. */
@@ -366,16 +369,17 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
                 r->new_frame = true;
                 u64 body = symbols_after_prologue(d->syms, pc);
-                if ((body == pc || run_until(d, &body, 1, 0, r)) && !landed_on_break(d, r))
+                if ((body == pc || run_back(d, body, 0, r)) && !landed_on_break(d, r))
                     debugger_hide(d, frame_inlined_begin(d->syms, body));
                 break;
             }
-            if (landed_on_break(d, r) || !leave(d, m.next, m.sp, r))
+            if (landed_on_break(d, r) || !run_back(d, m.next, m.sp, r))
                 break;
             pc = debugger_pc(d);
         } else if ((pc < low || pc >= high) && isa_now(d->cpu)->trapped(d->cpu, &m, low, high, &t) &&
                    (t.interrupt || how != STEP_INTO)) {
-            if (!run_until(d, t.back, t.n_back, m.sp, r))
+            struct goal goals[2] = { { t.back[0], m.sp }, { t.back[1], m.sp } };
+            if (!run_until(d, goals, t.n_back, r))
                 break;
             pc = debugger_pc(d);
         }
@@ -475,7 +479,7 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
     run_begin(d, r);
-    if (run_until(d, &back, 1, sp, r)) {
+    if (run_back(d, back, sp, r)) {
         r->reason = REASON_ARRIVED;
         r->function_ended = inside;
     }
@@ -483,17 +487,22 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     return true;
 }
 
-void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r)
+void run_to(struct debugger *d, const struct place *to, bool any_frame, struct stop_report *r)
 {
-    const struct frame *up = frame_end ? debugger_frame(d, d->selected + 1) : NULL;
-    u64 addrs[STOP_MAX_PLACES];
+    const struct frame *up = debugger_frame(d, d->selected + 1), *f = debugger_frame(d, d->selected);
+    struct goal goals[STOP_MAX_PLACES + 1];
     size_t n = 0;
-    for (; n < to->n && n < ARRAY_LEN(addrs) - 1; n++)
-        addrs[n] = to->addrs[n];
+    u64 low = 0, high = 0, sp = f ? frame_sp(f) : 0;
+    if (!any_frame && f)
+        symbols_function_at(d->syms, f->lookup_pc, &low, &high, NULL);
+    for (; n < to->n && n < STOP_MAX_PLACES; n++)
+        goals[n] = (struct goal){ to->addrs[n], to->addrs[n] >= low && to->addrs[n] < high ? sp : 0 };
+    for (unsigned level = d->selected + 1; up && up->inlined; level++)
+        up = debugger_frame(d, level + 1);
     if (up)
-        addrs[n++] = up->pc;
+        goals[n++] = (struct goal){ up->pc, frame_sp(up) };
     run_begin(d, r);
-    if (run_until(d, addrs, n, 0, r)) {
+    if (run_until(d, goals, n, r)) {
         r->reason = REASON_STEPPED;
         r->new_frame = true;
     }

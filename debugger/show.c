@@ -152,7 +152,7 @@ unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
     return len;
 }
 
-void show_where(struct debugger *d, bool with_frame)
+void show_where(struct debugger *d, enum show_what what)
 {
     const struct frame *f = debugger_frame(d, d->selected);
     const char *file;
@@ -162,10 +162,10 @@ void show_where(struct debugger *d, bool with_frame)
     bool has_line = frame_line(d->syms, f, &file, &line);
     struct source_pos p;
     bool mid = has_line && !f->inlined && symbols_line_at(d->syms, f->lookup_pc, &p) && !p.at_start;
-    if (with_frame)
+    if (what == SHOW_FRAME)
         show_frame(d, f, false, mid && !f->level);
     if (has_line) {
-        if (!with_frame && mid)
+        if (what == SHOW_STEP && mid)
             debug_printf(d, "0x%016llx\t", (unsigned long long)f->pc);
         show_source_line(d, file, line);
         free(d->list_file);
@@ -327,7 +327,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
     default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
     }
     if (!silent) {
-        show_where(d, frame_line_too);
+        show_where(d, frame_line_too ? SHOW_FRAME : SHOW_STEP);
         if (r->function_ended)
             show_returned(d, r->function_ended);
         show_displays(d);

@@ -417,7 +417,7 @@ static void parameters_text(struct symbols *s, struct type *t, unsigned depth, s
             else
                 declarator(s, type_of(s, t->file, &child), "", depth, out);
         } while (!dwarf_siblingof(&child, &child) && n < 64);
-    if (!n)
+    if (!n && t->file) /* of code that only a register points to nothing is known */
         buf_printf(out, "void");
 }
 
