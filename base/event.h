@@ -12,6 +12,21 @@
 
 enum event_kind { EV_NONE, EV_U64, EV_HEX, EV_STR };
 
+/* Families of events that may happen often: who emits one asks for its family, so that listening to one makes none of the
+ * others dear. The name of an event begins with that of its family. */
+enum event_family {
+    EV_CPU_TRAP,     /* "cpu.trap" */
+    EV_CPU_REGISTER, /* "cpu.register": a CSR, MSR or control register is written or read */
+    EV_CPU_MODE,     /* "cpu.mode" */
+    EV_CPU_TLB,      /* "cpu.tlb" */
+    EV_CPU_MAGIC,    /* "cpu.magic" */
+    EV_DEVICE,       /* "device." */
+    EV_DMA,          /* "dma." */
+    EV_CONSOLE,      /* "console." */
+    EV_IRQ,          /* "irq." */
+    EV_FAMILIES
+};
+
 struct event_type {
     const char *name; /* "cpu.trap", "irq.level", "virtio.notify" */
     const char *doc;
@@ -42,6 +57,9 @@ struct event_listener {
 
 struct event_bus {
     struct event_listener *listeners;
+    u32 wanted; /* a bit each enum event_family: somebody listens */
+    void (*changed)(void *opaque, u32 before); /* `wanted` is another; NULL: nobody needs to know */
+    void *opaque;
 };
 
 /* The listener's storage is the caller's. A listener must not change the guest. */
@@ -49,12 +67,19 @@ void event_listen(struct event_bus *b, struct event_listener *l);
 void event_unlisten(struct event_bus *b, struct event_listener *l);
 
 static inline bool event_wanted(const struct event_bus *b) { return b && b->listeners; }
+static inline bool event_wants(const struct event_bus *b, enum event_family f) { return b && b->wanted >> f & 1; }
 void event_emit(struct event_bus *b, const struct event *ev);
 
 /* EVENT(bus, now, source, &type, {.u = 1}, {.s = "x"}) */
 #define EVENT(bus, now_, source_, type_, ...)                                                          \
     do {                                                                                               \
         if (UNLIKELY(event_wanted(bus)))                                                               \
+            event_emit((bus), &(struct event){ (type_), (now_), (source_), { __VA_ARGS__ } });         \
+    } while (0)
+/* The same for an event of a family. */
+#define EVENT_OF(family, bus, now_, source_, type_, ...)                                               \
+    do {                                                                                               \
+        if (UNLIKELY(event_wants(bus, family)))                                                        \
             event_emit((bus), &(struct event){ (type_), (now_), (source_), { __VA_ARGS__ } });         \
     } while (0)
 

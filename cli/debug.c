@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "cli/tui.h"
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 #include "host/file/file.h"
 #include "machine/history.h"
 
@@ -89,6 +90,7 @@ void session_symbols(struct session *s)
         return;
     s->has_symbols = true;
     add_symbols(s, &s->mc.kernel);
+    s->linux_symbols = linux_notice_file(s->debugger, s->mc.kernel.name, s->mc.kernel.data, s->mc.kernel.size);
     add_symbols(s, &s->mc.bios);
     for (unsigned i = 0; i < s->mc.n_loaders; i++)
         add_symbols(s, &s->mc.loaders[i].file);
@@ -163,7 +165,11 @@ int debug_main(struct session *s, bool (*begin)(struct session *s))
     struct debugger *d = s->debugger;
     if (!session_keep_history(s))
         return 1;
+    if (s->history)
+        console_log_begin(&s->debugger->console, s->m);
     session_symbols(s);
+    if (s->linux_symbols)
+        linux_describe(d, s->linux_symbols);
     bool ok = !begin || begin(s);
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {
         const char *text = s->o->commands[i].text;

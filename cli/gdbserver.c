@@ -451,6 +451,8 @@ bool gdb_server_stopped(struct session *s, const struct host_result *r)
     switch (r->machine) {
     case MACHINE_BREAK:
     case MACHINE_WATCH: return tell(s, r->machine);
+    case MACHINE_EVENT: /* a stop point set with `monitor`, of a kind gdb does not know */
+        return run_stopped(s->debugger, r->machine) ? tell(s, r->machine) : true;
     case MACHINE_REACHED:
         if (!g->stepped)
             return false; /* the end that --stop-at named */

@@ -55,6 +55,11 @@ static bool debugger_read_file(void *opaque, const char *path, struct buf *out, 
     return host_file_load(path, out, e);
 }
 
+static bool debugger_read_shipped(void *opaque, const char *name, struct buf *out, struct err *e)
+{
+    return host_shipped_load(name, out, e);
+}
+
 static bool debugger_save(void *opaque, struct machine *m, const char *path, struct err *e)
 {
     return session_save(opaque, path, e);
@@ -63,6 +68,15 @@ static bool debugger_save(void *opaque, struct machine *m, const char *path, str
 static bool debugger_load(void *opaque, struct machine *m, const char *path, struct err *e)
 {
     return session_load(opaque, path, e);
+}
+
+static bool debugger_append(void *opaque, const char *path, const void *text, size_t n, struct err *e)
+{
+    FILE *f = fopen(path, "a");
+    bool ok = f && fwrite(text, 1, n, f) == n;
+    if (f && fclose(f))
+        ok = false;
+    return ok ? true : err_set(e, "%s: it cannot be written: %m", path);
 }
 
 static void debugger_write_out(void *opaque, const char *text, size_t n)
@@ -187,8 +201,9 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->m->hashes.report = report_hash;
     struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
                                   .step = session_step, .read_file = debugger_read_file,
-                                  .save = debugger_save, .load = debugger_load, .screen = session_screen_command,
-                                  .trace = session_trace_command };
+                                  .save = debugger_save, .load = debugger_load, .append = debugger_append,
+                                  .screen = session_screen_command, .trace = session_trace_command,
+                                  .read_shipped = debugger_read_shipped };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
     s->m->names = (struct machine_names){ session_name_code, s };

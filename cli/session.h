@@ -58,6 +58,7 @@ struct session {
     struct timing timing;
     struct session_trace *traces; /* traces.c */
     struct trace_symbols trace_symbols;
+    char trace_path[4096]; /* trace_symbols.c: what it told last */
     void *record_file;
     const char *why_ended; /* for the recording, when it is not the guest who ends; NULL: nothing to say */
     struct session_log {
@@ -77,6 +78,7 @@ struct session {
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
     bool has_symbols;
+    struct symfile *linux_symbols; /* that the kernel had of itself; NULL: none */
     bool paused;               /* by a monitor or -S: nothing runs until told */
 };
 
@@ -109,6 +111,9 @@ bool session_keep_history(struct session *s);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* From here on these items, of those that are events; into this file. */
+bool session_log_items(struct session *s, const char *wanted, struct err *e);
+bool session_log_file(struct session *s, const char *path, struct err *e);
 /* traces.c: --trace, and what the debugger starts and stops. */
 bool session_open_traces(struct session *s, struct err *e);
 void session_close_traces(struct session *s);

@@ -95,7 +95,7 @@ int session_run(struct session *s)
         }
         if (gdb_server_stopped(s, &r))
             continue;
-        if (r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH) { /* set from the monitor */
+        if (r.machine == MACHINE_BREAK || r.machine == MACHINE_WATCH || r.machine == MACHINE_EVENT) { /* set from the monitor */
             s->paused = s->monitor ? monitor_stopped(s->monitor, r.machine) : run_stopped(s->debugger, r.machine);
             continue;
         }

@@ -1,5 +1,6 @@
 /* Running backwards: the machine goes back (machine/history.h) and what lay between is executed again, watched. */
 #include "debugger/debugger.h"
+#include "debugger/stop_kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -311,9 +312,16 @@ static void counts_restore(struct debugger *d, u64 *c)
 
 #define ANYTHING UINT64_MAX /* as `entry`: every armed address counts */
 
-/* The last stop in [from, until). With entry != 0 only that address counts, on the selected hart with the stack pointer
+/* Does going back lead to before what happened? To a position or a breakpoint exactly. */
+static bool stands_before(enum machine_stop why, const struct stop_report *r)
+{
+    return why == MACHINE_WATCH || (why == MACHINE_EVENT && !(r->point && r->point->kind->passed));
+}
+
+/* The last stop in [from, until], where a hit counts that leads to before `limit`. With entry != 0 only that address counts, on the selected hart with the stack pointer
  * at or above min_sp. */
-static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64 min_sp, struct found *f, struct err *e)
+static bool search_piece(struct debugger *d, u64 from, u64 until, u64 limit, u64 entry, u64 min_sp, struct found *f,
+                         struct err *e)
 {
     struct history *h = d->machine->history;
     struct cpu *me = d->cpu;
@@ -328,7 +336,7 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64
     for (;;) {
         enum machine_stop why = history_run(h, until, e);
         struct cpu *c = d->machine->stop.cpu;
-        if (why != MACHINE_BREAK && why != MACHINE_WATCH) {
+        if (why != MACHINE_BREAK && why != MACHINE_WATCH && why != MACHINE_EVENT) {
             debugger_select_cpu(d, me);
             return !e->text[0];
         }
@@ -336,13 +344,16 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64
         bool wanted = entry == ANYTHING ? true
                       : entry ? why == MACHINE_BREAK && c == me && debugger_pc(d) == entry && isa_sp(d->cpu) >= min_sp
                               : run_judge(d, why, &r);
-        if (wanted) {
-            *f = (struct found){ .any = true, .why = why, .hit = c->hit, .at = at, .cpu = c, .report = r };
+        if (wanted && (at < limit || stands_before(why, &r))) {
+            *f = (struct found){ .any = true, .why = why, .at = at, .cpu = c, .report = r };
+            if (c)
+                f->hit = c->hit;
             if (why == MACHINE_WATCH && r.point)
                 memcpy(f->report.before, r.point->old, sizeof r.before); /* what it became */
         }
         debugger_select_cpu(d, me);
-        cpu_skip_stop(c);
+        if (c)
+            cpu_skip_stop(c);
     }
 }
 
@@ -350,15 +361,17 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 entry, u64
 static bool search(struct debugger *d, u64 entry, u64 min_sp, struct found *f, struct err *e)
 {
     struct history *h = d->machine->history;
-    u64 high = d->machine->clock.now, low;
+    u64 now = d->machine->clock.now, high = now, low;
     u64 *counts = counts_save(d);
     bool ok = true;
     f->any = false;
+    d->stops.searching = true;
     /* A checkpoint may lie just before: the first pieces are small, and hits are often near. */
     while (ok && !f->any && history_before(h, high, &low)) {
-        ok = search_piece(d, low, high, entry, min_sp, f, e);
+        ok = search_piece(d, low, high, now, entry, min_sp, f, e);
         high = low;
     }
+    d->stops.searching = false;
     counts_restore(d, counts);
     return ok;
 }
@@ -377,12 +390,23 @@ static bool start_of(struct debugger *d, struct cpu *c, u64 at, u64 *start, stru
     return ok;
 }
 
+/* To before what happened at `at`, by hart c or (NULL) by time: a position earlier, or the beginning of the instruction. */
+static bool before_it(struct debugger *d, struct cpu *c, u64 at, struct err *e)
+{
+    if (at == history_begin(d->machine->history))
+        return back_goto(d, at, e);
+    if (!back_goto(d, at - 1, e))
+        return false;
+    if (d->machine->clock.now < at) /* else an instruction of a timing model takes longer */
+        return true;
+    return start_of(d, c ? c : d->cpu, at, &at, e) && back_goto(d, at, e);
+}
+
 bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
 {
     if (!possible(d, e))
         return false;
     struct found f = { 0 };
-    u64 at;
     *r = (struct stop_report){ .reason = REASON_ARRIVED };
     if (!search(d, 0, 0, &f, e)) {
         run_end(d);
@@ -395,13 +419,13 @@ bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
         run_end(d);
         return ok;
     }
-    at = f.at;
-    ok = (f.report.reason != REASON_WATCHPOINT || start_of(d, f.cpu, f.at, &at, e)) && back_goto(d, at, e);
+    ok = stands_before(f.why, &f.report) ? before_it(d, f.cpu, f.at, e) : back_goto(d, f.at, e);
     run_end(d);
     settled(d);
     if (!ok)
         return false;
     debugger_select_cpu(d, f.cpu);
+    d->machine->stop.cpu = f.cpu;
     *r = f.report;
     r->new_frame = true;
     if (r->point) {
@@ -421,11 +445,12 @@ bool back_to_armed(struct debugger *d, enum machine_stop *why, struct err *e)
     if (!possible(d, e) || !search(d, ANYTHING, 0, &f, e))
         return false;
     u64 at = f.any ? f.at : history_begin(m->history);
-    bool ok = (f.why != MACHINE_WATCH || start_of(d, f.cpu, f.at, &at, e)) && back_goto(d, at, e);
+    bool ok = f.any && stands_before(f.why, &f.report) ? before_it(d, f.cpu, at, e) : back_goto(d, at, e);
     run_end(d);
     if (!ok || !f.any)
         return false;
-    f.cpu->hit = f.hit;
+    if (f.cpu)
+        f.cpu->hit = f.hit;
     m->stop = (struct machine_stop_info){ .why = f.why, .cpu = f.cpu, .addr = f.hit.addr };
     *why = f.why;
     return true;

@@ -1,5 +1,6 @@
 /* Commands that let the guest go on, and those about the session itself. */
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ HANDLER(cmd_continue)
         return false;
     if (n > 1) { /* pass the stop point we stand on n-1 times */
         for (struct stop_point *p = d->stops.list; p; p = p->next)
-            if (p->kind == STOP_BREAK && stop_has_addr(p, debugger_pc(d))) {
+            if (stop_has_addr(p, debugger_pc(d))) {
                 p->ignore = n - 1;
                 debug_printf(d, "Will ignore next %llu crossings of breakpoint %d.  Continuing.\n",
                              (unsigned long long)(n - 1), p->number);
@@ -35,14 +36,24 @@ HANDLER(cmd_continue)
     return true;
 }
 
+/* POSITION, or anything a stop point can be on. */
 HANDLER(cmd_run_until)
 {
     u64 position;
     struct stop_report r;
-    if (!alive(d, e) || !debugger_eval(d, args, &position, e))
+    if (!alive(d, e))
+        return false;
+    if (!isdigit((u8)*args) && *args != '(' && *args != '$') {
+        if (!stop_until(d, args, e))
+            return false;
+        run_continue(d, CLOCK_NEVER, &r);
+        report_stop(d, &r);
+        return true;
+    }
+    if (!debugger_eval(d, args, &position, e))
         return false;
     if (position < machine_position(d->machine))
-        return err_set(e, "run-until: position %llu has passed (it is %llu now); `load` an earlier snapshot",
+        return err_set(e, "run-until: position %llu has passed (it is %llu now); `goto` goes back",
                        (unsigned long long)position, (unsigned long long)machine_position(d->machine));
     run_continue(d, position, &r);
     report_stop(d, &r);
@@ -156,6 +167,7 @@ HANDLER(cmd_thread)
         debugger_select_cpu(d, d->machine->cpus[n]);
     }
     debug_printf(d, "[Current hart is %u (%s)]\n", d->cpu->index, d->cpu->name);
+    show_process(d);
     show_where(d, SHOW_FRAME);
     return true;
 }
@@ -281,24 +293,10 @@ HANDLER(cmd_quit)
     return true;
 }
 
-static bool read_symbols(struct debugger *d, const char *path, u64 bias, struct err *e)
-{
-    struct buf data = { 0 };
-    if (!d->host.read_file)
-        return err_set(e, "files cannot be read from here");
-    bool ok = d->host.read_file(d->host.opaque, path, &data, e) &&
-              debugger_add_symbols(d, path, data.data, data.len, bias, e);
-    buf_free(&data);
-    if (ok) {
-        debug_printf(d, "Reading symbols from %s...\n", path);
-        if (!d->syms->files->n_cus)
-            debug_printf(d, "(No debugging symbols found in %s: compile with -g for lines and variables)\n", path);
-    }
-    return ok;
-}
+static void bind_again(struct debugger *d);
 
 /* What was made from the symbols goes with them. */
-static void forget_symbols(struct debugger *d)
+void debugger_forget_symbols(struct debugger *d, struct symfile *f)
 {
     while (d->vars) {
         struct convenience *v = d->vars;
@@ -312,9 +310,12 @@ static void forget_symbols(struct debugger *d)
     }
     free(d->list_file);
     d->list_file = NULL;
-    d->symbols_version++;
-    symbols_clear(d->syms);
+    if (f)
+        symbols_remove(d->syms, f);
+    else
+        symbols_clear(d->syms);
     debugger_changed(d);
+    bind_again(d);
 }
 
 /* Conditions and types again, from the new symbols. */
@@ -323,7 +324,7 @@ static void bind_again(struct debugger *d)
     struct expr_env env = debugger_env(d);
     struct err e;
     for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind == STOP_WATCH)
+        if (p->kind->begin == stop_begin_memory)
             p->type = type_array(d->syms, type_builtin(d->syms, TYPE_CHAR, 1, false, "unsigned char"), p->len);
         if (p->condition_text && !(p->condition = expr_compile(&env, p->condition_text, &e))) {
             debug_printf(d, "Breakpoint %d is disabled: its condition means nothing now: %s\n", p->number, e.text);
@@ -331,48 +332,4 @@ static void bind_again(struct debugger *d)
         }
     }
     stops_arm(&d->stops, d->machine);
-}
-
-HANDLER(cmd_symbol_file)
-{
-    if (!*args) {
-        forget_symbols(d);
-        bind_again(d);
-        debug_printf(d, "No symbol file now.\n");
-        return true;
-    }
-    /* A file that cannot be read leaves the symbols as they are. */
-    struct buf probe = { 0 };
-    bool ok = d->host.read_file && d->host.read_file(d->host.opaque, args, &probe, e);
-    buf_free(&probe);
-    if (!d->host.read_file)
-        return err_set(e, "symbol-file: files cannot be read from here");
-    if (!ok)
-        return false;
-    forget_symbols(d);
-    ok = read_symbols(d, args, 0, e);
-    bind_again(d);
-    return ok;
-}
-
-HANDLER(cmd_add_symbol_file)
-{
-    char path[4096];
-    u64 bias = 0;
-    if (!take_word(&args, path, sizeof path))
-        return err_set(e, "add-symbol-file: the name of a file is needed");
-    if (!strncmp(args, "-o", 2))
-        args = skip_space(args + 2);
-    return (!*args || debugger_eval(d, args, &bias, e)) && read_symbols(d, path, bias, e);
-}
-
-HANDLER(cmd_directory)
-{
-    if (!symbols_directory(d->syms, *args ? args : NULL, e))
-        return false;
-    debug_printf(d, "Source directories searched: ");
-    for (unsigned i = 0; i < d->syms->n_directories; i++)
-        debug_printf(d, "%s:", d->syms->directories[i]);
-    debug_printf(d, "$cdir\n");
-    return true;
 }

@@ -313,36 +313,6 @@ HANDLER(info_sources)
     return true;
 }
 
-static bool print_function(void *opaque, const struct symbol *sym)
-{
-    struct pattern *p = opaque;
-    if (sym->kind == SYM_FUNC && strstr(sym->name, p->text))
-        debug_printf(p->d, "0x%016llx  %s\n", (unsigned long long)sym->addr, sym->name);
-    return !p->d->interrupted;
-}
-
-HANDLER(info_functions)
-{
-    struct pattern p = { d, args };
-    symbols_each(d->syms, print_function, &p);
-    return true;
-}
-
-HANDLER(info_symbol)
-{
-    u64 addr, offset;
-    if (!debugger_eval(d, args, &addr, e))
-        return false;
-    const struct symbol *sym = symbols_at(d->syms, addr, &offset);
-    if (!sym)
-        debug_printf(d, "No symbol matches %s.\n", args);
-    else if (offset)
-        debug_printf(d, "%s + %llu\n", sym->name, (unsigned long long)offset);
-    else
-        debug_printf(d, "%s\n", sym->name);
-    return true;
-}
-
 HANDLER(info_address)
 {
     struct expr_env env = debugger_env(d);
@@ -379,16 +349,5 @@ HANDLER(info_line)
                      (unsigned long long)pos.low, low, (unsigned long long)pos.high, high);
         d->x_addr = pos.low;
     }
-    return true;
-}
-
-HANDLER(info_files)
-{
-    if (!d->syms->files)
-        debug_printf(d, "No symbols are loaded.\n");
-    for (const struct symfile *f = d->syms->files; f; f = f->next)
-        debug_printf(d, "%s: %u-bit ELF, entry 0x%llx, %zu symbols, %zu units with debug information%s\n", f->name,
-                     8 * f->addr_size, (unsigned long long)f->entry, f->n_symbols, f->n_cus,
-                     f->debug_frame || f->eh_frame ? ", call frame information" : "");
     return true;
 }

@@ -1,61 +1,83 @@
 /* Commands about stop points. */
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Splits "main hart 1 if x > 3" into its parts. `if` and `hart` count as words only. */
+/* What follows the kind: "PLACE [hart N] [process P] [into FILE] [if EXPR] [print FORMAT]". */
 struct parts {
-    char *place, *condition;
+    char *place, *process, *file, *condition, *format;
     int hart;
 };
 
-static const char *find_word(const char *s, const char *word)
+/* Where a word stands by itself, outside of quotes. */
+static char *find_word(char *s, const char *word)
 {
     size_t n = strlen(word);
-    for (const char *at = s; (at = strstr(at, word)); at++)
-        if ((at == s || isspace((u8)at[-1])) && (isspace((u8)at[n]) || (at[n] == '(' && !strcmp(word, "if"))))
+    bool quoted = false;
+    for (char *at = s; *at; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+        else if (!quoted && !strncmp(at, word, n) && (at == s || isspace((u8)at[-1])) &&
+                 (isspace((u8)at[n]) || (at[n] == '(' && !strcmp(word, "if")) || (at[n] == '"' && !strcmp(word, "print"))))
             return at;
+    }
     return NULL;
 }
 
-static char *copy_trimmed(const char *s, size_t n)
+/* Takes "WORD REST" off the end of s; NULL: it is not there. */
+static char *take_rest(char *s, const char *word)
 {
-    while (n && isspace((u8)s[n - 1]))
-        n--;
-    char *out = xmalloc(n + 1);
-    memcpy(out, s, n);
-    out[n] = 0;
-    return out;
-}
-
-static bool split(struct debugger *d, const char *args, struct parts *p, struct err *e)
-{
-    const char *cond = find_word(args, "if"), *end = cond ? cond : args + strlen(args);
-    const char *hart = find_word(args, "hart");
-    if (!hart || hart > end)
-        hart = find_word(args, "thread");
-    *p = (struct parts){ .hart = -1 };
-    if (hart && hart < end) {
-        const char *digits = skip_space(hart + strcspn(hart, " \t"));
-        char *after;
-        unsigned long n = strtoul(digits, &after, 10);
-        if (after == digits || n >= d->machine->n_cpus)
-            return err_set(e, "Unknown hart %.20s: this machine has 0 to %u.", digits, d->machine->n_cpus - 1);
-        p->hart = (int)n;
-        end = hart;
-    }
-    p->place = copy_trimmed(args, (size_t)(end - args));
-    if (cond)
-        p->condition = copy_trimmed(skip_space(cond + 2), strlen(skip_space(cond + 2)));
-    return true;
+    char *at = find_word(s, word);
+    if (!at)
+        return NULL;
+    char *rest = stop_trimmed(at + strlen(word));
+    *at = 0;
+    return rest;
 }
 
 static void free_parts(struct parts *p)
 {
     free(p->place);
+    free(p->process);
+    free(p->file);
     free(p->condition);
+    free(p->format);
+}
+
+static bool split(struct debugger *d, const char *args, struct parts *p, struct err *e)
+{
+    char *s = xstrdup(args), *hart;
+    *p = (struct parts){ .hart = -1 };
+    p->format = take_rest(s, "print");
+    p->condition = take_rest(s, "if");
+    p->file = take_rest(s, "into");
+    p->process = take_rest(s, "process");
+    hart = take_rest(s, "hart");
+    if (!hart)
+        hart = take_rest(s, "thread");
+    bool ok = true;
+    if (hart) {
+        char *after;
+        unsigned long n = strtoul(hart, &after, 10);
+        p->hart = (int)n;
+        if (after == hart || *after || n >= d->machine->n_cpus)
+            ok = err_set(e, "Unknown hart %.20s: this machine has 0 to %u.", hart, d->machine->n_cpus - 1);
+    }
+    if (ok && p->process)
+        ok = process_nameable(d, p->process, e);
+    if (ok && p->format && *p->format != '"')
+        ok = err_set(e, "print: a format in quotes follows, as print \"%%d\\n\", counter");
+    p->place = stop_trimmed(s);
+    free(hart);
+    free(s);
+    if (!ok)
+        free_parts(p);
+    return ok;
 }
 
 /* Names in a condition mean what they mean at the place, not where the person stands. */
@@ -66,136 +88,142 @@ static struct expr *compile_at(struct debugger *d, u64 addr, const char *text, s
     return expr_compile(&env, text, e);
 }
 
-static bool add_break(struct debugger *d, const char *args, bool temporary, struct err *e)
+static bool usage(const struct stop_kind *k, const struct parts *parts, enum stop_verb verb, struct err *e)
+{
+    if (!*parts->place && !k->bare)
+        return err_set(e, "%s %s: %s, as in: %s", k->name, k->usage, k->help, k->example);
+    if (verb != VERB_LOG && (parts->format || parts->file))
+        return err_set(e, "`print` and `into` belong to `log`");
+    return true;
+}
+
+/* A stop point from what was typed behind the verb and the kind. NULL: err. */
+static struct stop_point *add_point(struct debugger *d, const struct stop_kind *kind, const char *args, enum stop_verb verb,
+                                    struct err *e)
 {
     struct parts parts;
-    struct place place;
-    struct expr *condition = NULL;
     if (!split(d, args, &parts, e))
-        return false;
-    bool ok = place_resolve(d, parts.place, &place, e);
-    if (ok && parts.condition)
-        ok = (condition = compile_at(d, place.addrs[0], parts.condition, e)) != NULL;
-    if (!ok) {
+        return NULL;
+    if (!usage(kind, &parts, verb, e)) {
         free_parts(&parts);
-        return false;
+        return NULL;
     }
-    struct stop_point *p = stops_add(&d->stops, STOP_BREAK, parts.place);
-    p->temporary = temporary;
+    struct stop_point *p = stops_add(&d->stops, kind, parts.place);
+    p->verb = verb;
     p->hart = parts.hart;
-    p->condition = condition;
+    process_see(d, parts.process);
+    bool ok = kind->parse(d, p, parts.place, e) &&
+              (!parts.condition ||
+               (p->condition = compile_at(d, p->n_addrs ? p->addrs[0] : debugger_pc(d), parts.condition, e)));
+    process_see(d, NULL);
     p->condition_text = parts.condition;
-    parts.condition = NULL;
-    p->addrs = xmalloc(place.n * sizeof *p->addrs);
-    memcpy(p->addrs, place.addrs, place.n * sizeof *p->addrs);
-    p->n_addrs = place.n;
-    stops_arm(&d->stops, d->machine);
-    debug_printf(d, "%s %d at 0x%llx", temporary ? "Temporary breakpoint" : "Breakpoint", p->number,
-                 (unsigned long long)p->addrs[0]);
-    if (place.file)
-        debug_printf(d, ": file %s, line %d.", base_name(place.file), place.line);
+    p->process = parts.process;
+    p->file = parts.file;
+    p->format = parts.format;
+    free(parts.place);
+    if (!ok) {
+        stops_delete(&d->stops, p);
+        d->stops.last_number--;
+        return NULL;
+    }
+    if (kind->begin)
+        kind->begin(d, p);
+    return p;
+}
+
+static void say_added(struct debugger *d, const struct stop_point *p)
+{
+    static const char *const verbs[] = { [VERB_BREAK] = "Breakpoint", [VERB_TRACE] = "Tracepoint", [VERB_LOG] = "Logpoint" };
+    struct source_pos pos;
+    debug_printf(d, "%s%s %d", p->temporary ? "Temporary " : "", p->temporary ? "breakpoint" : verbs[p->verb], p->number);
+    if (p->kind != stop_kind_code) {
+        debug_printf(d, ": %s%s%s\n", p->kind->name, *p->spec ? " " : "", p->spec);
+        return;
+    }
+    debug_printf(d, " at 0x%llx", (unsigned long long)p->addrs[0]);
+    process_see(d, p->process);
+    if (symbols_line_at(d->syms, p->addrs[0], &pos))
+        debug_printf(d, ": file %s, line %d.", base_name(pos.file), pos.line);
+    process_see(d, NULL);
     if (p->n_addrs > 1)
         debug_printf(d, " (%zu locations)", p->n_addrs);
     debug_printf(d, "\n");
-    free_parts(&parts);
+}
+
+/* VERB [KIND] ARGS: code when no kind is named. */
+static bool add(struct debugger *d, const char *args, enum stop_verb verb, bool temporary, struct err *e)
+{
+    const struct stop_kind *kind = stop_kind_take(d, &args);
+    struct stop_point *p = add_point(d, kind ? kind : stop_kind_code, args, verb, e);
+    if (!p)
+        return false;
+    p->temporary = temporary;
+    stops_arm(&d->stops, d->machine);
+    say_added(d, p);
     return true;
 }
 
 HANDLER(cmd_break)
 {
-    return add_break(d, args, false, e);
+    return add(d, args, VERB_BREAK, false, e);
 }
 
 HANDLER(cmd_tbreak)
 {
-    return add_break(d, args, true, e);
+    return add(d, args, VERB_BREAK, true, e);
 }
 
-/* `watch io PORT[,N]`: OUT, `rwatch io`: IN, `awatch io`: both. */
-static bool add_port_watch(struct debugger *d, const char *args, u8 access, struct err *e)
+HANDLER(cmd_trace)
 {
-    struct parts parts;
-    u64 port = 0, n = 1;
-    if (!d->machine->io)
-        return err_set(e, "This machine has no I/O ports: its devices are in memory.");
-    if (!split(d, args, &parts, e))
-        return false;
-    char *comma = strchr(parts.place, ',');
-    if (comma)
-        *comma = 0;
-    bool ok = debugger_eval(d, parts.place, &port, e) && (!comma || debugger_eval(d, comma + 1, &n, e));
-    if (ok && (port > 0xffff || !n || n > 0x10000 - port))
-        ok = err_set(e, "I/O ports are 0 to 0xffff");
-    struct expr *condition = NULL;
-    if (ok && parts.condition)
-        ok = (condition = compile_at(d, debugger_pc(d), parts.condition, e)) != NULL;
-    if (ok) {
-        char *spec = n > 1 ? xprintf("io 0x%llx to 0x%llx", (unsigned long long)port, (unsigned long long)(port + n - 1))
-                           : xprintf("io 0x%llx", (unsigned long long)port);
-        struct stop_point *p = stops_add(&d->stops, STOP_WATCH, spec);
-        free(spec);
-        p->access = access;
-        p->port = true;
-        p->addr = port;
-        p->len = n;
-        p->hart = parts.hart;
-        p->condition = condition;
-        p->condition_text = parts.condition;
-        parts.condition = NULL;
-        stops_arm(&d->stops, d->machine);
-        debug_printf(d, "I/O watchpoint %d: %s\n", p->number, p->spec);
-    }
-    free_parts(&parts);
-    return ok;
+    return add(d, args, VERB_TRACE, false, e);
 }
 
+HANDLER(cmd_log)
+{
+    return add(d, args, VERB_LOG, false, e);
+}
+
+struct stop_point *stop_until(struct debugger *d, const char *args, struct err *e)
+{
+    const struct stop_kind *kind = stop_kind_take(d, &args);
+    struct stop_point *p = add_point(d, kind ? kind : stop_kind_code, args, VERB_BREAK, e);
+    if (!p)
+        return NULL;
+    p->temporary = p->until = true;
+    if (p->kind->passed && p->kind->passed(d, p)) {
+        err_set(e, "run-until: %s %s has passed (position %llu now); `goto` goes back", p->kind->name, p->spec,
+                (unsigned long long)machine_position(d->machine));
+        stops_delete(&d->stops, p);
+        return NULL;
+    }
+    return p;
+}
+
+/* gdb's words for what `break write` and `break io` do: `watch` for changes; `watch io PORT[,N]`: OUT, rwatch: IN. */
 static bool add_watch(struct debugger *d, const char *args, u8 access, bool changes, struct err *e)
 {
-    struct parts parts;
-    struct value v;
-    if (!strncmp(args, "io ", 3))
-        return add_port_watch(d, skip_space(args + 3), access, e);
-    if (!strncmp(args, "-l", 2))
+    bool io = !strncmp(args, "io ", 3);
+    if (io)
+        args = skip_space(args + 3);
+    else if (!strncmp(args, "-l", 2))
         args = skip_space(!strncmp(args, "-location", 9) ? args + 9 : args + 2);
-    if (!split(d, args, &parts, e))
+    struct stop_point *p = add_point(d, io ? stop_kind_io : stop_kind_memory, args, VERB_BREAK, e);
+    if (!p)
         return false;
-    struct expr_env env = debugger_env(d);
-    env.read_only = true;
-    bool ok = expr_value(&env, parts.place, &v, e);
-    struct expr *condition = NULL;
-    u64 len = ok ? type_size(d->syms, v.type) : 0;
-    if (ok && (v.where != VALUE_MEMORY || v.unavailable))
-        ok = err_set(e,
-                     "Cannot watch \"%s\": it is %s. Watch something in memory, as *(int *)0x80001000 or a variable.",
-                     parts.place,
-                     v.unavailable                 ? v.unavailable
-                     : v.where == VALUE_REGISTER ? "in a register"
-                                                 : "a plain value");
-    if (ok && !len)
-        ok = err_set(e, "Cannot watch \"%s\": its size is not known; cast it, as *(int *)&%s", parts.place,
-                     parts.place);
-    if (ok && parts.condition)
-        ok = (condition = compile_at(d, debugger_pc(d), parts.condition, e)) != NULL;
-    if (!ok) {
-        free_parts(&parts);
-        return false;
-    }
-    struct stop_point *p = stops_add(&d->stops, STOP_WATCH, parts.place);
     p->access = access;
-    p->only_changes = changes;
-    p->addr = v.addr;
-    p->len = len;
-    p->type = v.type;
-    p->hart = parts.hart;
-    p->condition = condition;
-    p->condition_text = parts.condition;
-    parts.condition = NULL;
+    p->only_changes = changes && !io;
+    if (io) {
+        free(p->spec);
+        p->spec = p->len > 1 ? xprintf("io 0x%llx to 0x%llx", (unsigned long long)p->addr,
+                                       (unsigned long long)(p->addr + p->len - 1))
+                             : xprintf("io 0x%llx", (unsigned long long)p->addr);
+    }
     stops_arm(&d->stops, d->machine);
-    debug_printf(d, "%s %d: %s\n", access == CPU_READ  ? "Hardware read watchpoint"
+    debug_printf(d, "%s %d: %s\n", io                        ? "I/O watchpoint"
+                                   : access == CPU_READ  ? "Hardware read watchpoint"
                                    : access == CPU_WRITE ? "Hardware watchpoint"
                                                          : "Hardware access (read/write) watchpoint",
                  p->number, p->spec);
-    free_parts(&parts);
     return true;
 }
 
@@ -338,7 +366,7 @@ HANDLER(cmd_clear)
     for (struct stop_point *p = d->stops.list, *next; p; p = next) {
         next = p->next;
         bool hit = false;
-        for (size_t i = 0; p->kind == STOP_BREAK && i < place.n; i++)
+        for (size_t i = 0; i < place.n; i++)
             hit |= stop_has_addr(p, place.addrs[i]);
         if (hit) {
             debug_printf(d, "Deleted breakpoint %d\n", p->number);

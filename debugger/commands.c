@@ -7,16 +7,22 @@
 
 #include "base/suggest.h"
 #include "debugger/script.h"
+#include "debugger/stop_kinds.h"
 
 #define ROW(name, aliases, run, arg, required, repeats, usage, help) \
     { name, aliases, run, arg, required, repeats, usage, help, NULL }
 #define SUBS(name, aliases, run, sub, usage, help) { name, aliases, run, ARG_SUB, false, false, usage, help, sub }
 
 const struct command debugger_commands[] = {
-    ROW("break", "b br bre brea", cmd_break, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "Stop before the code at LOCATION: a function, FILE:LINE, LINE, *EXPR or 0xADDRESS."),
-    ROW("tbreak", "tb", cmd_tbreak, ARG_LOCATION, false, false, "[LOCATION] [hart N] [if EXPR]",
-        "A breakpoint that is deleted when it is hit."),
+    ROW("break", "b br bre brea", cmd_break, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Stop at code (a function, FILE:LINE, LINE, *EXPR, 0xADDRESS), or when something of another kind happens."),
+    ROW("tbreak", "tb", cmd_tbreak, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "The same once: it is deleted when it is hit."),
+    ROW("trace", NULL, cmd_trace, ARG_STOP, true, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Say in a line when something happens, and go on."),
+    ROW("log", NULL, cmd_log, ARG_STOP, true, false,
+        "[KIND] WHAT [hart N] [process P] [into FILE] [if EXPR] [print \"FORMAT\", EXPR...]",
+        "The same into a file, or in words of your own: what printf takes."),
     ROW("watch", NULL, cmd_watch, ARG_EXPR, true, false, "[-l] EXPR [hart N] [if EXPR]",
         "Stop when a store changes the value of EXPR, which must be in memory; io PORT[,N]: at an OUT to a port (x86)."),
     ROW("rwatch", NULL, cmd_rwatch, ARG_EXPR, true, false, "[-l] EXPR", "Stop when EXPR is read; io PORT: at an IN (x86)."),
@@ -45,7 +51,8 @@ const struct command debugger_commands[] = {
     ROW("until", "u", cmd_until, ARG_LOCATION, false, true, "[LOCATION]",
         "Like next, but not backwards (out of loops); or go on to LOCATION, at most to the end of this frame."),
     ROW("advance", NULL, cmd_advance, ARG_LOCATION, true, false, "LOCATION", "Go on to LOCATION."),
-    ROW("run-until", NULL, cmd_run_until, ARG_EXPR, true, false, "POSITION", "Go on to a position (see `position`)."),
+    ROW("run-until", NULL, cmd_run_until, ARG_STOP, true, false, "POSITION | [KIND] WHAT [hart N] [process P] [if EXPR]",
+        "Go on to a position (see `position`), or until something happens."),
     ROW("jump", "j", cmd_jump, ARG_LOCATION, true, false, "LOCATION", "Set the program counter to LOCATION and go on."),
     ROW("backtrace", "bt where", cmd_backtrace, ARG_TEXT, false, true, "[full] [N|-N]",
         "The callers: innermost N, or outermost with -N."),
@@ -100,6 +107,8 @@ const struct command debugger_commands[] = {
         "Take symbols from an ELF file instead of those known."),
     ROW("add-symbol-file", NULL, cmd_add_symbol_file, ARG_FILE, true, false, "FILE [OFFSET]",
         "Take symbols from one more ELF file, moved by OFFSET."),
+    SUBS("symbols", "syms", NULL, symbols_commands, "add | list | remove | kernel",
+         "Files that say what addresses are called, for all or for one process."),
     ROW("directory", "dir", cmd_directory, ARG_FILE, false, false, "[DIR]",
         "Look for sources in DIR first; without DIR forget all."),
     ROW("save", NULL, cmd_save, ARG_FILE, true, false, "FILE", "Write a snapshot of the machine."),
@@ -113,6 +122,8 @@ const struct command debugger_commands[] = {
     ROW("mouse_move", NULL, cmd_mouse_move, ARG_TEXT, true, false, "DX DY [DZ]", "Move the mouse, turn its wheel."),
     ROW("mouse_button", NULL, cmd_mouse_button, ARG_TEXT, true, false, "N",
         "The buttons that are down now: 1 left, 2 middle, 4 right, or a sum."),
+    ROW("os", NULL, cmd_os, ARG_TEXT, false, false, "[auto | linux | xv6 | FILE.lua | off]",
+        "Know the guest's operating system by its profile: processes get names and numbers."),
     ROW("position", "pos", cmd_position, ARG_NONE, false, false, "", "Where in its life the machine is."),
     ROW("hash", NULL, cmd_hash, ARG_NONE, false, false, "", "The hash of the whole guest state."),
     ROW("echo", NULL, cmd_echo, ARG_TEXT, false, false, "TEXT", "Print TEXT; \\n is a new line."),
@@ -120,6 +131,19 @@ const struct command debugger_commands[] = {
     ROW("lua", NULL, cmd_lua, ARG_TEXT, true, false, "CHUNK", "Run a piece of Lua: lua print(orrery.reg(\"pc\"))."),
     ROW("help", "h", cmd_help, ARG_COMMAND, false, false, "[COMMAND]", "This list, or what a command does."),
     ROW("quit", "q exit", cmd_quit, ARG_EXPR, false, false, "[STATUS]", "Leave."),
+    { 0 },
+};
+
+const struct command symbols_commands[] = {
+    ROW("add", NULL, symbols_add_command, ARG_FILE, true, false,
+        "FILE [--process NAME|PID|ROOT] [--offset N] [--section NAME=ADDRESS]...",
+        "Take symbols from one more file: ELF, System.map, nm's output, /proc/kallsyms; of one process only, moved by N, or "
+        "of a kernel module with its sections where they are said to be."),
+    ROW("list", NULL, symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from, those seen now marked *."),
+    ROW("remove", "rm delete", symbols_remove_command, ARG_TEXT, true, false, "NUMBER | FILE", "Forget a file."),
+    ROW("kernel", NULL, symbols_kernel, ARG_FILE, false, false, "[FILE [OFFSET]]",
+        "The names and types a Linux kernel has of itself (kallsyms, BTF): from the guest's memory, or from its vmlinux, Image "
+        "or bzImage."),
     { 0 },
 };
 
@@ -141,9 +165,13 @@ const struct command info_commands[] = {
     ROW("sources", NULL, info_sources, ARG_TEXT, false, false, "[PATTERN]", "Source files named in line tables."),
     ROW("symbol", NULL, info_symbol, ARG_EXPR, true, false, "ADDRESS", "The symbol an address belongs to."),
     ROW("address", NULL, info_address, ARG_EXPR, true, false, "NAME", "Where a symbol is."),
-    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[PATTERN]", "Functions whose name holds PATTERN."),
+    ROW("functions", NULL, info_functions, ARG_TEXT, false, false, "[REGEX]", "Functions whose name matches REGEX."),
+    ROW("variables", NULL, info_variables, ARG_TEXT, false, false, "[REGEX]",
+        "Variables of whole files whose name matches REGEX, with their types."),
+    ROW("types", NULL, info_types, ARG_TEXT, false, false, "[REGEX]", "Types whose name matches REGEX."),
+    ROW("scope", NULL, info_scope, ARG_LOCATION, true, false, "LOCATION", "Variables and parameters that are seen there."),
     ROW("line", NULL, info_line, ARG_LOCATION, false, false, "[LOCATION]", "The addresses of a source line."),
-    ROW("files", "target symbols", info_files, ARG_NONE, false, false, "", "The files symbols were taken from."),
+    ROW("files", "target symbols", symbols_list, ARG_NONE, false, false, "", "The files symbols were taken from."),
     ROW("display", NULL, info_display, ARG_NONE, false, false, "", "What is shown at every stop."),
     ROW("devices", "qtree", info_devices, ARG_NONE, false, false, "", "Every device: path, class, where it is mapped."),
     ROW("device", NULL, info_device, ARG_DEVICE, true, false, "PATH [REGISTER]",
@@ -155,6 +183,8 @@ const struct command info_commands[] = {
     ROW("timeline", "history bookmarks", info_timeline, ARG_NONE, false, false, "",
         "How far back the machine can go, what that costs, and the bookmarks."),
     ROW("cpus", "threads harts", info_cpus, ARG_NONE, false, false, "", "The harts: where each is and what it does."),
+    ROW("tasks", "processes ps", info_tasks, ARG_NONE, false, false, "", "The processes of the guest's operating system; * runs now."),
+    ROW("modules", "lsmod", info_modules, ARG_NONE, false, false, "", "The loaded modules of the guest's kernel."),
     ROW("screen", NULL, cmd_screen, ARG_NONE, false, false, "", "The text on the screen."),
     ROW("mem", NULL, info_mem, ARG_NONE, false, false, "", "The ranges the page table of this hart maps now."),
     ROW("tlb", NULL, info_tlb, ARG_NONE, false, false, "", "The same page by page, with rights (x86)."),
@@ -491,6 +521,8 @@ HANDLER(cmd_help)
     help_row(d, "", c);
     if (c->aliases)
         debug_printf(d, "Also: %s\n", c->aliases);
+    if (c->arg == ARG_STOP)
+        stop_kinds_help(d);
     if (c->sub) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "%s ", c->name);

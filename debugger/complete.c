@@ -6,6 +6,7 @@
 
 #include "debugger/commands.h"
 #include "debugger/script.h"
+#include "debugger/stop_kinds.h"
 
 #define MAX_WORDS 20000
 
@@ -69,19 +70,10 @@ static void offer_locals(struct debugger *d, struct words *w)
             } while (!dwarf_siblingof(&child, &child));
 }
 
-static void offer_types(struct debugger *d, struct words *w)
+static bool offer_type(void *opaque, enum type_kind kind, const char *name)
 {
-    for (struct symfile *f = d->syms->files; f; f = f->next) {
-        size_t n;
-        const struct dwarf_name *names = symbols_names(f, &n);
-        for (size_t i = 0; i < n; i++) {
-            Dwarf_Die die = names[i].die;
-            int tag = dwarf_tag(&die);
-            if (tag == DW_TAG_typedef || tag == DW_TAG_structure_type || tag == DW_TAG_union_type ||
-                tag == DW_TAG_base_type || tag == DW_TAG_enumeration_type)
-                offer(w, names[i].name);
-        }
-    }
+    offer(opaque, name);
+    return true;
 }
 
 struct offer_members {
@@ -161,17 +153,29 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Is the word at `start` the second one? */
+static bool second_word(const char *line, size_t start)
+{
+    size_t at = strspn(line, " \t");
+    at += strcspn(line + at, " \t");
+    return at + strspn(line + at, " \t") == start;
+}
+
 static void fill(struct debugger *d, struct words *w, const struct command *c, const char *line, size_t start,
                  bool *files)
 {
     switch (c->arg) {
     case ARG_COMMAND: offer_table(w, debugger_commands); break;
+    case ARG_STOP:
+        for (const struct stop_kind *k = stop_kinds; second_word(line, start) && k->name; k++)
+            offer(w, k->name);
+        /* fall through */
     case ARG_LOCATION:
         symbols_each(d->syms, offer_function, w);
         symbols_each_source(d->syms, offer_source, w);
         break;
     case ARG_TYPE:
-        offer_types(d, w);
+        types_each(d->syms, offer_type, w);
         /* fall through */
     case ARG_EXPR:
         if (offer_after_dot(d, w, line, start))
@@ -208,7 +212,7 @@ static size_t word_start(const struct command *c, const char *line, size_t from,
     while (w > from) {
         char ch = line[w - 1];
         bool in = c->arg == ARG_DEVICE || c->arg == ARG_FILE ? !isspace((u8)ch)
-                  : c->arg == ARG_LOCATION                   ? isalnum((u8)ch) || strchr("_.-", ch)
+                  : c->arg == ARG_LOCATION || c->arg == ARG_STOP ? isalnum((u8)ch) || strchr("_.-", ch)
                   : c->arg == ARG_COMMAND                    ? isalnum((u8)ch) || ch == '-'
                                                              : isalnum((u8)ch) || ch == '_';
         if (!in)

@@ -1,4 +1,5 @@
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct debugger *debugger_new(struct machine *m, const struct debugger_host *hos
 {
     struct debugger *d = xcalloc(1, sizeof *d);
     d->machine = m;
+    d->stops.d = d;
     d->host = *host;
     d->cpu = m->cpus[m->turn < m->n_cpus ? m->turn : 0];
     d->syms = symbols_new();
@@ -35,6 +37,7 @@ void debugger_free(struct debugger *d)
         return;
     stops_disarm(&d->stops, d->machine);
     stops_fini(&d->stops);
+    console_log_end(&d->console);
     symbols_free(d->syms);
     while (d->vars) {
         struct convenience *v = d->vars;
@@ -58,6 +61,7 @@ void debugger_free(struct debugger *d)
     free(d->list_file);
     free(d->last_command);
     script_free(d->script);
+    free(d->os_title);
     free(d);
 }
 
@@ -131,6 +135,8 @@ void debugger_hide(struct debugger *d, unsigned n)
 
 const struct frame *debugger_frame(struct debugger *d, unsigned level)
 {
+    if (!d->n_frames && !d->frames_done)
+        process_see(d, NULL);
     if (level >= DEBUGGER_MAX_FRAMES)
         return NULL;
     while (level >= d->n_frames && !d->frames_done) {
@@ -219,5 +225,6 @@ void debugger_show_position(struct debugger *d)
 {
     debugger_changed(d);
     d->selected = 0;
+    linux_notice(d);
     show_where(d, SHOW_FRAME);
 }

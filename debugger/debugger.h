@@ -4,6 +4,7 @@
 #ifndef DEBUGGER_DEBUGGER_H
 #define DEBUGGER_DEBUGGER_H
 
+#include "debugger/console_log.h"
 #include "debugger/expr.h"
 #include "debugger/process.h"
 #include "debugger/stops.h"
@@ -20,6 +21,8 @@ struct debugger_host {
     bool (*read_file)(void *opaque, const char *path, struct buf *out, struct err *e);
     bool (*save)(void *opaque, struct machine *m, const char *path, struct err *e); /* snapshots; NULL: cannot */
     bool (*load)(void *opaque, struct machine *m, const char *path, struct err *e);
+    /* Adds to the end of a file, for `log`; NULL: cannot. */
+    bool (*append)(void *opaque, const char *path, const void *text, size_t n, struct err *e);
     /* The commands of cmd_screen.c by their names; NULL: there is nobody to see or to type. */
     bool (*screen)(void *opaque, const char *name, const char *args, struct buf *out, struct err *e);
     /* `tracefile ARGS`; NULL: traces cannot be written. */
@@ -39,6 +42,7 @@ enum debugger_rights { /* of the commands that are executed now */
 
 enum stop_reason { /* of the last stop, beyond machine_stop */
     REASON_NONE, REASON_BREAKPOINT, REASON_WATCHPOINT, REASON_STEPPED, REASON_INTERRUPTED, REASON_ARRIVED,
+    REASON_EVENT, /* a stop point of another kind: point->what */
     REASON_MACHINE
 };
 
@@ -62,7 +66,9 @@ struct debugger {
     struct machine *machine;
     struct symbols *syms;
     struct process_provider processes; /* of an operating system's profile; process.h */
+    u64 linux_looked; /* position + 1 where linux_notice() did last; 0: never */
     struct stops stops;
+    struct console_log console;
     struct debugger_host host;
     struct buf *capture; /* output goes there instead: debugger_capture() */
     struct cpu *cpu; /* the selected hart */
@@ -101,10 +107,11 @@ struct debugger {
     int listsize;
 
     struct script *script; /* NULL: no Lua yet */
+    char *os_title;        /* of the operating system's profile; NULL: none */
+    char process_shown[96]; /* that a person was told of last: process_format() */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
     bool looking_back; /* the past is searched: nobody wants to hear of its events */
-    unsigned symbols_version; /* changes when types are forgotten */
 
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
@@ -122,6 +129,10 @@ void debugger_free(struct debugger *d); /* disarms the machine */
 
 /* Takes symbols from an image in memory. */
 bool debugger_add_symbols(struct debugger *d, const char *name, const u8 *data, size_t size, u64 bias, struct err *e);
+
+/* Forgets a file (NULL: every one) with what was made from symbols: values kept, compiled conditions. Those of the stop
+ * points are compiled again; what means nothing any more is disabled with a message. */
+void debugger_forget_symbols(struct debugger *d, struct symfile *f);
 
 /* One line as typed; prints what it has to say, errors too. Returns false when it was an error. */
 bool debugger_execute(struct debugger *d, const char *line);
@@ -183,7 +194,7 @@ struct stop_report {
 };
 
 void run_continue(struct debugger *d, u64 until, struct stop_report *r);
-/* The machine, which somebody else runs, came back with MACHINE_BREAK or MACHINE_WATCH. False: nobody wants to know, go on.
+/* The machine, which somebody else runs, came back with MACHINE_BREAK, MACHINE_WATCH or MACHINE_EVENT. False: nobody wants to know, go on.
  * True: it was reported. */
 bool run_stopped(struct debugger *d, enum machine_stop why);
 void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r);
@@ -244,6 +255,7 @@ void show_where(struct debugger *d, enum show_what what); /* without source: the
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
 void show_displays(struct debugger *d);
+void show_process(struct debugger *d); /* if it is another than was told of last; nothing where none has a name */
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
 const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */
 const char *base_name(const char *path);

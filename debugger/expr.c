@@ -252,6 +252,14 @@ static struct node *bind(struct parser *p, const char *name)
     if (sym) {
         struct node *x = node(p, NODE_SYMBOL, NULL, NULL);
         x->symbol = sym;
+        x->type = type_of_symbol(s, sym);
+        return x;
+    }
+    u64 value;
+    if (enumerator_named(s, name, &value)) {
+        struct node *x = node(p, NODE_NUMBER, NULL, NULL);
+        x->number = value;
+        x->type = type_builtin(s, TYPE_INT, value > INT32_MAX && (i64)value > 0 ? 8 : 4, true, "int");
         return x;
     }
     return unknown(p, name);
@@ -269,9 +277,9 @@ static bool starts_type(struct parser *p)
     for (size_t i = 0; i < ARRAY_LEN(type_words); i++)
         if (!strcmp(p->text, type_words[i]))
             return true;
-    Dwarf_Die die, scopes[SCOPE_DEPTH];
+    Dwarf_Die scopes[SCOPE_DEPTH];
     struct symfile *f;
-    if (!symbols_type_named(p->env->syms, 0, p->text, &die, &f)) {
+    if (!type_named(p->env->syms, TYPE_TYPEDEF, p->text)) {
         /* The fixed-width names are known even without debug information. */
         return !strncmp(p->text, "uint", 4) || !strncmp(p->text, "int", 3)
                    ? strlen(p->text) > 5 && !strcmp(p->text + strlen(p->text) - 2, "_t")
@@ -284,36 +292,39 @@ static bool starts_type(struct parser *p)
              dwarf_tag(&v) != DW_TAG_enumerator);
 }
 
+struct nearest_type {
+    struct nearest near;
+    enum type_kind kind;
+};
+
+static bool consider_type(void *opaque, enum type_kind kind, const char *name)
+{
+    struct nearest_type *q = opaque;
+    if (kind == q->kind)
+        suggest(q->near.typed, name, &q->near.best, &q->near.score);
+    return true;
+}
+
 static struct type *tagged(struct parser *p)
 {
-    unsigned tag = !strcmp(p->text, "struct")  ? DW_TAG_structure_type
-                   : !strcmp(p->text, "union") ? DW_TAG_union_type
-                                               : DW_TAG_enumeration_type;
-    const char *word = tag == DW_TAG_structure_type ? "struct" : tag == DW_TAG_union_type ? "union" : "enum";
+    struct nearest_type q = { .kind = !strcmp(p->text, "struct")  ? TYPE_STRUCT
+                                      : !strcmp(p->text, "union") ? TYPE_UNION
+                                                                  : TYPE_ENUM };
+    const char *word = q.kind == TYPE_STRUCT ? "struct" : q.kind == TYPE_UNION ? "union" : "enum";
     next(p);
     if (p->token != T_NAME) {
         expected(p, "the name of a struct, union or enum");
         return NULL;
     }
-    Dwarf_Die die;
-    struct symfile *f;
-    if (!symbols_type_named(p->env->syms, tag, p->text, &die, &f)) {
-        struct nearest q = { .typed = p->text };
-        for (f = p->env->syms->files; f; f = f->next) {
-            size_t n;
-            const struct dwarf_name *names = symbols_names(f, &n);
-            for (size_t i = 0; i < n; i++) {
-                Dwarf_Die d = names[i].die;
-                if ((unsigned)dwarf_tag(&d) == tag)
-                    suggest(p->text, names[i].name, &q.best, &q.score);
-            }
-        }
-        err_set(p->e, "No %s type named %s.%s%s", word, p->text, q.best ? " The nearest is " : "",
-                q.best ? q.best : "");
+    struct type *t = type_named(p->env->syms, q.kind, p->text);
+    if (!t) {
+        q.near.typed = p->text;
+        types_each(p->env->syms, consider_type, &q);
+        err_set(p->e, "No %s type named %s.%s%s", word, p->text, q.near.best ? " The nearest is " : "",
+                q.near.best ? q.near.best : "");
         fail(p);
         return NULL;
     }
-    struct type *t = type_of_die(p->env->syms, f, &die);
     next(p);
     return t;
 }
@@ -358,11 +369,8 @@ static struct type *base_type(struct parser *p)
                 return NULL;
             continue;
         } else {
-            Dwarf_Die die;
-            struct symfile *f;
-            if (symbols_type_named(s, 0, p->text, &die, &f))
-                t = type_of_die(s, f, &die);
-            else
+            t = type_named(s, TYPE_TYPEDEF, p->text);
+            if (!t)
                 t = fixed_width(s, p->text, addr_size);
             if (!t) {
                 err_set(p->e, "No type named %s.", p->text);
@@ -393,30 +401,85 @@ static struct type *base_type(struct parser *p)
     return type_builtin(s, TYPE_INT, 4, is_signed, is_signed ? "int" : "unsigned int");
 }
 
-static struct type *abstract_type(struct parser *p)
+/* Behind `(`: on to behind its `)`. */
+static bool skip_parens(struct parser *p)
 {
-    struct symbols *s = p->env->syms;
-    unsigned addr_size = env_word(p->env);
-    struct type *t = base_type(p);
+    for (unsigned open = 1; open && p->token != T_END; next(p))
+        open += is(p, "(") ? 1u : is(p, ")") ? UINT32_MAX : 0;
+    return !p->failed;
+}
+
+/* "[3][4]" and "(int)" behind a declarator: an array of 3 arrays of 4, a function. */
+static struct type *suffixes(struct parser *p, struct type *t)
+{
+    u64 counts[8];
     unsigned n = 0;
-    while (t && n++ < MAX_DEPTH) {
-        if (eat(p, "*")) {
-            t = type_pointer(s, t, addr_size);
-        } else if (p->token == T_NAME && (!strcmp(p->text, "const") || !strcmp(p->text, "volatile"))) {
+    if (eat(p, "("))
+        return skip_parens(p) ? type_function(p->env->syms, t) : NULL;
+    while (eat(p, "[")) {
+        bool sized = p->token == T_NUMBER;
+        u64 count = sized ? p->number : 0;
+        if (sized)
             next(p);
-        } else if (is(p, "[")) {
+        if (n == ARRAY_LEN(counts) || !eat(p, "]")) {
+            expected(p, "a number of elements and ]");
+            return NULL;
+        }
+        counts[n++] = count;
+    }
+    while (n)
+        t = type_array(p->env->syms, t, counts[--n]);
+    return t;
+}
+
+/* What stands behind a type's name in a cast (C11 6.7.7): "*", "(*)[16]", "(*(*)(void))[2]". Read inside out: what follows
+ * the parentheses belongs to the type before what is in them. */
+static struct type *abstract_declarator(struct parser *p, struct type *t)
+{
+    if (++p->depth > MAX_DEPTH) {
+        err_set(p->e, "the type is nested more than %d deep", MAX_DEPTH);
+        fail(p);
+        return NULL;
+    }
+    unsigned addr_size = env_word(p->env), n = 0;
+    while (!p->failed && n++ < MAX_DEPTH) {
+        if (eat(p, "*"))
+            t = type_pointer(p->env->syms, t, addr_size);
+        else if (p->token == T_NAME && (!strcmp(p->text, "const") || !strcmp(p->text, "volatile")))
             next(p);
-            u64 count = p->number;
-            if (p->token != T_NUMBER || (next(p), !eat(p, "]"))) {
-                expected(p, "a number of elements and ]");
+        else
+            break;
+    }
+    if (is(p, "(")) {
+        struct parser inside, behind;
+        next(p);
+        inside = *p;
+        bool nested = is(p, "*") || is(p, "(") || is(p, "[");
+        if (!skip_parens(p) || (nested && !(t = suffixes(p, t))))
+            return NULL;
+        if (nested) {
+            behind = *p;
+            *p = inside;
+            t = abstract_declarator(p, t);
+            if (!t || !is(p, ")")) {
+                expected(p, "`)' in a type");
                 return NULL;
             }
-            t = type_array(s, t, count);
+            *p = behind;
         } else {
-            break;
+            t = type_function(p->env->syms, t);
         }
+    } else {
+        t = suffixes(p, t);
     }
+    p->depth--;
     return p->failed ? NULL : t;
+}
+
+static struct type *abstract_type(struct parser *p)
+{
+    struct type *t = base_type(p);
+    return t ? abstract_declarator(p, t) : NULL;
 }
 
 /* --- Grammar ----------------------------------------------------------------------------------------------------- */

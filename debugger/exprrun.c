@@ -548,7 +548,9 @@ static bool run_symbol(const struct node *n, const struct expr_env *env, struct 
 {
     const struct symbol *y = n->symbol;
     struct symbols *s = env->syms;
-    if (y->kind != SYM_OBJECT) {
+    if (n->type) {
+        *out = place(n->type, y->addr);
+    } else if (y->kind == SYM_FUNC || y->kind == SYM_LABEL) {
         *out = place(type_builtin(s, TYPE_FUNCTION, 1, false, "code"), y->addr);
     } else if (y->size == 8 || y->size == 4) {
         *out = place(type_builtin(s, TYPE_INT, (unsigned)y->size, true, y->size == 8 ? "long" : "int"), y->addr);

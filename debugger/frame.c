@@ -38,7 +38,7 @@ static void set_sp(struct frame *f, u64 linear)
 
 static Dwarf_Frame *rules_at(struct symbols *s, u64 pc, struct symfile **file)
 {
-    for (struct symfile *f = s->files; f; f = f->next) {
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
         Dwarf_Frame *fr = NULL;
         u64 at = (pc & f->mask) - f->bias;
         *file = f;

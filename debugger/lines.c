@@ -12,6 +12,12 @@ static bool row(Dwarf_Lines *lines, size_t i, Dwarf_Addr *addr, int *number, boo
            !dwarf_lineendsequence(l, end);
 }
 
+static const char *directory_of(Dwarf_Die *cu)
+{
+    Dwarf_Attribute a;
+    return dwarf_formstring(dwarf_attr(cu, DW_AT_comp_dir, &a));
+}
+
 bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
 {
     Dwarf_Die cu;
@@ -56,7 +62,8 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
     const char *file = dwarf_linesrc(l, NULL, NULL);
     if (!file || number <= 0)
         return false;
-    *out = (struct source_pos){ .file = file, .line = number, .low = a, .at_start = stmt && a == at, .at_row = a == at };
+    *out = (struct source_pos){ .file = file, .dir = directory_of(&cu), .line = number, .low = a, .at_start = stmt && a == at,
+                                .at_row = a == at };
     dwarf_linecol(l, &out->column);
     /* Rows that say the same line are one piece. */
     for (size_t i = last; i > 0;) {
@@ -152,7 +159,7 @@ static int u64_order(const void *a, const void *b)
 size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, int *found, u64 *out, size_t cap)
 {
     struct line_search q = { .file = file, .line = line, .best = INT32_MAX, .out = out, .cap = cap };
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_cus; i++)
             search_unit(&q, f, &f->cus[i]);
     if (!q.n)
@@ -175,13 +182,13 @@ size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, i
     return kept;
 }
 
-void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
-                       void *opaque)
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const struct source_pos *row), void *opaque)
 {
     for (const struct symfile *f = s->files; f; f = f->next)
         for (size_t k = 0; k < f->n_cus; k++) {
             Dwarf_Lines *lines;
             size_t n;
+            const char *dir = directory_of(&f->cus[k]);
             if (dwarf_getsrclines(&f->cus[k], &lines, &n))
                 continue;
             for (size_t i = 0; i + 1 < n; i++) {
@@ -192,8 +199,10 @@ void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const
                     break;
                 const char *file = stmt && !end && number > 0 && high > low
                                        ? dwarf_linesrc(dwarf_onesrcline(lines, i), NULL, NULL) : NULL;
+                struct source_pos p = { .file = file, .dir = dir, .line = number, .low = (low + f->bias) & f->mask,
+                                        .high = (high + f->bias) & f->mask, .at_start = true };
                 if (file)
-                    each(opaque, file, number, (low + f->bias) & f->mask, (high + f->bias) & f->mask);
+                    each(opaque, &p);
             }
         }
 }
@@ -275,7 +284,7 @@ u64 symbols_after_prologue(const struct symbols *s, u64 function)
 
 void symbols_each_source(const struct symbols *s, void (*each)(void *opaque, const char *path), void *opaque)
 {
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_cus; i++) {
             Dwarf_Files *files;
             size_t n;

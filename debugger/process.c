@@ -46,26 +46,29 @@ bool process_current(struct debugger *d, struct cpu *c, struct process *out)
     return out->root != 0;
 }
 
-static bool is_root(struct cpu *c, u64 wanted)
+static bool process_is(const struct process *p, const char *text)
 {
-    u64 v, root = process_root(c);
-    return root && (wanted == root || ((read_reg(c, "satp", &v) || read_reg(c, "cr3", &v)) && v == wanted));
+    char *end;
+    if (p->name[0] && !strcmp(p->name, text))
+        return true;
+    u64 n = strtoull(text, &end, 0);
+    if (end == text || *end)
+        return false;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+        return n && (n == p->root || n == p->object);
+    return p->has_pid && n == p->pid;
 }
 
 bool process_matches(struct debugger *d, struct cpu *c, const char *text)
 {
     struct process p;
     char *end;
+    u64 v, n = strtoull(text, &end, 0);
     if (!process_current(d, c, &p))
         return false;
-    if (p.name[0] && !strcmp(p.name, text))
-        return true;
-    u64 n = strtoull(text, &end, 0);
-    if (end == text || *end)
-        return false;
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-        return is_root(c, n) || (p.object && n == p.object);
-    return p.has_pid && n == p.pid;
+    /* satp or CR3 with all their bits are taken too. */
+    return process_is(&p, text) ||
+           (n && !*end && p.root && (read_reg(c, "satp", &v) || read_reg(c, "cr3", &v)) && v == n);
 }
 
 bool process_nameable(struct debugger *d, const char *text, struct err *e)
@@ -79,6 +82,48 @@ bool process_nameable(struct debugger *d, const char *text, struct err *e)
         return true;
     return err_set(e, "processes are known only by their page table's address (0x80223000), not as \"%s\": names and "
                    "numbers need a profile of the operating system (`help os`)", text);
+}
+
+static bool runs(void *opaque, const char *process)
+{
+    struct debugger *d = opaque;
+    return process_matches(d, d->cpu, process);
+}
+
+struct other {
+    struct debugger *d;
+    const char *text, *file; /* what was asked for, what the file says */
+    bool same;
+};
+
+static bool has_both(void *opaque, const struct process *p)
+{
+    struct other *q = opaque;
+    q->same = process_is(p, q->text) && process_is(p, q->file);
+    return !q->same;
+}
+
+/* "sh" and "42" may be two names of one process. */
+static bool is_other(void *opaque, const char *process)
+{
+    struct other *q = opaque;
+    q->file = process;
+    q->same = !strcmp(process, q->text);
+    if (!q->same)
+        process_each(q->d, has_both, q);
+    return q->same;
+}
+
+void process_see(struct debugger *d, const char *text)
+{
+    struct other q = { .d = d, .text = text };
+    bool any = false;
+    for (const struct symfile *f = d->syms->files; f && !any; f = f->next)
+        any = f->process != NULL;
+    if (any && text)
+        debugger_frame(d, 0); /* so that nobody who asks for it shows the others meanwhile */
+    if (any)
+        symbols_show(d->syms, text ? is_other : runs, text ? (void *)&q : d);
 }
 
 void process_each(struct debugger *d, bool (*to)(void *arg, const struct process *p), void *arg)

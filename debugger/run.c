@@ -1,5 +1,7 @@
 /* Run control: everything that lets the machine go on and decides whether a stop is one. */
-#include "debugger/debugger.h"
+#include "debugger/commands.h"
+#include "debugger/process.h"
+#include "debugger/stop_kinds.h"
 
 #include <string.h>
 
@@ -29,8 +31,6 @@ static bool ended(enum machine_stop why)
 /* Does a person want to hear of this hit? Counts it. */
 static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
 {
-    if (p->hart >= 0 && (unsigned)p->hart != c->index)
-        return false;
     if (p->condition) {
         struct frame f;
         struct value v;
@@ -54,35 +54,112 @@ static bool wanted(struct debugger *d, struct stop_point *p, struct cpu *c)
     return true;
 }
 
+/* `log ... print "FORMAT", ARGS`: in the frame of the CPU that hit it. */
+static void log_words(struct debugger *d, struct stop_point *p, struct buf *out)
+{
+    struct buf *outer = d->capture;
+    struct err e;
+    d->capture = out;
+    if (!cmd_printf(d, p->format, &e))
+        debug_printf(d, "log %d: %s\n", p->number, e.text);
+    d->capture = outer;
+}
+
+static void say_hit(struct debugger *d, struct stop_point *p, struct cpu *c)
+{
+    struct buf out = { 0 };
+    char name[320];
+    struct err e;
+    if (p->format) {
+        struct cpu *me = d->cpu;
+        unsigned selected = d->selected;
+        debugger_select_cpu(d, c);
+        debugger_changed(d);
+        d->selected = 0;
+        log_words(d, p, &out);
+        debugger_select_cpu(d, me);
+        debugger_changed(d);
+        d->selected = selected;
+    } else {
+        struct cpu *me = d->cpu;
+        u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+        d->cpu = c;
+        process_see(d, NULL); /* what runs there now calls it by its own names */
+        d->cpu = me;
+        debugger_name_code(d->syms, pc, name, sizeof name);
+        buf_printf(&out, "[%llu] %s 0x%llx%s%s: %s%s%s\n", (unsigned long long)machine_position(d->machine), c->name,
+                   (unsigned long long)pc, *name ? " " : "", name, p->kind->name, *p->what ? ": " : "", p->what);
+    }
+    if (!p->file)
+        debug_write(d, &out);
+    else if (!d->host.append)
+        debug_printf(d, "log %d: files cannot be written from here\n", p->number);
+    else if (!d->host.append(d->host.opaque, p->file, out.data, out.len, &e))
+        debug_printf(d, "log %d: %s\n", p->number, e.text);
+    buf_free(&out);
+}
+
+/* One that may have been hit. True: the machine is to stop for it. */
+static bool judge_point(struct debugger *d, struct stop_point *p, struct cpu *by)
+{
+    struct cpu *c = by ? by : d->cpu;
+    if (!p->enabled || (p->hart >= 0 && (!by || (unsigned)p->hart != by->index)) ||
+        (p->process && !process_matches(d, c, p->process)))
+        return false;
+    if ((p->kind->judge && !p->kind->judge(d, p, c)) || !wanted(d, p, c))
+        return false;
+    if (p->verb == VERB_BREAK)
+        return true;
+    say_hit(d, p, c);
+    return false;
+}
+
 static struct stop_point *break_hit(struct debugger *d, struct cpu *c)
 {
-    u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+    size_t n;
+    const struct stop_code *at = stops_at_code(&d->stops, cpu_linear_pc(c) & cpu_addr_mask(c), &n);
     struct stop_point *first = NULL;
-    for (struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_BREAK && p->enabled && stop_has_addr(p, pc) && wanted(d, p, c) && !first)
-            first = p;
+    for (size_t i = 0; i < n; i++)
+        if (at[i].point && judge_point(d, at[i].point, c) && !first)
+            first = at[i].point;
     return first;
 }
 
 static struct stop_point *watch_hit(struct debugger *d, struct cpu *c, u8 before[WATCH_MAX_BYTES])
 {
-    u64 addr = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
+    const struct stops *s = &d->stops;
+    const struct stop_watch *list = c->hit.port ? s->ports : s->watches;
+    size_t n = c->hit.port ? s->n_ports : s->n_watches;
+    u64 va = c->hit.addr & cpu_addr_mask(c), len = c->hit.size ? c->hit.size : 1;
     struct stop_point *first = NULL;
-    for (struct stop_point *p = d->stops.list; p; p = p->next) {
-        if (p->kind != STOP_WATCH || !p->enabled || !(p->access & c->hit.access) || p->port != c->hit.port)
+    for (size_t i = 0; i < n; i++) {
+        const struct cpu_watch *w = &list[i].watch;
+        struct stop_point *p = list[i].point;
+        u64 at = w->physical ? c->hit.paddr : va;
+        if (!p || !(w->access & c->hit.access) || at > w->addr + (w->len - 1) || w->addr > at + (len - 1))
             continue;
-        if (addr >= p->addr + p->len || p->addr >= addr + len)
-            continue;
-        u8 now[WATCH_MAX_BYTES] = { 0 }, was[WATCH_MAX_BYTES];
-        cpu_peek(c, p->addr, now, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
+        u8 was[WATCH_MAX_BYTES];
         memcpy(was, p->old, sizeof was);
-        bool same = !memcmp(now, p->old, sizeof now);
-        memcpy(p->old, now, sizeof now);
-        if ((p->only_changes && same) || !wanted(d, p, c) || first)
+        if (!judge_point(d, p, c) || first)
             continue;
         first = p;
         memcpy(before, was, sizeof was);
     }
+    return first;
+}
+
+/* What was heard since the last stop, and what was due. */
+static struct stop_point *event_hit(struct debugger *d, struct cpu *c)
+{
+    struct stop_point *first = NULL;
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        if (!p->happened && !(p->enabled && p->kind->passed))
+            continue;
+        p->happened = false;
+        if (judge_point(d, p, c) && !first)
+            first = p;
+    }
+    stops_arm_soon(&d->stops, d->machine);
     return first;
 }
 
@@ -107,6 +184,12 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
             return false;
         r->reason = REASON_WATCHPOINT;
         break;
+    case MACHINE_EVENT:
+        r->point = event_hit(d, m->stop.cpu);
+        if (!r->point)
+            return false;
+        r->reason = REASON_EVENT;
+        break;
     case MACHINE_REACHED:
         r->reason = d->interrupted ? REASON_INTERRUPTED : REASON_ARRIVED;
         return true;
@@ -121,7 +204,7 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         d->dead = ended(why) && !(why == MACHINE_REPLAY_END && d->machine->history); /* it lives on, or goes back */
         break;
     }
-    if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH))
+    if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH || why == MACHINE_EVENT))
         debugger_select_cpu(d, m->stop.cpu);
     return true;
 }
@@ -131,7 +214,7 @@ static void skip_here(struct debugger *d)
     cpu_skip_stop(d->cpu);
 }
 
-/* Watchpoints compare with what is there when the run begins. */
+/* What is compared is compared with what is there when the run begins. */
 void run_begin(struct debugger *d, struct stop_report *r)
 {
     *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED, .until = CLOCK_NEVER };
@@ -139,11 +222,11 @@ void run_begin(struct debugger *d, struct stop_report *r)
     d->looking_back = false;
     debugger_changed(d);
     d->selected = 0;
-    for (struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_WATCH && !p->port) {
-            memset(p->old, 0, sizeof p->old);
-            cpu_peek(d->cpu, p->addr, p->old, p->len < WATCH_MAX_BYTES ? p->len : WATCH_MAX_BYTES);
-        }
+    for (struct stop_point *p = d->stops.list; p; p = p->next) {
+        p->happened = false;
+        if (p->kind->begin)
+            p->kind->begin(d, p);
+    }
     skip_here(d);
 }
 

@@ -143,7 +143,7 @@ const struct dwarf_name *symbols_names(struct symfile *f, size_t *n)
 static bool find_named(struct symbols *s, const char *name, bool (*good)(Dwarf_Die *die, unsigned tag), unsigned tag,
                        Dwarf_Die *out, struct symfile **file)
 {
-    for (struct symfile *f = s->files; f; f = f->next) {
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
         size_t n, low = 0;
         const struct dwarf_name *names = symbols_names(f, &n);
         size_t high = n;

@@ -1,5 +1,7 @@
 /* What a stop looks like: frames, source lines, instructions, displays. */
 #include "debugger/debugger.h"
+#include "debugger/linux.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <dwarf.h>
@@ -186,10 +188,14 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     const struct stop_point *p = r->point;
     struct expr_env env = debugger_env(d);
     const struct cpu_hit *hit = &d->cpu->hit;
-    if (p->port) {
+    if (p->kind == stop_kind_io) {
         debug_printf(d, "\nI/O watchpoint %d: %s\n\n%s 0x%llx: 0x%0*llx\n", p->number, p->spec,
                      hit->access == CPU_READ ? "IN from" : "OUT to", (unsigned long long)hit->addr, 2 * hit->size,
                      (unsigned long long)(hit->value & size_mask(hit->size)));
+        return;
+    }
+    if (p->physical) {
+        debug_printf(d, "\nBreakpoint %d, %s\n", p->number, p->what);
         return;
     }
     bool read = p->access == CPU_READ, both = p->access == (CPU_READ | CPU_WRITE);
@@ -287,6 +293,18 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
+void show_process(struct debugger *d)
+{
+    struct process p;
+    char text[sizeof d->process_shown];
+    if (!process_has_provider(d) || !process_current(d, d->cpu, &p) || !p.name[0])
+        return;
+    process_format(&p, text, sizeof text);
+    if (strcmp(text, d->process_shown))
+        debug_printf(d, "[Process %s on %s]\n", text, d->cpu->name);
+    snprintf(d->process_shown, sizeof d->process_shown, "%s", text);
+}
+
 /* Hooks of scripts may let the machine go on, and may delete the stop point. */
 static void tell_scripts(struct debugger *d, struct stop_report *r)
 {
@@ -311,6 +329,9 @@ void report_stop(struct debugger *d, struct stop_report *r)
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
+    linux_notice(d);
+    if (!silent)
+        show_process(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
@@ -322,6 +343,11 @@ void report_stop(struct debugger *d, struct stop_report *r)
         if (!silent)
             show_watch(d, r);
         break;
+    case REASON_EVENT:
+        if (!silent)
+            debug_printf(d, "\n%s%s %d, %s: %s\n", d->machine->stop.cpu && d->machine->n_cpus > 1 ? hart : "",
+                         p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number, p->kind->name, p->what);
+        break;
     case REASON_INTERRUPTED: debug_printf(d, "\nProgram received signal SIGINT, Interrupt.\n"); break;
     case REASON_MACHINE: show_machine_stop(d, r->why); break;
     default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
@@ -331,6 +357,11 @@ void report_stop(struct debugger *d, struct stop_report *r)
         if (r->function_ended)
             show_returned(d, r->function_ended);
         show_displays(d);
+    }
+    for (struct stop_point *q = d->stops.list, *next; q; q = next) {
+        next = q->next;
+        if (q->until && q != p)
+            stops_delete(&d->stops, q);
     }
     if (!p)
         return;
@@ -355,18 +386,27 @@ void report_stop(struct debugger *d, struct stop_report *r)
     free(lines);
 }
 
-void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
+/* gdb's words where it has some. */
+static const char *type_name(const struct stop_point *p)
 {
     static const char *const watch_names[4] = { "hw watchpoint", "read watchpoint", "hw watchpoint", "acc watchpoint" };
-    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number,
-               p->kind == STOP_BREAK ? "breakpoint" : watch_names[p->access & 3],
-               p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
-    if (p->kind == STOP_WATCH) {
+    return p->kind == stop_kind_code ? "breakpoint"
+           : p->kind == stop_kind_io || p->kind->judge == stop_judge_memory ? watch_names[p->access & 3] : p->kind->name;
+}
+
+void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out)
+{
+    char type[32];
+    snprintf(type, sizeof type, "%s%s", p->verb == VERB_TRACE ? "trace " : p->verb == VERB_LOG ? "log " : "",
+             p->verb == VERB_BREAK ? type_name(p) : p->kind->name);
+    buf_printf(out, "%-7d %-14s %-4s %c   ", p->number, type, p->temporary ? "del" : "keep", p->enabled ? 'y' : 'n');
+    bool code = p->kind == stop_kind_code;
+    if (!code)
         buf_printf(out, "%-18s %s\n", "", p->spec);
-    } else if (p->n_addrs > 1) {
+    else if (p->n_addrs > 1)
         buf_printf(out, "%-18s\n", "<MULTIPLE>");
-    }
-    for (size_t i = 0; p->kind == STOP_BREAK && i < p->n_addrs; i++) {
+    process_see(d, p->process); /* what it calls its addresses */
+    for (size_t i = 0; code && i < p->n_addrs; i++) {
         struct source_pos pos;
         u64 low, high, offset;
         const char *name = NULL;
@@ -383,10 +423,17 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
             buf_printf(out, "\n");
         }
     }
+    process_see(d, NULL);
     if (p->condition_text)
         buf_printf(out, "\tstop only if %s\n", p->condition_text);
     if (p->hart >= 0)
         buf_printf(out, "\tstop only in hart %d\n", p->hart);
+    if (p->process)
+        buf_printf(out, "\tstop only in process %s\n", p->process);
+    if (p->format)
+        buf_printf(out, "\tprint %s\n", p->format);
+    if (p->file)
+        buf_printf(out, "\tinto %s\n", p->file);
     if (p->hits)
         buf_printf(out, "\tbreakpoint already hit %llu time%s\n", (unsigned long long)p->hits, p->hits == 1 ? "" : "s");
     if (p->ignore)

@@ -3,19 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/debugger.h"
+#include "debugger/stop_kinds.h"
 #include "machine/machine.h"
 
-struct stop_point *stops_add(struct stops *s, enum stop_kind kind, const char *spec)
+struct stop_point *stops_add(struct stops *s, const struct stop_kind *kind, const char *spec)
 {
-    struct stop_point *p = xcalloc(1, sizeof *p), **at = &s->list;
+    struct stop_point *p = xcalloc(1, sizeof *p);
     p->number = ++s->last_number;
     p->kind = kind;
     p->enabled = true;
     p->hart = -1;
     p->spec = xstrdup(spec);
-    while (*at)
-        at = &(*at)->next;
-    return *at = p;
+    if (s->last)
+        s->last->next = p;
+    else
+        s->list = p;
+    return s->last = p;
 }
 
 struct stop_point *stops_find(struct stops *s, int number)
@@ -37,16 +41,32 @@ void stop_commands_clear(struct stop_point *p)
 
 void stops_delete(struct stops *s, struct stop_point *p)
 {
-    struct stop_point **at = &s->list;
-    while (*at && *at != p)
-        at = &(*at)->next;
+    struct stop_point **at = &s->list, *before = NULL;
+    while (*at && *at != p) {
+        before = *at;
+        at = &before->next;
+    }
     if (!*at)
         return;
     *at = p->next;
+    if (s->last == p)
+        s->last = before;
+    for (unsigned k = 0; k < STOP_KINDS; k++) { /* until the next stops_arm() */
+        struct stop_ear *ear = &s->ear[k];
+        for (size_t i = 0; i < ear->n; i++)
+            if (ear->points[i] == p)
+                ear->points[i--] = ear->points[--ear->n];
+    }
     stop_commands_clear(p);
     expr_free(p->condition);
     free(p->condition_text);
+    free(p->process);
+    free(p->format);
+    free(p->file);
     free(p->addrs);
+    free(p->name);
+    free(p->from);
+    free(p->to);
     free(p->spec);
     free(p);
 }
@@ -55,11 +75,14 @@ void stops_fini(struct stops *s)
 {
     while (s->list)
         stops_delete(s, s->list);
+    for (unsigned k = 0; k < STOP_KINDS; k++)
+        free(s->ear[k].points);
+    free(s->codes);
+    free(s->watches);
+    free(s->ports);
     free(s->code);
     free(s->watch);
     free(s->port);
-    s->code = NULL;
-    s->watch = s->port = NULL;
 }
 
 bool stop_has_addr(const struct stop_point *p, u64 addr)
@@ -70,59 +93,159 @@ bool stop_has_addr(const struct stop_point *p, u64 addr)
     return false;
 }
 
-static int u64_order(const void *a, const void *b)
+/* --- arming ------------------------------------------------------------------------------------------------------ */
+
+#define GROW(list, n, cap) \
+    ((n) < (cap) ? (list) : ((cap) = (cap) ? 2 * (cap) : 16, (list) = xrealloc((list), (cap) * sizeof *(list))))
+
+void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr)
 {
-    u64 x = *(const u64 *)a, y = *(const u64 *)b;
-    return x < y ? -1 : x > y;
+    GROW(s->codes, s->n_codes, s->cap_codes);
+    s->codes[s->n_codes++] = (struct stop_code){ addr, p };
+}
+
+void stops_arm_watch(struct stops *s, struct stop_point *p, struct cpu_watch w)
+{
+    GROW(s->watches, s->n_watches, s->cap_watches);
+    s->watches[s->n_watches++] = (struct stop_watch){ w, p };
+}
+
+void stops_arm_port(struct stops *s, struct stop_point *p, struct cpu_watch w)
+{
+    GROW(s->ports, s->n_ports, s->cap_ports);
+    s->ports[s->n_ports++] = (struct stop_watch){ w, p };
+}
+
+static int code_order(const void *a, const void *b)
+{
+    const struct stop_code *x = a, *y = b;
+    if (x->addr != y->addr)
+        return x->addr < y->addr ? -1 : 1;
+    int n = x->point ? x->point->number : 0, k = y->point ? y->point->number : 0;
+    return n < k ? -1 : n > k;
+}
+
+const struct stop_code *stops_at_code(const struct stops *s, u64 addr, size_t *n)
+{
+    size_t low = 0, high = s->n_codes;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (s->codes[mid].addr < addr)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (*n = 0; low + *n < s->n_codes && s->codes[low + *n].addr == addr; ++*n)
+        ;
+    return s->codes + low;
+}
+
+/* The bus is told of what happens; each kind hears its own events, and asks its points. */
+static void hear(void *opaque, const struct event *ev)
+{
+    struct stop_ear *ear = opaque;
+    struct machine *m = ear->stops->d->machine;
+    for (size_t i = 0; m->soon.armed && i < ear->n; i++) {
+        struct stop_point *p = ear->points[i];
+        char what[sizeof p->what];
+        if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what) || !machine_stop_soon(m))
+            continue;
+        if (!p->happened)
+            memcpy(p->what, what, sizeof what);
+        p->happened = true;
+    }
+}
+
+static void listen(struct stops *s, struct machine *m)
+{
+    for (unsigned k = 0; stop_kinds[k].name; k++) {
+        const struct stop_kind *kind = &stop_kinds[k];
+        struct stop_ear *ear = &s->ear[k];
+        if (!kind->event)
+            continue;
+        bool wanted = ear->n;
+        if (wanted == ear->on)
+            continue;
+        ear->listener = (struct event_listener){ .prefix = kind->event, .hear = hear, .opaque = ear };
+        ear->stops = s;
+        ear->kind = kind;
+        ear->on = wanted;
+        if (wanted)
+            event_listen(&m->bus, &ear->listener);
+        else
+            event_unlisten(&m->bus, &ear->listener);
+    }
+}
+
+static void collect(struct stops *s, struct machine *m)
+{
+    s->n_codes = s->n_watches = s->n_ports = 0;
+    m->soon.alarm = m->soon.retired = 0;
+    for (unsigned k = 0; k < STOP_KINDS; k++)
+        s->ear[k].n = 0;
+    for (struct stop_point *p = s->list; p; p = p->next) {
+        if (!p->enabled || (s->searching && p->verb != VERB_BREAK))
+            continue;
+        if (p->kind->arm)
+            p->kind->arm(s, p, m);
+        if (p->kind->event) {
+            struct stop_ear *ear = &s->ear[p->kind - stop_kinds];
+            GROW(ear->points, ear->n, ear->cap);
+            ear->points[ear->n++] = p;
+        }
+    }
 }
 
 void stops_arm(struct stops *s, struct machine *m)
 {
-    size_t n = s->n_internal, w = 0, k = 0;
     const struct cpu_stops none = { 0 }, *also = s->also ? s->also : &none;
-    for (const struct stop_point *p = s->list; p; p = p->next) {
-        n += p->n_addrs;
-        w++;
-    }
+    collect(s, m);
+    for (size_t i = 0; i < s->n_internal; i++)
+        stops_arm_code(s, NULL, s->internal[i]);
+    for (size_t i = 0; i < also->n_code; i++)
+        stops_arm_code(s, NULL, also->code[i]);
+    for (size_t i = 0; i < also->n_watch; i++)
+        stops_arm_watch(s, NULL, also->watch[i]);
+    if (s->n_codes)
+        qsort(s->codes, s->n_codes, sizeof *s->codes, code_order);
     u64 *old_code = s->code;
     struct cpu_watch *old_watch = s->watch, *old_port = s->port;
-    size_t ports = 0;
-    s->code = xmalloc((n + also->n_code + 1) * sizeof *s->code);
-    s->watch = xmalloc((w + also->n_watch + 1) * sizeof *s->watch);
-    s->port = xmalloc((w + 1) * sizeof *s->port);
-    n = w = 0;
-    for (const struct stop_point *p = s->list; p; p = p->next) {
-        if (!p->enabled || p->pending_delete)
-            continue;
-        for (size_t i = 0; i < p->n_addrs; i++)
-            s->code[n++] = p->addrs[i];
-        if (p->kind == STOP_WATCH && p->port)
-            s->port[ports++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = p->access };
-        else if (p->kind == STOP_WATCH)
-            s->watch[w++] = (struct cpu_watch){ .addr = p->addr, .len = p->len, .access = p->access };
-    }
-    for (size_t i = 0; i < s->n_internal; i++)
-        s->code[n++] = s->internal[i];
-    for (size_t i = 0; i < also->n_code; i++)
-        s->code[n++] = also->code[i];
-    for (size_t i = 0; i < also->n_watch; i++)
-        s->watch[w++] = also->watch[i];
-    if (n)
-        qsort(s->code, n, sizeof *s->code, u64_order);
-    for (size_t i = 0; i < n; i++)
-        if (!k || s->code[i] != s->code[k - 1])
-            s->code[k++] = s->code[i];
-    m->stops = (struct cpu_stops){ .code = s->code, .n_code = k, .watch = s->watch, .n_watch = w,
-                                    .port = s->port, .n_port = ports };
+    s->code = xmalloc((s->n_codes + 1) * sizeof *s->code);
+    s->watch = xmalloc((s->n_watches + 1) * sizeof *s->watch);
+    s->port = xmalloc((s->n_ports + 1) * sizeof *s->port);
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_codes; i++)
+        if (!n || s->codes[i].addr != s->code[n - 1])
+            s->code[n++] = s->codes[i].addr;
+    for (size_t i = 0; i < s->n_watches; i++)
+        s->watch[i] = s->watches[i].watch;
+    for (size_t i = 0; i < s->n_ports; i++)
+        s->port[i] = s->ports[i].watch;
+    m->stops = (struct cpu_stops){ .code = s->code, .n_code = n, .watch = s->watch, .n_watch = s->n_watches,
+                                    .port = s->port, .n_port = s->n_ports };
+    m->soon.armed = true;
     machine_stops_changed(m);
+    listen(s, m);
     free(old_code);
     free(old_watch);
     free(old_port);
 }
 
+void stops_arm_soon(struct stops *s, struct machine *m)
+{
+    m->soon.alarm = m->soon.retired = 0;
+    for (struct stop_point *p = s->list; p; p = p->next)
+        if (p->enabled && p->kind->passed)
+            p->kind->arm(s, p, m);
+}
+
 void stops_disarm(struct stops *s, struct machine *m)
 {
     m->stops = (struct cpu_stops){ 0 };
+    m->soon = (struct machine_soon){ 0 };
+    for (unsigned k = 0; k < STOP_KINDS; k++)
+        s->ear[k].n = 0;
+    listen(s, m);
     machine_stops_changed(m);
 }
 

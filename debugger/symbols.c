@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/btf.h"
 #include "debugger/source.h"
 #include "debugger/types.h"
 
 #define MAX_CUS 200000
 #define MAX_RANGES 2000000
 #define MAX_SYMBOLS 8000000
+#define MAX_GAP 0x100000 /* without a size a symbol is believed for a MiB: further away it says nothing */
 
 struct symbols *symbols_new(void)
 {
@@ -20,7 +22,18 @@ struct symbols *symbols_new(void)
     return s;
 }
 
-static void file_free(struct symfile *f)
+struct symfile *symfile_new(struct symbols *s, const char *name, u64 bias)
+{
+    struct symfile *f = xcalloc(1, sizeof *f);
+    f->owner = s;
+    f->name = arena_strdup(s->arena, name);
+    f->bias = bias;
+    f->addr_size = 8;
+    f->mask = UINT64_MAX;
+    return f;
+}
+
+void symfile_free(struct symfile *f)
 {
     if (f->eh_frame)
         dwarf_cfi_end(f->eh_frame);
@@ -28,6 +41,9 @@ static void file_free(struct symfile *f)
         dwarf_end(f->dwarf);
     if (f->elf)
         elf_end(f->elf);
+    if (f->btf)
+        btf_close(f->btf);
+    free(f->btf);
     free(f->cus);
     free(f->ranges);
     free(f->by_addr);
@@ -36,18 +52,42 @@ static void file_free(struct symfile *f)
     free(f);
 }
 
+struct symbol *symfile_row(struct symfile *f)
+{
+    if (f->n_symbols == f->cap_symbols) {
+        f->cap_symbols = f->cap_symbols ? 2 * f->cap_symbols : 256;
+        f->by_addr = xrealloc(f->by_addr, f->cap_symbols * sizeof *f->by_addr);
+    }
+    struct symbol *row = &f->by_addr[f->n_symbols++];
+    *row = (struct symbol){ .name = "" };
+    return row;
+}
+
 void symbols_clear(struct symbols *s)
 {
-    while (s->files) {
-        struct symfile *f = s->files;
-        s->files = f->next;
-        file_free(f);
-    }
-    source_forget(s);
-    s->types = NULL;
-    s->type_hash = NULL;
+    while (s->files)
+        symbols_remove(s, s->files);
     arena_free(s->arena);
     s->arena = arena_new();
+}
+
+void symbols_remove(struct symbols *s, struct symfile *f)
+{
+    struct symfile **at = &s->files;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    s->version++;
+    symfile_free(f);
+    source_forget(s);
+    s->types = NULL; /* the memory of those made from other files comes back with the arena */
+    s->type_hash = NULL;
+}
+
+void symbols_show(struct symbols *s, bool (*running)(void *opaque, const char *process), void *opaque)
+{
+    for (struct symfile *f = s->files; f; f = f->next)
+        f->hidden = f->process && !running(opaque, f->process);
 }
 
 void symbols_free(struct symbols *s)
@@ -79,7 +119,32 @@ static bool wanted_name(const char *name)
     return name[0] && name[0] != '$' && strncmp(name, ".L", 2) != 0;
 }
 
-static void read_table(struct symfile *f, Elf_Scn *scn, const GElf_Shdr *header)
+void symfile_done(struct symfile *f, const char *process)
+{
+    struct symfile **at = &f->owner->files;
+    if (f->n_symbols)
+        qsort(f->by_addr, f->n_symbols, sizeof *f->by_addr, symbol_order);
+    f->process = process ? arena_strdup(f->owner->arena, process) : NULL;
+    while (!process && *at && (*at)->process) /* those of processes come first */
+        at = &(*at)->next;
+    f->next = *at;
+    *at = f;
+    f->owner->version++;
+}
+
+void symfile_sizes(struct symfile *f)
+{
+    u64 above = 0; /* the next higher address that something has */
+    for (size_t i = f->n_symbols; i-- > 0;) {
+        struct symbol *y = &f->by_addr[i];
+        if (i + 1 < f->n_symbols && f->by_addr[i + 1].addr != y->addr)
+            above = f->by_addr[i + 1].addr;
+        if (!y->size && y->kind != SYM_OFFSET && above > y->addr && above - y->addr < MAX_GAP)
+            y->size = above - y->addr;
+    }
+}
+
+static void read_table(struct symfile *f, Elf_Scn *scn, const GElf_Shdr *header, bool relocatable)
 {
     Elf_Data *data = elf_getdata(scn, NULL);
     if (!data || !header->sh_entsize)
@@ -87,7 +152,6 @@ static void read_table(struct symfile *f, Elf_Scn *scn, const GElf_Shdr *header)
     size_t n = header->sh_size / header->sh_entsize;
     if (n > MAX_SYMBOLS)
         n = MAX_SYMBOLS;
-    f->by_addr = xrealloc(f->by_addr, (f->n_symbols + n + 1) * sizeof *f->by_addr);
     for (size_t i = 1; i < n; i++) {
         GElf_Sym sym;
         if (!gelf_getsym(data, (int)i, &sym))
@@ -98,17 +162,25 @@ static void read_table(struct symfile *f, Elf_Scn *scn, const GElf_Shdr *header)
         const char *name = elf_strptr(f->elf, header->sh_link, sym.st_name);
         if (!name || !wanted_name(name))
             continue;
-        struct symbol *out = &f->by_addr[f->n_symbols++];
+        u64 base = f->bias;
+        if (relocatable) { /* symbols count from the start of their section (gABI, "Symbol Values") */
+            GElf_Shdr section;
+            Elf_Scn *home = elf_getscn(f->elf, sym.st_shndx);
+            if (!home || !gelf_getshdr(home, &section) || !section.sh_addr)
+                continue;
+            base = section.sh_addr;
+        }
+        struct symbol *out = symfile_row(f);
         out->name = name;
         /* Absolute symbols are constants (sizes, flags), yet linker scripts make addresses of them as well. */
-        out->addr = (sym.st_value + (sym.st_shndx == SHN_ABS ? 0 : f->bias)) & f->mask;
+        out->addr = (sym.st_value + (sym.st_shndx == SHN_ABS ? 0 : base)) & f->mask;
         out->size = sym.st_size;
         out->kind = type == STT_FUNC ? SYM_FUNC : type == STT_OBJECT ? SYM_OBJECT : SYM_LABEL;
         out->global = GELF_ST_BIND(sym.st_info) != STB_LOCAL;
     }
 }
 
-static void read_symbols(struct symfile *f)
+static void read_symbols(struct symfile *f, bool relocatable)
 {
     Elf_Scn *scn = NULL;
     bool full = false;
@@ -119,14 +191,12 @@ static void read_symbols(struct symfile *f)
                 continue;
             if (header.sh_type == (pass ? SHT_DYNSYM : SHT_SYMTAB)) {
                 full = true;
-                read_table(f, scn, &header);
+                read_table(f, scn, &header, relocatable);
             }
         }
         if (full)
             break;
     }
-    if (f->n_symbols)
-        qsort(f->by_addr, f->n_symbols, sizeof *f->by_addr, symbol_order);
 }
 
 static int range_order(const void *a, const void *b)
@@ -166,43 +236,61 @@ static void read_units(struct symfile *f)
         qsort(f->ranges, f->n_ranges, sizeof *f->ranges, range_order);
 }
 
-bool symbols_add(struct symbols *s, const char *name, const u8 *data, size_t size, u64 bias, struct err *e)
+static bool read_elf(struct symfile *f, const struct symbols_where *where, struct err *e)
 {
     if (elf_version(EV_CURRENT) == EV_NONE)
         return err_set(e, "libelf is older than its header; install the libelf1 that belongs to libdw-dev");
-    if (size < EI_NIDENT || memcmp(data, ELFMAG, SELFMAG))
-        return err_set(e, "%s is not an ELF file: symbols come from the file the linker wrote, not from a raw image",
-                       name);
-    struct symfile *f = xcalloc(1, sizeof *f);
-    f->owner = s;
-    f->bytes = xmalloc(size);
-    memcpy(f->bytes, data, size);
-    f->size = size;
-    f->bias = bias;
-    f->elf = elf_memory((char *)f->bytes, size);
+    f->elf = elf_memory((char *)f->bytes, f->size);
     GElf_Ehdr header;
-    if (!f->elf || elf_kind(f->elf) != ELF_K_ELF || !gelf_getehdr(f->elf, &header)) {
-        file_free(f);
-        return err_set(e, "%s: broken ELF header (%s)", name, elf_errmsg(-1));
-    }
-    if (header.e_ident[EI_DATA] != ELFDATA2LSB) {
-        file_free(f);
-        return err_set(e, "%s is big-endian; the guests of this program are little-endian", name);
-    }
+    if (!f->elf || elf_kind(f->elf) != ELF_K_ELF || !gelf_getehdr(f->elf, &header))
+        return err_set(e, "%s: broken ELF header (%s)", f->name, elf_errmsg(-1));
+    if (header.e_ident[EI_DATA] != ELFDATA2LSB)
+        return err_set(e, "%s is big-endian; the guests of this program are little-endian", f->name);
     f->addr_size = header.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
     f->mask = size_mask(f->addr_size);
-    f->entry = (header.e_entry + bias) & f->mask;
-    f->name = arena_strdup(s->arena, name);
-    read_symbols(f);
+    f->entry = (header.e_entry + f->bias) & f->mask;
+    bool relocatable = header.e_type == ET_REL;
+    if (!relocatable && where->n_sections)
+        return err_set(e, "%s: --section is for relocatable files (kernel modules); this one is linked: --offset moves it",
+                       f->name);
+    if (relocatable && !relocatable_place(f, where, e))
+        return false;
+    read_symbols(f, relocatable);
     f->dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
     if (f->dwarf) {
         read_units(f);
         f->debug_frame = dwarf_getcfi(f->dwarf); /* owned by the Dwarf */
     }
-    f->eh_frame = dwarf_getcfi_elf(f->elf);
-    f->next = s->files;
-    s->files = f;
+    f->eh_frame = relocatable ? NULL : dwarf_getcfi_elf(f->elf);
     return true;
+}
+
+struct symfile *symbols_add_file(struct symbols *s, const char *name, const u8 *data, size_t size,
+                                 const struct symbols_where *where, struct err *e)
+{
+    bool elf = size >= EI_NIDENT && !memcmp(data, ELFMAG, SELFMAG);
+    if (!elf && symbols_is_text(data, size))
+        return symbols_read_text(s, name, data, size, where, e);
+    if (!elf) {
+        err_set(e, "%s is neither an ELF file nor a list of symbols (System.map, the output of nm): symbols come from the "
+                   "file the linker wrote, not from a raw image", name);
+        return NULL;
+    }
+    struct symfile *f = symfile_new(s, name, where->bias);
+    f->bytes = xmalloc(size);
+    memcpy(f->bytes, data, size);
+    f->size = size;
+    if (!read_elf(f, where, e)) {
+        symfile_free(f);
+        return NULL;
+    }
+    symfile_done(f, where->process);
+    return f;
+}
+
+bool symbols_add(struct symbols *s, const char *name, const u8 *data, size_t size, u64 bias, struct err *e)
+{
+    return symbols_add_file(s, name, data, size, &(struct symbols_where){ .bias = bias }, e) != NULL;
 }
 
 /* The last symbol at or before addr that covers it. */
@@ -224,6 +312,8 @@ static const struct symbol *find_in(const struct symfile *f, u64 addr)
         const struct symbol *c = &f->by_addr[i];
         while (i > 0 && f->by_addr[i - 1].addr == c->addr)
             c = &f->by_addr[--i];
+        if (c->kind == SYM_OFFSET)
+            return loose;
         if (c->size && addr - c->addr < c->size)
             return c;
         if (!loose && !c->size)
@@ -233,17 +323,20 @@ static const struct symbol *find_in(const struct symfile *f, u64 addr)
         if (c->size)
             break;
     }
-    /* A symbol without size is believed for a MiB: further away it says nothing. */
-    return loose && addr - loose->addr < 0x100000 ? loose : NULL;
+    return loose && addr - loose->addr < MAX_GAP ? loose : NULL;
 }
 
 const struct symbol *symbols_at(const struct symbols *s, u64 addr, u64 *offset)
 {
     const struct symbol *best = NULL;
-    for (const struct symfile *f = s->files; f; f = f->next) {
+    bool of_process = false;
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
+        if (best && of_process && !f->process)
+            break; /* what the process says of its addresses counts */
         const struct symbol *c = find_in(f, addr & f->mask);
         if (c && (!best || c->addr > best->addr)) {
             best = c;
+            of_process = f->process != NULL;
             if (offset)
                 *offset = (addr & f->mask) - c->addr;
         }
@@ -254,7 +347,7 @@ const struct symbol *symbols_at(const struct symbols *s, u64 addr, u64 *offset)
 const struct symbol *symbols_named(const struct symbols *s, const char *name)
 {
     const struct symbol *best = NULL;
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_symbols; i++) {
             const struct symbol *c = &f->by_addr[i];
             if (c->name[0] != name[0] || strcmp(c->name, name))
@@ -281,7 +374,7 @@ void symbols_format(const struct symbols *s, u64 addr, char *out, size_t cap)
 
 void symbols_each(const struct symbols *s, bool (*each)(void *opaque, const struct symbol *sym), void *opaque)
 {
-    for (const struct symfile *f = s->files; f; f = f->next)
+    for (const struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         for (size_t i = 0; i < f->n_symbols; i++)
             if (!each(opaque, &f->by_addr[i]))
                 return;
@@ -305,7 +398,7 @@ static const struct cu_range *range_in(const struct symfile *f, u64 addr)
 
 bool symbols_cu_at(const struct symbols *s, u64 addr, Dwarf_Die *cu, struct symfile **file)
 {
-    for (struct symfile *f = s->files; f; f = f->next) {
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next)) {
         const struct cu_range *r = range_in(f, addr & f->mask);
         if (r) {
             *cu = r->cu;
@@ -319,7 +412,7 @@ bool symbols_cu_at(const struct symbols *s, u64 addr, Dwarf_Die *cu, struct symf
 
 struct symfile *symbols_file_at(const struct symbols *s, u64 addr)
 {
-    for (struct symfile *f = s->files; f; f = f->next)
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
         if (range_in(f, addr & f->mask) || find_in(f, addr & f->mask))
             return f;
     return NULL;

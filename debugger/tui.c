@@ -240,7 +240,7 @@ static void toggle_stop(struct tui *t, bool temporary)
         return;
     const struct tui_line *l = &p->lines.line[t->cursor];
     for (struct stop_point *s = t->d->stops.list; s; s = s->next)
-        if (s->kind == STOP_BREAK && l->addr && stop_has_addr(s, l->addr)) {
+        if (l->addr && stop_has_addr(s, l->addr)) {
             snprintf(command, sizeof command, "delete %d", s->number);
             execute(t, command);
             return;

@@ -203,7 +203,7 @@ static void registers_pane(struct tui *t)
 static bool stop_at(const struct debugger *d, u64 addr)
 {
     for (const struct stop_point *p = d->stops.list; p; p = p->next)
-        if (p->kind == STOP_BREAK && p->enabled && stop_has_addr(p, addr))
+        if (p->enabled && stop_has_addr(p, addr))
             return true;
     return false;
 }

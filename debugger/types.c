@@ -1,11 +1,8 @@
-#include "debugger/types.h"
+#include "debugger/typereader.h"
 
-#include <dwarf.h>
 #include <string.h>
 
 #define TYPE_HASH 4096
-#define TYPE_CHAIN 64 /* typedefs of typedefs: more is a loop */
-#define MAX_MEMBERS 100000
 
 static struct type *type_new(struct symbols *s)
 {
@@ -15,149 +12,52 @@ static struct type *type_new(struct symbols *s)
     return t;
 }
 
-static u64 attr_u64(Dwarf_Die *die, unsigned name, u64 fallback)
-{
-    Dwarf_Attribute a;
-    Dwarf_Word v;
-    if (!dwarf_attr_integrate(die, name, &a) || dwarf_formudata(&a, &v))
-        return fallback;
-    return v;
-}
-
-static void set_base(struct type *t, Dwarf_Die *die)
-{
-    t->size = attr_u64(die, DW_AT_byte_size, 0);
-    switch (attr_u64(die, DW_AT_encoding, DW_ATE_unsigned)) {
-    case DW_ATE_boolean: t->kind = TYPE_BOOL; break;
-    case DW_ATE_float: t->kind = TYPE_FLOAT; break;
-    case DW_ATE_signed: t->kind = TYPE_INT; t->is_signed = true; break;
-    case DW_ATE_signed_char: t->kind = TYPE_CHAR; t->is_signed = true; break;
-    case DW_ATE_unsigned_char: case DW_ATE_UTF: t->kind = t->size == 1 ? TYPE_CHAR : TYPE_INT; break;
-    default: t->kind = TYPE_INT; break;
-    }
-}
-
-/* The n-th dimension of an array DIE; *last says whether it is the innermost one. */
-static void set_dimension(struct type *t, Dwarf_Die *die, unsigned n, bool *last)
-{
-    Dwarf_Die child;
-    unsigned i = 0;
-    *last = true;
-    t->unsized = true;
-    if (dwarf_child(die, &child))
-        return;
-    do {
-        if (dwarf_tag(&child) != DW_TAG_subrange_type)
-            continue;
-        if (i++ == n) {
-            u64 count = attr_u64(&child, DW_AT_count, UINT64_MAX);
-            u64 upper = attr_u64(&child, DW_AT_upper_bound, UINT64_MAX);
-            if (count == UINT64_MAX && upper != UINT64_MAX)
-                count = upper + 1;
-            if (count != UINT64_MAX) {
-                t->count = count;
-                t->unsized = false;
-            }
-        } else if (i > n + 1) {
-            *last = false;
-            return;
-        }
-    } while (!dwarf_siblingof(&child, &child) && i < 64);
-}
-
-static struct type *make(struct symbols *s, struct symfile *f, Dwarf_Die *die, unsigned dimension)
+struct type *type_intern(struct symbols *s, const struct type_reader *reader, struct symfile *f, const void *key,
+                         unsigned dimension, bool *made)
 {
     if (!s->type_hash)
         s->type_hash = ARENA_ARRAY(s->arena, struct type *, TYPE_HASH);
-    size_t slot = ((uintptr_t)die->addr ^ (uintptr_t)die->addr >> 12) % TYPE_HASH;
+    size_t slot = ((uintptr_t)key ^ (uintptr_t)key >> 12) % TYPE_HASH;
+    *made = false;
     for (struct type *t = s->type_hash[slot]; t; t = t->chain)
-        if (t->die.addr == die->addr && t->dimension == dimension)
+        if (t->key == key && t->dimension == dimension)
             return t;
     struct type *t = type_new(s);
     t->chain = s->type_hash[slot];
     s->type_hash[slot] = t;
+    t->reader = reader;
     t->file = f;
-    t->die = *die;
+    t->key = key;
     t->dimension = dimension;
     t->addr_size = f->addr_size;
-    t->name = dwarf_diename(die);
-    bool last;
-    switch (dwarf_tag(die)) {
-    case DW_TAG_base_type: set_base(t, die); break;
-    case DW_TAG_pointer_type: case DW_TAG_reference_type:
-        t->kind = TYPE_POINTER;
-        t->size = f->addr_size;
-        break;
-    case DW_TAG_array_type:
-        t->kind = TYPE_ARRAY;
-        t->name = NULL;
-        set_dimension(t, die, dimension, &last);
-        break;
-    case DW_TAG_structure_type: case DW_TAG_class_type: t->kind = TYPE_STRUCT; break;
-    case DW_TAG_union_type: t->kind = TYPE_UNION; break;
-    case DW_TAG_enumeration_type: t->kind = TYPE_ENUM; break;
-    case DW_TAG_subroutine_type: case DW_TAG_subprogram: t->kind = TYPE_FUNCTION; t->size = 1; break;
-    case DW_TAG_typedef: t->kind = TYPE_TYPEDEF; break;
-    case DW_TAG_const_type: t->kind = TYPE_CONST; break;
-    case DW_TAG_volatile_type: case DW_TAG_restrict_type: case DW_TAG_atomic_type: t->kind = TYPE_VOLATILE; break;
-    case DW_TAG_unspecified_type: t->kind = TYPE_VOID; break;
-    default: t->kind = TYPE_UNKNOWN; break;
-    }
-    if (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION || t->kind == TYPE_ENUM) {
-        t->size = attr_u64(die, DW_AT_byte_size, 0);
-        /* A declaration only: the definition is elsewhere under the same tag and name. */
-        Dwarf_Die full;
-        struct symfile *file;
-        if (dwarf_hasattr(die, DW_AT_declaration) && t->name &&
-            symbols_type_named(s, (unsigned)dwarf_tag(die), t->name, &full, &file)) {
-            t->die = full;
-            t->file = file;
-            t->size = attr_u64(&full, DW_AT_byte_size, 0);
-            /* Both are found by the address they were asked for under. */
-            struct type *alias = make(s, file, &full, 0);
-            return alias;
-        }
-    }
+    *made = true;
     return t;
 }
 
 struct type *type_named(struct symbols *s, enum type_kind kind, const char *name)
 {
-    unsigned tag = kind == TYPE_STRUCT ? DW_TAG_structure_type : kind == TYPE_UNION ? DW_TAG_union_type
-                   : kind == TYPE_ENUM ? DW_TAG_enumeration_type : 0;
-    Dwarf_Die die;
-    struct symfile *f;
-    return symbols_type_named(s, tag, name, &die, &f) ? make(s, f, &die, 0) : NULL;
+    struct type *t = dwarf_type_named(s, kind, name);
+    for (struct symfile *f = symfile_seen(s->files); !t && f; f = symfile_seen(f->next))
+        if (f->btf)
+            t = btf_type_named(s, f, kind, name);
+    return t;
 }
 
-struct type *type_of_die(struct symbols *s, struct symfile *f, Dwarf_Die *die)
+void types_each(struct symbols *s, bool (*each)(void *opaque, enum type_kind kind, const char *name), void *opaque)
 {
-    return make(s, f, die, 0);
-}
-
-struct type *type_of(struct symbols *s, struct symfile *f, Dwarf_Die *die)
-{
-    Dwarf_Attribute a;
-    Dwarf_Die type;
-    if (!f || !dwarf_attr_integrate(die, DW_AT_type, &a) || !dwarf_formref_die(&a, &type))
-        return type_builtin(s, TYPE_VOID, 0, false, "void");
-    return make(s, f, &type, 0);
+    for (struct symfile *f = symfile_seen(s->files); f; f = symfile_seen(f->next))
+        if (!dwarf_each_type(f, each, opaque) || !btf_each_type(f, each, opaque))
+            return;
 }
 
 struct type *type_target(struct symbols *s, struct type *t)
 {
-    if (!t->file && !t->target) /* a built-in function returns nothing */
+    if (!t->reader && !t->target) /* a built-in function returns nothing */
         return type_builtin(s, TYPE_VOID, 0, false, "void");
-    if (t->resolved || !t->file)
-        return t->target;
-    t->resolved = true;
-    bool last = true;
-    if (t->kind == TYPE_ARRAY) {
-        struct type dummy = { 0 };
-        set_dimension(&dummy, &t->die, t->dimension, &last);
+    if (!t->resolved && t->reader) {
+        t->resolved = true;
+        t->target = t->reader->target(s, t);
     }
-    t->target = last || t->dimension > 8 ? type_of(s, t->file, &t->die)
-                                         : make(s, t->file, &t->die, t->dimension + 1);
     return t->target;
 }
 
@@ -190,7 +90,7 @@ u64 type_size(struct symbols *s, struct type *t)
 struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size, bool is_signed, const char *name)
 {
     for (struct type *t = s->types; t; t = t->next)
-        if (!t->file && t->kind == kind && t->size == size && t->is_signed == is_signed && !t->target && t->name &&
+        if (!t->reader && t->kind == kind && t->size == size && t->is_signed == is_signed && !t->target && t->name &&
             !strcmp(t->name, name))
             return t;
     struct type *t = type_new(s);
@@ -205,7 +105,7 @@ struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size,
 static struct type *derived(struct symbols *s, enum type_kind kind, struct type *target, u64 size, u64 count)
 {
     for (struct type *t = s->types; t; t = t->next)
-        if (!t->file && t->kind == kind && t->target == target && t->size == size && t->count == count)
+        if (!t->reader && t->kind == kind && t->target == target && t->size == size && t->count == count)
             return t;
     struct type *t = type_new(s);
     t->kind = kind;
@@ -221,48 +121,21 @@ struct type *type_pointer(struct symbols *s, struct type *to, unsigned addr_size
     return derived(s, TYPE_POINTER, to, addr_size, 0);
 }
 
+struct type *type_function(struct symbols *s, struct type *returned)
+{
+    return derived(s, TYPE_FUNCTION, returned, 1, 0);
+}
+
 struct type *type_array(struct symbols *s, struct type *of, u64 count)
 {
     return derived(s, TYPE_ARRAY, of, 0, count);
 }
 
-static bool read_member(struct symbols *s, struct type *t, Dwarf_Die *die, struct member *m)
-{
-    *m = (struct member){ .name = dwarf_diename(die), .type = type_of(s, t->file, die) };
-    m->offset = attr_u64(die, DW_AT_data_member_location, 0);
-    m->bit_size = (unsigned)attr_u64(die, DW_AT_bit_size, 0);
-    if (m->bit_size > 64)
-        return false;
-    if (m->bit_size) {
-        u64 data = attr_u64(die, DW_AT_data_bit_offset, UINT64_MAX);
-        if (data != UINT64_MAX) { /* DWARF 4 and later, 5.7.6: from the start of the struct */
-            m->offset = data / 8;
-            m->bit_offset = data % 8;
-        } else { /* DWARF 3's: from the most significant bit of the storage unit */
-            u64 storage = attr_u64(die, DW_AT_byte_size, type_size(s, m->type));
-            u64 from_top = attr_u64(die, DW_AT_bit_offset, 0);
-            if (storage > 8 || from_top + m->bit_size > 8 * storage)
-                return false;
-            u64 low = 8 * storage - from_top - m->bit_size;
-            m->offset += low / 8;
-            m->bit_offset = low % 8;
-        }
-    }
-    return true;
-}
-
 void type_members(struct symbols *s, struct type *t, bool (*each)(void *opaque, const struct member *m), void *opaque)
 {
     t = type_strip(s, t);
-    Dwarf_Die child;
-    if ((t->kind != TYPE_STRUCT && t->kind != TYPE_UNION) || !t->file || dwarf_child(&t->die, &child))
-        return;
-    unsigned n = 0;
-    do {
-        struct member m;
-        if (dwarf_tag(&child) == DW_TAG_member && read_member(s, t, &child, &m) && !each(opaque, &m))
-            return;
-    } while (!dwarf_siblingof(&child, &child) && ++n < MAX_MEMBERS);
+    if ((t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && t->reader)
+        t->reader->members(s, t, each, opaque);
 }
 
 struct member_search {
@@ -302,34 +175,25 @@ bool type_member(struct symbols *s, struct type *t, const char *name, struct mem
     return q.found;
 }
 
-bool enumerator_value(Dwarf_Die *die, u64 *value)
+struct enumerator_search {
+    u64 value, mask;
+    const char *found;
+};
+
+static bool enumerator_matches(void *opaque, const char *name, u64 value)
 {
-    Dwarf_Attribute a;
-    Dwarf_Sword sv;
-    Dwarf_Word uv;
-    if (dwarf_tag(die) != DW_TAG_enumerator || !dwarf_attr(die, DW_AT_const_value, &a))
-        return false;
-    if (!dwarf_formsdata(&a, &sv))
-        *value = (u64)sv;
-    else if (!dwarf_formudata(&a, &uv))
-        *value = uv;
-    else
-        return false;
-    return true;
+    struct enumerator_search *q = opaque;
+    if (((value ^ q->value) & q->mask) == 0)
+        q->found = name;
+    return !q->found;
 }
 
 const char *type_enumerator(struct type *t, u64 value)
 {
-    Dwarf_Die child;
-    if (t->kind != TYPE_ENUM || !t->file || dwarf_child(&t->die, &child))
-        return NULL;
-    u64 mask = t->size && t->size < 8 ? size_mask((unsigned)t->size) : UINT64_MAX, v;
-    unsigned n = 0;
-    do
-        if (enumerator_value(&child, &v) && ((v ^ value) & mask) == 0)
-            return dwarf_diename(&child);
-    while (!dwarf_siblingof(&child, &child) && ++n < MAX_MEMBERS);
-    return NULL;
+    struct enumerator_search q = { value, t->size && t->size < 8 ? size_mask((unsigned)t->size) : UINT64_MAX, NULL };
+    if (t->kind == TYPE_ENUM && t->reader)
+        t->reader->enumerators(t, enumerator_matches, &q);
+    return q.found;
 }
 
 /* --- Text -------------------------------------------------------------------------------------------------------- */
@@ -397,27 +261,34 @@ static void declarator(struct symbols *s, struct type *t, const char *inner, uns
     buf_free(&text);
 }
 
+struct parameters {
+    struct symbols *s;
+    struct buf *out;
+    unsigned depth, n;
+};
+
+static bool parameter_text(void *opaque, const char *name, struct type *type)
+{
+    struct parameters *p = opaque;
+    if (p->n++)
+        buf_printf(p->out, ", ");
+    if (type)
+        declarator(p->s, type, "", p->depth, p->out);
+    else
+        buf_printf(p->out, "...");
+    return p->n < 64;
+}
+
 static void parameters_text(struct symbols *s, struct type *t, unsigned depth, struct buf *out)
 {
-    Dwarf_Die child;
-    unsigned n = 0;
+    struct parameters p = { s, out, depth, 0 };
     if (depth > 8) { /* functions of functions multiply */
         buf_printf(out, "...");
         return;
     }
-    if (t->file && !dwarf_child(&t->die, &child))
-        do {
-            int tag = dwarf_tag(&child);
-            if (tag != DW_TAG_formal_parameter && tag != DW_TAG_unspecified_parameters)
-                continue;
-            if (n++)
-                buf_printf(out, ", ");
-            if (tag == DW_TAG_unspecified_parameters)
-                buf_printf(out, "...");
-            else
-                declarator(s, type_of(s, t->file, &child), "", depth, out);
-        } while (!dwarf_siblingof(&child, &child) && n < 64);
-    if (!n && t->file) /* of code that only a register points to nothing is known */
+    if (t->reader)
+        t->reader->parameters(s, t, parameter_text, &p);
+    if (!p.n && !t->name) /* "code": what only a register points to */
         buf_printf(out, "void");
 }
 
@@ -453,23 +324,29 @@ static bool describe_member(void *opaque, const struct member *m)
     return d->out->len < 1 << 20;
 }
 
+struct enumerators {
+    struct buf *out;
+    unsigned n;
+    u64 expected;
+};
+
+static bool enumerator_text(void *opaque, const char *name, u64 value)
+{
+    struct enumerators *q = opaque;
+    buf_printf(q->out, "%s%s", q->n++ ? ", " : "", name);
+    if (value != q->expected)
+        buf_printf(q->out, " = %lld", (long long)value);
+    q->expected = value + 1;
+    return q->n < MAX_MEMBERS;
+}
+
 static void body(struct symbols *s, struct type *t, unsigned depth, struct buf *out)
 {
     buf_printf(out, "%s %s%s{", tag_word(t), t->name ? t->name : "", t->name ? " " : "");
     if (t->kind == TYPE_ENUM) {
-        Dwarf_Die child;
-        unsigned n = 0;
-        u64 expected = 0, v;
-        if (t->file && !dwarf_child(&t->die, &child))
-            do {
-                if (!enumerator_value(&child, &v))
-                    continue;
-                const char *name = dwarf_diename(&child);
-                buf_printf(out, "%s%s", n++ ? ", " : "", name ? name : "?");
-                if (v != expected)
-                    buf_printf(out, " = %lld", (long long)v);
-                expected = v + 1;
-            } while (!dwarf_siblingof(&child, &child) && n < MAX_MEMBERS);
+        struct enumerators q = { out, 0, 0 };
+        if (t->reader)
+            t->reader->enumerators(t, enumerator_text, &q);
         buf_printf(out, "}");
         return;
     }

@@ -176,8 +176,27 @@ void device_reset(struct device *d)
 
 void device_irq(struct device *d, unsigned out, bool level)
 {
-    EVENT(d->env->bus, d->env->clock->now, d->path, &irq_level_event, { .u = out }, { .u = level });
+    EVENT_OF(EV_IRQ, d->env->bus, d->env->clock->now, d->path, &irq_level_event, { .u = out }, { .u = level });
     wire_set(&d->out[out], level);
+}
+
+static const struct event_type console_event = {
+    "console.out", "a serial line, a console or a printer says something", { { "text", EV_STR }, { "bytes", EV_U64 } },
+};
+
+void device_char_out(struct device *d, struct char_port *port, const u8 *bytes, size_t n)
+{
+    if (UNLIKELY(event_wants(d->env->bus, EV_CONSOLE)))
+        for (size_t at = 0; at < n;) {
+            char text[256];
+            size_t k = n - at < sizeof text - 1 ? n - at : sizeof text - 1;
+            memcpy(text, bytes + at, k);
+            text[k] = 0;
+            event_emit(d->env->bus, &(struct event){ &console_event, d->env->clock->now, d->path, { { .s = text }, { .u = k } } });
+            at += k;
+        }
+    if (port)
+        port->write(port, bytes, n);
 }
 
 static void irq_input(void *opaque, u32 line, bool level)

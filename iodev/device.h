@@ -149,6 +149,8 @@ void device_place(struct device *d, unsigned bank, u64 base, bool on);
 void device_reset(struct device *d);
 void device_reset_rows(struct device *d, unsigned bank); /* the slots of its registers; device_reset() does that for all */
 void device_irq(struct device *d, unsigned out, bool level); /* drives out[] and tells the bus */
+/* What a device says to the outside, if anybody is there, and to the bus: "console.out". */
+void device_char_out(struct device *d, struct char_port *port, const u8 *bytes, size_t n);
 struct wire device_irq_input(struct device *d, u32 line);    /* a wire into cls->irq_in */
 void device_add_channel(struct device *d, struct input_channel *ch); /* name, room, deliver, opaque set by caller */
 

@@ -397,13 +397,25 @@ bool history_stopped_here(const struct history *h, struct machine_stop_info *sto
 
 /* --- going ------------------------------------------------------------------------------------------------------- */
 
-/* With these stop points; returns those that were armed. */
-static struct cpu_stops rearm(struct machine *m, struct cpu_stops stops)
+/* With nothing armed: what was is in *old. */
+struct armed {
+    struct cpu_stops stops;
+    struct machine_soon soon;
+};
+
+static void arm(struct machine *m, const struct armed *a)
 {
-    struct cpu_stops old = m->stops;
-    m->stops = stops;
-    if (old.n_code || old.n_watch || old.n_port || stops.n_code || stops.n_watch || stops.n_port)
+    bool any = m->stops.n_code || m->stops.n_watch || m->stops.n_port;
+    m->stops = a->stops;
+    m->soon = a->soon;
+    if (any || m->stops.n_code || m->stops.n_watch || m->stops.n_port)
         machine_stops_changed(m);
+}
+
+static struct armed disarm(struct machine *m)
+{
+    const struct armed none = { 0 }, old = { m->stops, m->soon };
+    arm(m, &none);
     return old;
 }
 
@@ -465,7 +477,8 @@ bool history_goto(struct history *h, u64 position, struct err *e)
     if ((position < m->clock.now || c->at > m->clock.now || (c->at == m->clock.now && c->events > h->done)) &&
         !restore(h, c, e))
         return false;
-    struct cpu_stops armed = rearm(m, (struct cpu_stops){ 0 });
+    struct armed armed = disarm(m);
+    armed.soon.pending = false;
     u64 from = m->clock.now;
     enum machine_stop why = MACHINE_REACHED;
     /* Who goes back once goes back again: checkpoints on the way, closer and closer. */
@@ -479,7 +492,7 @@ bool history_goto(struct history *h, u64 position, struct err *e)
     }
     if (why == MACHINE_REACHED && m->clock.now < position)
         why = run(h, from, position, position, e);
-    rearm(m, armed);
+    arm(m, &armed);
     thin(h);
     if (m->clock.now >= position)
         return true;

@@ -32,6 +32,10 @@ static void fini_clock(void *p)
 
 static void control(void *opaque, const u8 *bytes, size_t n)
 {
+    const struct isa *isa = ((struct machine *)opaque)->board->isa;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] == MACHINE_CONTROL_NMI && isa->nmi)
+            isa->nmi(opaque);
     for (size_t i = 0; i < n; i++)
         if (bytes[i] == MACHINE_CONTROL_RESET && !((struct machine *)opaque)->request_pending)
             ((struct machine *)opaque)->resets.outside = true;
@@ -188,6 +192,17 @@ void machine_stops_changed(struct machine *m)
         m->cpus[i]->stops = m->stops.n_code || m->stops.n_watch || m->stops.n_port ? &m->stops : NULL;
         m->cpus[i]->ops->stops_changed(m->cpus[i]);
     }
+}
+
+bool machine_stop_soon(struct machine *m)
+{
+    if (!m->soon.armed)
+        return false;
+    if (!m->soon.pending)
+        m->soon.cpu = m->running;
+    m->soon.pending = true;
+    clock_kick(&m->clock);
+    return true;
 }
 
 void machine_observe(struct machine *m, const struct cpu_observer *o)

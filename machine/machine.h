@@ -97,6 +97,8 @@ enum machine_stop {
     MACHINE_REPLAY_END,/* the recording is over */
     MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
                           that machine would: it resets, or goes on */
+    MACHINE_EVENT,     /* what machine_stop_soon() was called for has happened, or m->soon says here: stop.cpu was executing, or
+                          NULL: time did it, or a device by itself */
 };
 
 struct machine_stop_info {
@@ -110,6 +112,16 @@ struct machine_stop_info {
 struct machine_names { /* what code is called, for stories: "main+4 at kernel.c:12"; NULL: names are not known */
     void (*name)(void *opaque, u64 linear, char *out, size_t n);
     void *opaque;
+};
+
+/* What stops the machine besides the addresses of struct cpu_stops: armed by the debugger, off while the history goes
+ * somewhere. Not state of the guest: where it stops is a function of the guest alone, in every tier and in the past. */
+struct machine_soon {
+    bool armed;      /* machine_stop_soon() counts */
+    u64 alarm;       /* at this position; 0: never */
+    u64 retired;     /* when all CPUs together have retired so many instructions; 0: never */
+    bool pending;
+    struct cpu *cpu; /* who was executing then */
 };
 
 struct machine {
@@ -128,6 +140,8 @@ struct machine {
     struct cpu *cpus[MACHINE_MAX_CPUS];
     unsigned n_cpus;
     struct cpu_stops stops;        /* armed by the debugger: machine_stops_changed() after changing it */
+    struct machine_soon soon;
+    struct cpu *running;           /* whose turn it is just now; NULL: nobody executes */
     struct machine_stop_info stop;
 
     /* Schedule; part of the saved state. */
@@ -194,6 +208,7 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
 struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_RESET 'r'
 #define MACHINE_CONTROL_POWEROFF 'p'
+#define MACHINE_CONTROL_NMI 'n' /* where the ISA has one */
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
 /* What comes in comes out of a recording: it replays one and is not in the past of it. */
@@ -203,6 +218,10 @@ void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);
+/* A listener of the event bus wants to look at what it hears: the machine stops with MACHINE_EVENT after the instruction, or
+ * where it stands when none is executed. Nothing else changes. False: nobody may stop it now. */
+bool machine_stop_soon(struct machine *m);
+u64 machine_retired(const struct machine *m); /* instructions of all CPUs since power-on */
 void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
 
 u64 machine_position(const struct machine *m); /* = clock.now */
@@ -216,6 +235,7 @@ struct device *machine_device(struct machine *m, const char *path);
 struct device *machine_screen(struct machine *m, unsigned n);
 
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
+#define MACHINE_SNAPSHOT_MAGIC "ORRYSNP1" /* how they begin */
 void machine_save(struct machine *m, struct buf *out);
 bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e); /* on error the machine is unchanged
                                                                                      or, when it says so, reset */

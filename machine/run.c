@@ -45,6 +45,8 @@ static u64 next_happening(struct machine *m, bool waiting)
         next = min_u64(next, replayer_next(m->replayer));
     if (m->history)
         next = min_u64(next, history_next(m->history));
+    if (m->soon.alarm)
+        next = min_u64(next, m->soon.alarm);
     return next;
 }
 
@@ -63,6 +65,33 @@ u64 machine_executed(const struct machine *m)
     for (unsigned i = 0; i < m->n_cpus; i++)
         n += m->cpus[i]->retired + m->cpus[i]->trapped;
     return n;
+}
+
+u64 machine_retired(const struct machine *m)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        n += m->cpus[i]->retired;
+    return n;
+}
+
+/* Does somebody want to look at what is here? */
+static bool event_due(struct machine *m)
+{
+    struct machine_soon *s = &m->soon;
+    bool due = s->pending;
+    if (!due)
+        s->cpu = NULL;
+    if (s->alarm && m->clock.now >= s->alarm) {
+        s->alarm = 0;
+        due = true;
+    }
+    if (s->retired && machine_retired(m) >= s->retired) {
+        s->retired = 0;
+        due = true;
+    }
+    s->pending = false;
+    return due;
 }
 
 /* No hart can go on: the end, with what the one that ran last is caught in. */
@@ -198,6 +227,8 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             history_due(m->history);
             continue;
         }
+        if (UNLIKELY(event_due(m)))
+            return stop(m, MACHINE_EVENT, m->soon.cpu);
         if (clock->now >= until)
             return stop(m, MACHINE_REACHED, NULL);
         struct cpu *c = whose_turn(m);
@@ -220,9 +251,13 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
                 return stop(m, MACHINE_LIMIT, c);
             budget = min_u64(budget, m->executed_limit - done);
         }
+        if (m->soon.retired)
+            budget = min_u64(budget, m->soon.retired - machine_retired(m));
         clock->horizon = start + budget;
         clock->attention = false;
+        m->running = c;
         enum cpu_stop why = c->ops->run(c, budget);
+        m->running = NULL;
         u64 used = clock->now - start;
         if (turns)
             m->turn_left -= min_u64(used, m->turn_left);
@@ -240,7 +275,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         switch (why) {
         case CPU_BUDGET:
         case CPU_IDLE:
-        case CPU_ATTENTION: break;
+        case CPU_ATTENTION:
+            if (UNLIKELY(m->soon.pending) && event_due(m))
+                return stop(m, MACHINE_EVENT, m->soon.cpu);
+            break;
         case CPU_BREAK: return stop(m, MACHINE_BREAK, c);
         case CPU_WATCH: return stop(m, MACHINE_WATCH, c);
         case CPU_SEMIHOST: return stop(m, MACHINE_SEMIHOST, c);

@@ -161,8 +161,8 @@ static void remember_jump(struct rv_ctx *ctx, u64 pc, const struct rv_block *b)
 __attribute__((noinline)) static bool find_jump(struct hart *h, struct rv_ctx *ctx, u64 target)
 {
     const struct rv_fetch *f = &ctx->fetch[target >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
-    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following))
-        return false;
+    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following) || h->engine->obs)
+        return false; /* also: each instruction is told on its own */
     const struct rv_block *b = rv_block_find(f->page, target & PAGE_MASK);
     if (b)
         remember_jump(ctx, target, b);
@@ -562,11 +562,19 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             e->look = false;
             take_interrupt(h, budget);
             e->leave = false;
+            if (UNLIKELY(c->clock->attention)) {
+                stop = CPU_ATTENTION;
+                break;
+            }
         }
         e->reason = RV_GO_ON;
         budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
             stop = e->stop;
+            break;
+        }
+        if (UNLIKELY(c->observer) && c->clock->attention) {
+            stop = CPU_ATTENTION; /* the observer asked for it */
             break;
         }
     }

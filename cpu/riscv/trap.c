@@ -4,11 +4,11 @@
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/riscv.h"
 
-const struct event_type riscv_event_trap = {
-    "cpu.trap", "a hart enters a trap handler",
-    { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },
+#define TRAP_FIELDS                                                                                         \
+    { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },                         \
       { "from", EV_STR }, { "to", EV_STR }, { "why", EV_STR } }
-};
+const struct event_type riscv_event_trap = { "cpu.trap", "a hart enters a trap handler", TRAP_FIELDS };
+const struct event_type riscv_event_interrupt = { "cpu.trap", "a hart enters a trap handler", TRAP_FIELDS };
 
 const struct event_type riscv_event_reset = { "cpu.reset", "a hart is about to be reset", { { "pc", EV_HEX } } };
 
@@ -124,7 +124,7 @@ static void tell_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, bool 
     char why[sizeof ((struct cpu_walk *)NULL)->why] = "";
     if (!interrupt && (cause == CAUSE_FETCH_ACCESS || cause == CAUSE_LOAD_ACCESS || cause == CAUSE_STORE_ACCESS))
         why_refused(h, cause, tval, why, sizeof why);
-    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, interrupt ? &riscv_event_interrupt : &riscv_event_trap, { .s = riscv_cause_name(cause, interrupt) },
           { .u = cause }, { .u = h->pc }, { .u = tval }, { .s = mode_name(h->priv) }, { .s = to_s ? "S" : "M" },
           { .s = why });
 }
@@ -137,7 +137,7 @@ void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *e
     unsigned from = h->priv;
     if (!to_s && riscv_trapped_for_ever(h) && h->mcause == code && h->mtval == to_xlen(h, tval))
         clock_kick(h->cpu.clock); /* the machine looks whether any hart can go on */
-    if (UNLIKELY(event_wanted(h->cpu.bus)))
+    if (UNLIKELY(event_wants(h->cpu.bus, EV_CPU_TRAP)))
         tell_trap(h, cause, interrupt, tval, to_s);
     u64 s = h->mstatus;
     if (to_s) {

@@ -661,7 +661,7 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
                 break;
             }
             unsigned taken = 0;
-            while (taken < 8 && x86_take_pending(c))
+            while (taken < 8 && !cpu->clock->attention && x86_take_pending(c))
                 taken++;
             crowded = taken == 8; /* an interrupt line that never falls: an instruction between them, so that time goes on */
             e->leave = false;
@@ -679,6 +679,10 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
                                                                                      : step(c, x86_context(c), budget, 0);
         if (e->reason == X86_STOP) {
             stop = e->stop;
+            break;
+        }
+        if (UNLIKELY(cpu->observer) && cpu->clock->attention) {
+            stop = CPU_ATTENTION; /* the observer asked for it */
             break;
         }
     }

@@ -5,11 +5,11 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/sys.h"
 
-const struct event_type x86_event_trap = {
-    "cpu.trap", "a CPU enters a trap handler",
-    { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },
+#define TRAP_FIELDS                                                                                         \
+    { { "cause", EV_STR }, { "code", EV_U64 }, { "pc", EV_HEX }, { "tval", EV_HEX },                         \
       { "from", EV_STR }, { "to", EV_STR }, { "why", EV_STR } }
-};
+const struct event_type x86_event_trap = { "cpu.trap", "a CPU enters a trap handler", TRAP_FIELDS };
+const struct event_type x86_event_interrupt = { "cpu.trap", "a CPU enters a trap handler", TRAP_FIELDS };
 
 /* --- raising --- */
 
@@ -308,7 +308,8 @@ static void told(struct x86 *c, const struct event_in *ev, const char *from, con
     if (ev->has_error)
         x86_error_text(ev->vector, ev->error, code, sizeof code);
     snprintf(text, sizeof text, "%s%s%s", why ? why : "", why && *code ? "; " : "", code);
-    EVENT(c->cpu.bus, c->cpu.clock->now, c->cpu.name, &x86_event_trap, { .s = cause },
+    bool apart = ev->kind == X86_EV_EXTERNAL || ev->kind == X86_EV_SOFTWARE;
+    EVENT(c->cpu.bus, c->cpu.clock->now, c->cpu.name, apart ? &x86_event_interrupt : &x86_event_trap, { .s = cause },
           { .u = ev->vector }, { .u = ev->rip }, { .u = ev->vector == EXC_PF ? c->cr2 : ev->has_error ? ev->error : 0 },
           { .s = from }, { .s = mode_of(c) }, { .s = text });
 }
@@ -409,7 +410,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
             c->next_rip = c->rip;
             if (ev.kind == X86_EV_EXCEPTION && ev.vector == EXC_NMI)
                 c->nmi_blocked = true;
-            if (UNLIKELY(event_wanted(c->cpu.bus)))
+            if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_TRAP)))
                 told(c, &ev, from, why);
             x86_look_again(c);
             if (UNLIKELY(ev.vector == EXC_DF) && page_fault_without_gate(c))
@@ -422,7 +423,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
         if (!software && f.has_error && f.vector >= EXC_TS && f.vector <= EXC_GP)
             f.error |= 1;
         bool exception = ev.kind == X86_EV_EXCEPTION && ev.vector != EXC_NMI;
-        if (UNLIKELY(event_wanted(c->cpu.bus)))
+        if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_TRAP)))
             told(c, &ev, from, why);
         if (exception && ev.vector == EXC_DF && (contributory(f.vector) || f.vector == EXC_PF)) {
             side_effects(c, &f);

@@ -384,6 +384,7 @@ void x86_flush_translations(struct x86 *c); /* CR0.PG/WP, CR3, CR4, EFER, INVLPG
 void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF, the shadow or TF changed: leave the block */
 
 extern const struct event_type x86_event_trap, x86_event_reset; /* cpu.trap, cpu.reset */
+extern const struct event_type x86_event_interrupt; /* cpu.trap of an interrupt, or of INT n */
 
 /* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */
 struct x86_names { /* what an address is called: "main+12 at kernel.c:34"; nothing is written when it has no name */

@@ -217,8 +217,8 @@ static void thr_write(struct device *d, u32 index, u64 value, u64 old)
     if (u->mcr & MCR_LOOP) {
         receive(d, byte, 0);
         restart_timeout(d);
-    } else if (d->chr) {
-        d->chr->write(d->chr, &byte, 1);
+    } else {
+        device_char_out(d, d->chr, &byte, 1);
     }
     u->tx_irq = 1; /* empty again */
     update_irq(d);

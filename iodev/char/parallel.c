@@ -65,8 +65,8 @@ static void control_write(struct device *d, u32 index, u64 value, u64 old)
     p->control = value & 0x3f;
     if (!(value & CONTROL_IRQ))
         set_irq(d, false);
-    if ((value & ~old & CONTROL_STROBE) && to_printer && d->chr)
-        d->chr->write(d->chr, &p->data, 1);
+    if ((value & ~old & CONTROL_STROBE) && to_printer)
+        device_char_out(d, d->chr, &p->data, 1);
     if ((old & ~value & CONTROL_STROBE) && to_printer && (value & CONTROL_IRQ))
         set_irq(d, true);
 }

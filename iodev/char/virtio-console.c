@@ -82,8 +82,8 @@ static void serial_config_write(struct device *d, u32 offset, unsigned size, u64
 {
     const struct serial_link *l = d->link;
     u8 byte = (u8)value;
-    if (offset == 8 && l->port[0] && l->port[0]->chr)
-        l->port[0]->chr->write(l->port[0]->chr, &byte, 1);
+    if (offset == 8 && l->port[0])
+        device_char_out(l->port[0], l->port[0]->chr, &byte, 1);
 }
 
 static bool is_console(const struct serial_link *l, unsigned p)
@@ -168,7 +168,6 @@ static void take_output(struct device *d, unsigned p)
     struct serial_state *s = d->state;
     struct serial_link *l = d->link;
     unsigned q = rx_queue(p) + 1;
-    struct char_port *chr = l->port[p] ? l->port[p]->chr : NULL;
     for (unsigned i = 0; i < VIRTIO_MAX_ENTRIES && virtqueue_pop(d, q, &l->chain); i++) {
         if (l->chain.out_len > MOST_OUT) {
             virtio_fail(d, "a console buffer is longer than 1 MiB");
@@ -176,8 +175,8 @@ static void take_output(struct device *d, unsigned p)
         }
         u8 bytes[4096];
         for (u64 at = 0, n; (n = virtio_chain_read(d, &l->chain, at, bytes, sizeof bytes)); at += n) {
-            if (chr)
-                chr->write(chr, bytes, n);
+            if (l->port[p])
+                device_char_out(l->port[p], l->port[p]->chr, bytes, n);
             s->bytes_out += n;
         }
         virtqueue_push(d, q, l->chain.head, 0);

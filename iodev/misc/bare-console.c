@@ -15,8 +15,7 @@ static const struct state_field state_fields[] = { STATE(struct state, out), STA
 static void write_out(struct device *d, u32 index, u64 value, u64 old)
 {
     u8 c = (u8)value;
-    if (d->chr)
-        d->chr->write(d->chr, &c, 1);
+    device_char_out(d, d->chr, &c, 1);
 }
 
 static void write_end(struct device *d, u32 index, u64 value, u64 old)

@@ -17,8 +17,7 @@ static void data_write(struct device *d, u32 index, u64 value, u64 old)
 {
     u8 byte = (u8)value;
     ((struct debugcon *)d->state)->last = byte;
-    if (d->chr)
-        d->chr->write(d->chr, &byte, 1);
+    device_char_out(d, d->chr, &byte, 1);
 }
 
 static const struct reg_desc regs[] = {
