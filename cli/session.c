@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/dap.h"
 #include "cli/gdbserver.h"
 #include "cli/qmp.h"
 #include "cli/tui.h"
@@ -82,7 +83,7 @@ static bool debugger_append(void *opaque, const char *path, const void *text, si
 static void debugger_write_out(void *opaque, const char *text, size_t n)
 {
     const struct session *s = opaque;
-    if (tui_terminal_say(s->screen, text, n))
+    if (tui_terminal_say(s->screen, text, n) || dap_server_say(s->dap, text, n))
         return;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
@@ -175,7 +176,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->arena = arena_new();
     s->o = o;
     s->loop = host_loop_new(e);
-    if (!s->loop)
+    if (!s->loop || !dap_server_opened(s->dap, s, e))
         return false;
     s->mc = (struct machine_config){
         .board = o->machine, .board_props = o->machine_props, .cpu = o->cpu, .xlen = o->xlen, .cpus = o->cpus,

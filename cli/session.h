@@ -24,6 +24,7 @@ struct monitor;
 struct qmp;
 struct gdb_server;
 struct tui_terminal;
+struct dap_server;
 struct history;
 struct host_input;
 struct display;
@@ -74,6 +75,7 @@ struct session {
     struct qmp *qmp;
     struct gdb_server *gdb;
     struct tui_terminal *screen; /* of --tui */
+    struct dap_server *dap;      /* of `orrery dap`; not ours */
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */

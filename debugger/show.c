@@ -122,13 +122,24 @@ static bool segment_of_code(const struct debugger *d, u64 *selector)
     return r && d->cpu->ops->reg_get(d->cpu, r, selector);
 }
 
+unsigned debugger_insn(struct debugger *d, u64 addr, u8 bytes[16], char *text, size_t n)
+{
+    u8 here[16]; /* no instruction of any ISA is longer */
+    char words[160];
+    u64 got = cpu_peek(d->cpu, addr, here, sizeof here);
+    unsigned len = got ? d->cpu->ops->disasm(d->cpu, addr - code_base(d), here, got, words, sizeof words) : 0;
+    if (bytes)
+        memcpy(bytes, here, sizeof here);
+    if (text)
+        snprintf(text, n, "%s", len ? words : "");
+    return len;
+}
+
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
 {
-    u8 bytes[16]; /* no instruction of any ISA is longer */
     char text[160], where[256];
-    u64 n = cpu_peek(d->cpu, addr, bytes, sizeof bytes), target, base = code_base(d), selector;
-    unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr - base, bytes, n, text, sizeof text) : 0;
-    u64 offset;
+    u64 target, base = code_base(d), selector, offset;
+    unsigned len = debugger_insn(d, addr, NULL, text, sizeof text);
     const struct symbol *sym = symbols_at(d->syms, addr, &offset);
     buf_printf(out, "%s%s0x%016llx%s", marker ? "=> " : "   ", paint(d, BLUE), (unsigned long long)addr, paint(d, OFF));
     if (base && segment_of_code(d, &selector))
@@ -300,8 +311,7 @@ void show_process(struct debugger *d)
     snprintf(d->process_shown, sizeof d->process_shown, "%s", text);
 }
 
-/* Hooks of scripts may let the machine go on, and may delete the stop point. */
-static void tell_scripts(struct debugger *d, struct stop_report *r)
+void report_scripts(struct debugger *d, struct stop_report *r)
 {
     while (!r->hooked && script_stopped(d, r)) {
         if (stops_has(&d->stops, r->point) && r->point->temporary)
@@ -312,11 +322,12 @@ static void tell_scripts(struct debugger *d, struct stop_report *r)
         r->point = NULL;
         r->reason = REASON_ARRIVED;
     }
+    r->hooked = true;
 }
 
 void report_stop(struct debugger *d, struct stop_report *r)
 {
-    tell_scripts(d, r);
+    report_scripts(d, r);
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
