@@ -319,14 +319,11 @@ void show_process(struct debugger *d)
 void report_scripts(struct debugger *d, struct stop_report *r)
 {
     while (!r->hooked && script_stopped(d, r)) {
-        if (r->point->temporary)
+        if (stops_has(&d->stops, r->point) && r->point->temporary)
             stops_delete(&d->stops, r->point);
         run_continue(d, r->until, r);
     }
-    struct stop_point *p = d->stops.list;
-    while (p && p != r->point)
-        p = p->next;
-    if (r->point && !p) {
+    if (r->point && !stops_has(&d->stops, r->point)) {
         r->point = NULL;
         r->reason = REASON_ARRIVED;
     }
