@@ -422,8 +422,6 @@ HANDLER(info_cpus)
             debug_printf(d, "  process %s", name);
         }
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
-        if (c == d->cpu)
-            describe_cpu(d, c);
     }
     return true;
 }

@@ -25,6 +25,9 @@ struct convenience { /* $1, $foo; owned by whoever evaluates */
     struct convenience *next;
 };
 
+/* Makes or changes one; a name longer than there is room for is cut. */
+struct convenience *convenience_set(struct convenience **vars, const char *name, const struct value *v);
+
 struct expr_env;
 
 #define EXPR_MAX_ARGS 8
