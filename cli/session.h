@@ -79,6 +79,9 @@ struct session {
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
+    /* What the guest says on standard streams goes there, and nobody types; NULL: to the streams themselves. */
+    void (*console)(void *opaque, const void *bytes, size_t n);
+    void *console_opaque;
     bool has_symbols;
     struct symfile *linux_symbols; /* that the kernel had of itself; NULL: none */
     bool paused;               /* by a monitor or -S: nothing runs until told */
@@ -105,6 +108,8 @@ bool session_load(struct session *s, const char *path, struct err *e);
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
 /* replay.c: was `orrery debug` given a recording in place of a kernel? Then it is debugged, and *status is set. */
+bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status,
+                            struct err *e); /* to replay it; on failure *status is EXIT_USAGE or EXIT_DIVERGED */
 bool debugs_recording(const struct options *o, int argc, char **argv, int *status);
 
 /* debug.c: keeps the past of the machine from here on. False with a sentence on standard error. */
