@@ -6,10 +6,10 @@
 #include "machine/history.h"
 
 extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm, trace_lcov, trace_callgrind, trace_folded,
-    trace_execlog, trace_tarmac, trace_konata, trace_drcov;
+    trace_execlog, trace_tarmac, trace_konata, trace_drcov, trace_flow;
 const struct trace_format *const trace_formats[] = {
     &trace_spike, &trace_execlog, &trace_tarmac, &trace_exec, &trace_in_asm, &trace_cycles, &trace_konata, &trace_lcov,
-    &trace_drcov, &trace_callgrind, &trace_folded, NULL
+    &trace_drcov, &trace_callgrind, &trace_folded, &trace_flow, NULL
 };
 
 const struct trace_format *trace_format_named(const char *name, struct err *e)
