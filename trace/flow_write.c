@@ -13,6 +13,7 @@ struct flow {
     unsigned cpu;          /* whose block it is */
     u64 next[MACHINE_MAX_CPUS]; /* where the CPU's next instruction should be */
     u8 how[MACHINE_MAX_CPUS];   /* how it gets there */
+    bool seen[MACHINE_MAX_CPUS];
     const struct cpu_reg *root[MACHINE_MAX_CPUS];
     struct buf frame;      /* encoded so far */
     u64 blocks, hits;      /* of the frame; right guesses since the last one that was wrong */
@@ -108,7 +109,7 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
     struct flow *f = t->data;
     unsigned cpu = c->index;
     struct flow_block *b = &f->block[cpu];
-    bool elsewhere = r->pc != f->next[cpu];
+    bool elsewhere = f->seen[cpu] && r->pc != f->next[cpu];
     u64 root = trace_reg(c, f->root[cpu]);
     if (f->cpu != cpu || elsewhere || f->how[cpu] != FLOW_FOLLOWS || (b->instructions && (b->at + b->ticks != start ||
                                                                                           b->privilege != r->privilege)))
@@ -121,6 +122,7 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
     b->ticks += ticks;
     b->bytes += r->length;
     b->root = root;
+    f->seen[cpu] = true;
     f->next[cpu] = r->next_pc;
     f->how[cpu] = r->trapped ? FLOW_TRAP : r->next_pc != r->pc + r->length ? FLOW_JUMP : FLOW_FOLLOWS;
     trace_flush(t, false);

@@ -49,6 +49,8 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
     bool past = history_past(hub->m->history);
+    if (UNLIKELY(!(++hub->observed & ((1 << 20) - 1)) && hub->progress))
+        hub->progress(hub->opaque);
     for (struct trace *t = hub->traces; t; t = t->next) {
         if (past && start < t->written)
             continue; /* it was written then */
