@@ -167,6 +167,7 @@ HANDLER(cmd_thread)
         debugger_select_cpu(d, d->machine->cpus[n]);
     }
     debug_printf(d, "[Current hart is %u (%s)]\n", d->cpu->index, d->cpu->name);
+    show_process(d);
     show_where(d, true);
     return true;
 }
@@ -309,7 +310,6 @@ void debugger_forget_symbols(struct debugger *d, struct symfile *f)
     }
     free(d->list_file);
     d->list_file = NULL;
-    d->symbols_version++;
     if (f)
         symbols_remove(d->syms, f);
     else

@@ -23,7 +23,8 @@ static void print_variable(struct debugger *d, const struct frame *f, const char
 }
 
 /* The variables (or parameters) of a frame's scopes, innermost block first. */
-static unsigned print_names(struct debugger *d, const struct frame *f, int tag, const char *indent)
+unsigned debugger_each_name(struct debugger *d, const struct frame *f, int tag, bool (*each)(void *opaque, const char *name),
+                            void *opaque)
 {
     Dwarf_Die scopes[SCOPE_DEPTH], child;
     struct symfile *file;
@@ -44,16 +45,36 @@ static unsigned print_names(struct debugger *d, const struct frame *f, int tag, 
                 if (hidden)
                     continue;
                 seen[count++] = name;
-                struct buf out = { 0 };
-                buf_printf(&out, "%s", indent);
-                print_variable(d, f, name, &out);
-                debug_write(d, &out);
-                buf_free(&out);
+                if (!each(opaque, name))
+                    return count;
             } while (!dwarf_siblingof(&child, &child));
         if (kind == DW_TAG_subprogram || kind == DW_TAG_inlined_subroutine)
             break;
     }
     return count;
+}
+
+struct name_printer {
+    struct debugger *d;
+    const struct frame *f;
+    const char *indent;
+};
+
+static bool print_name(void *opaque, const char *name)
+{
+    struct name_printer *q = opaque;
+    struct buf out = { 0 };
+    buf_printf(&out, "%s", q->indent);
+    print_variable(q->d, q->f, name, &out);
+    debug_write(q->d, &out);
+    buf_free(&out);
+    return true;
+}
+
+static unsigned print_names(struct debugger *d, const struct frame *f, int tag, const char *indent)
+{
+    struct name_printer q = { d, f, indent };
+    return debugger_each_name(d, f, tag, print_name, &q);
 }
 
 HANDLER(cmd_backtrace)

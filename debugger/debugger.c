@@ -61,6 +61,7 @@ void debugger_free(struct debugger *d)
     free(d->list_file);
     free(d->last_command);
     script_free(d->script);
+    free(d->os_title);
     free(d);
 }
 

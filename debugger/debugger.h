@@ -103,10 +103,11 @@ struct debugger {
     int listsize;
 
     struct script *script; /* NULL: no Lua yet */
+    char *os_title;        /* of the operating system's profile; NULL: none */
+    char process_shown[96]; /* that a person was told of last: process_format() */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
     bool looking_back; /* the past is searched: nobody wants to hear of its events */
-    unsigned symbols_version; /* changes when types are forgotten */
 
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
@@ -146,6 +147,10 @@ void debug_write(struct debugger *d, const struct buf *b);
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+/* The variables (DW_TAG_variable) or parameters (DW_TAG_formal_parameter) of a frame's scopes, the innermost block first, until
+ * each() says false. Returns how many there are. */
+unsigned debugger_each_name(struct debugger *d, const struct frame *f, int tag, bool (*each)(void *opaque, const char *name),
+                            void *opaque);
 /* To read only: of conditions, arguments of frames and the like. */
 struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f);
 /* Why nothing may be changed by hand now, or NULL. */
@@ -199,6 +204,8 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e);
 void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r);
 /* Says what stopped it and where it is, runs the stop point's commands. */
 void report_stop(struct debugger *d, struct stop_report *r);
+/* The first part of that: hooks of scripts hear of it, which may let the machine go on and may delete the stop point. */
+void report_scripts(struct debugger *d, struct stop_report *r);
 
 /* Pieces of it, for running the past. begin: forgets frames, remembers what watchpoints watch, passes the stop point the
  * hart stands at. judge: false when nobody wants to know of this stop. end: arms the stop points as they are listed. */
@@ -239,7 +246,10 @@ void show_source_line(struct debugger *d, const char *file, int line);
 void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
+/* Its text alone, and its bytes; either may be NULL. Returns its length, 0: memory cannot be read. */
+unsigned debugger_insn(struct debugger *d, u64 addr, u8 bytes[16], char *text, size_t n);
 void show_displays(struct debugger *d);
+void show_process(struct debugger *d); /* if it is another than was told of last; nothing where none has a name */
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
 const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */
 const char *base_name(const char *path);

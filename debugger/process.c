@@ -120,6 +120,8 @@ void process_see(struct debugger *d, const char *text)
     bool any = false;
     for (const struct symfile *f = d->syms->files; f && !any; f = f->next)
         any = f->process != NULL;
+    if (any && text)
+        debugger_frame(d, 0); /* so that nobody who asks for it shows the others meanwhile */
     if (any)
         symbols_show(d->syms, text ? is_other : runs, text ? (void *)&q : d);
 }

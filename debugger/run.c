@@ -81,7 +81,11 @@ static void say_hit(struct debugger *d, struct stop_point *p, struct cpu *c)
         debugger_changed(d);
         d->selected = selected;
     } else {
+        struct cpu *me = d->cpu;
         u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+        d->cpu = c;
+        process_see(d, NULL); /* what runs there now calls it by its own names */
+        d->cpu = me;
         debugger_name_code(d->syms, pc, name, sizeof name);
         buf_printf(&out, "[%llu] %s 0x%llx%s%s: %s%s%s\n", (unsigned long long)machine_position(d->machine), c->name,
                    (unsigned long long)pc, *name ? " " : "", name, p->kind->name, *p->what ? ": " : "", p->what);

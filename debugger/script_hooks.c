@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 /* --- Kinds of stops ---------------------------------------------------------------------------------------------- */
 
@@ -21,6 +22,8 @@ static const char *const ends[] = {
 
 static const char *kind_of(const struct stop_report *r)
 {
+    if (r->reason == REASON_EVENT)
+        return r->point->kind->name;
     const char *kind = r->reason < ARRAY_LEN(reasons) ? reasons[r->reason] : NULL;
     if (!kind && r->why < ARRAY_LEN(ends))
         kind = ends[r->why];
@@ -34,6 +37,8 @@ static bool is_kind(const char *name)
         found = reasons[i] && !strcmp(name, reasons[i]);
     for (size_t i = 0; i < ARRAY_LEN(ends) && !found; i++)
         found = ends[i] && !strcmp(name, ends[i]);
+    for (const struct stop_kind *k = stop_kinds; k->name && !found; k++)
+        found = !strcmp(name, k->name);
     return found;
 }
 
@@ -72,6 +77,8 @@ static void push_stop(lua_State *L, const struct stop_report *r)
     set_int(L, "point", (u64)r->point->number);
     set_text(L, "spec", r->point->spec);
     set_int(L, "hits", r->point->hits);
+    if (r->point->what[0])
+        set_text(L, "what", r->point->what);
     if (r->reason != REASON_WATCHPOINT)
         return;
     size_t n = r->point->len < WATCH_MAX_BYTES ? (size_t)r->point->len : WATCH_MAX_BYTES;
@@ -211,7 +218,7 @@ static int hooks_on(lua_State *L)
     int id = s->last_id + 1;
     lua_getfield(L, LUA_REGISTRYINDEX, SCRIPT_HOOKS);
     lua_newtable(L);
-    set_text(L, "kind", kind);
+    set_text(L, "kind", event ? event : kind);
     lua_pushvalue(L, 2);
     lua_setfield(L, -2, "run");
     lua_rawseti(L, -2, id);

@@ -75,6 +75,7 @@ struct symfile {
 
 struct symbols {
     struct arena *arena;
+    unsigned version; /* changes with every file that comes or goes */
     struct symfile *files;
     struct type *types;      /* every type made so far: types.c */
     struct type **type_hash; /* by DIE address */
