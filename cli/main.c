@@ -8,6 +8,7 @@
 #include "cli/dap.h"
 #include "cli/img.h"
 #include "cli/session.h"
+#include "cli/test.h"
 #include "machine/board.h"
 
 static const char *last_part(const char *path)
@@ -120,7 +121,7 @@ static const struct {
     int (*fn)(int argc, char **argv);
 } commands[] = {
     { "run", on_run }, { "debug", on_debug }, { "dap", dap_main }, { "record", on_record }, { "replay", replay_main },
-    { "trace", on_trace }, { "info", info_main }, { "img", img_main },
+    { "trace", on_trace }, { "test", test_main }, { "info", info_main }, { "img", img_main },
 };
 
 static int own_face(int argc, char **argv)

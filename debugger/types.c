@@ -288,7 +288,7 @@ static void parameters_text(struct symbols *s, struct type *t, unsigned depth, s
     }
     if (t->reader)
         t->reader->parameters(s, t, parameter_text, &p);
-    if (!p.n)
+    if (!p.n && !t->name) /* "code": what only a register points to */
         buf_printf(out, "void");
 }
 
