@@ -274,7 +274,7 @@ static bool examine(struct debugger *d, const char *args, bool physical, struct 
     if (f.size)
         d->x_last.size = f.size;
     else if (f.letter == 'a' || (f.letter == 'f' && d->x_last.size < 4))
-        d->x_last.size = cpu_addr_mask(d->cpu) == UINT32_MAX ? 4 : 8;
+        d->x_last.size = isa_word(d->syms, d->cpu, debugger_pc(d));
     else if (f.letter == 'c')
         d->x_last.size = 1;
     bool far;

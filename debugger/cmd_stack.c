@@ -15,7 +15,7 @@ static void print_variable(struct debugger *d, const struct frame *f, const char
     struct expr *x = expr_compile(&env, name, &e);
     buf_printf(out, "%s = ", name);
     if (x && expr_eval(x, &env, &v, &e))
-        value_print(&env, &v, &format, out);
+        show_plain(&env, &v, &format, out);
     else
         buf_printf(out, "<error: %s>", e.text);
     buf_printf(out, "\n");
@@ -121,7 +121,7 @@ static bool select_frame(struct debugger *d, u64 n, struct err *e)
                        d->frames_end ? d->frames_end : "");
     d->selected = (unsigned)n;
     show_frame(d, debugger_frame(d, d->selected), true, frame_in_line(d->syms, debugger_frame(d, d->selected)));
-    show_where(d, false);
+    show_where(d, SHOW_LINE);
     return true;
 }
 

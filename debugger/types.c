@@ -294,7 +294,7 @@ static void parameters_text(struct symbols *s, struct type *t, unsigned depth, s
         return;
     }
     type_parameters(s, t, parameter_text, &p);
-    if (!p.n)
+    if (!p.n && (t->reader || !t->name)) /* not "code", what only a register points to */
         buf_printf(out, "void");
 }
 

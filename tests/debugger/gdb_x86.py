@@ -452,6 +452,7 @@ print leaf(21)
 monitor info registers
 monitor xp/1xw 0x100000
 monitor continue
+monitor dump-guest-memory guest.core
 maintenance packet qqemu.PhyMemMode
 maintenance packet Qqemu.PhyMemMode:1
 maintenance packet m100000,4
@@ -466,6 +467,14 @@ kill
              r"^eflags .*\[ .*\]", r"=> .*<timer\+1>:\tincl", r"Breakpoint 4, leaf \(n=2\)", r"= \d+$", r"^#0 ", r"No more reverse|Breakpoint 4",
              r"^rip ", r"= 100$", r"= 101$", r"= 42$", r"^RIP=0{10}", r"100000", r"gdb steers the machine", r'received: "0"', r'received: "OK"',
              r'received: "[0-9a-f]{8}"', r'received: "OK"')
+
+
+    # The core that the monitor wrote: the same guest without an emulator.
+    p = subprocess.run(["gdb-multiarch", "-nx", "-batch", "kernel.elf", "guest.core", "-ex", "info threads", "-ex", "backtrace", "-ex", "print counter",
+                        "-ex", "print tasks[1].name", "-ex", "info registers rip"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=60 * SLOW, check=False)
+    in_order("core", p.stdout, r"^\* 1 +LWP 1 +leaf \(n=2\)", r"^#0 +leaf \(n=2\)", r"^#1 .* work \(", r"^#2 .* c_kernel", r"= \d+$", r'"two"',
+             r"^rip .*<leaf\+11>")
 
 
 # Where both are asked, and for what: QEMU's stub has no AVX, no DRs and no tables, and does not keep ftag and fop.
