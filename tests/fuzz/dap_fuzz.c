@@ -112,7 +112,7 @@ static void check_output(struct editor *v)
     size_t at = 0;
     while (at < v->out.len) {
         const char *s = (const char *)v->out.data + at;
-        unsigned long n;
+        unsigned long n = 0;
         int head = 0;
         if (v->out.len - at < 10 || sscanf(s, "Content-Length: %lu%n", &n, &head) != 1 || memcmp(s + head, "\r\n\r\n", 4) ||
             v->out.len - at < (size_t)head + 4 + n)
