@@ -185,6 +185,19 @@ COMMAND(memsave) { return save_memory(q, args, e, "memsave"); }
 COMMAND(pmemsave) { return save_memory(q, args, e, "pmemsave"); }
 COMMAND(inject_nmi) { return by_monitor(q, "nmi", e); }
 
+COMMAND(dump)
+{
+    const char *to = text_arg(args, "protocol");
+    if (!to || strncmp(to, "file:", 5))
+        return failed(e, "Parameter 'protocol' has to be file:PATH");
+    if (json_is_true(json_object_get(args, "paging")))
+        return failed(e, "only physical memory is dumped: 'paging' has to be false");
+    char *line = xprintf("dump-guest-memory %s", to + 5);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
+}
+
 COMMAND(eject)
 {
     const char *device = text_arg(args, "device") ? text_arg(args, "device") : text_arg(args, "id");
@@ -205,7 +218,7 @@ static const struct {
     { "query-commands", query_commands }, { "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit },
     { "system_reset", do_reset }, { "system_powerdown", do_powerdown }, { "human-monitor-command", human },
     { "screendump", screendump }, { "send-key", send_key }, { "memsave", memsave }, { "pmemsave", pmemsave },
-    { "inject-nmi", inject_nmi }, { "eject", eject }, { "x-orrery-savevm", savevm }, { "x-orrery-loadvm", loadvm },
+    { "inject-nmi", inject_nmi }, { "dump-guest-memory", dump }, { "eject", eject }, { "x-orrery-savevm", savevm }, { "x-orrery-loadvm", loadvm },
 };
 
 COMMAND(query_commands)

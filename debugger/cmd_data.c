@@ -116,9 +116,10 @@ HANDLER(cmd_printf)
             double real;
             if (!*skip_space(text))
                 ok = err_set(e, "Bad format string, missing argument for %%%c", letter);
-            else if (!(ok = expr_value(&env, text, &v, e)))
-                ;
-            else if (letter == 's') {
+            else if (!(ok = expr_value(&env, text, &v, e))) {
+                if ((ok = letter == 'v'))
+                    buf_printf(&out, "<%s>", e->text);
+            } else if (letter == 's') {
                 char str[201] = "";
                 if (value_u64(&env, &v, &raw, e))
                     cpu_peek(d->cpu, raw & cpu_addr_mask(d->cpu), str, 200);
@@ -274,7 +275,7 @@ static bool examine(struct debugger *d, const char *args, bool physical, struct 
     if (f.size)
         d->x_last.size = f.size;
     else if (f.letter == 'a' || (f.letter == 'f' && d->x_last.size < 4))
-        d->x_last.size = cpu_addr_mask(d->cpu) == UINT32_MAX ? 4 : 8;
+        d->x_last.size = isa_word(d->syms, d->cpu, debugger_pc(d));
     else if (f.letter == 'c')
         d->x_last.size = 1;
     bool far;

@@ -120,25 +120,25 @@ HANDLER(cmd_finish)
     return true;
 }
 
-static bool to_place(struct debugger *d, const char *args, bool frame_end, struct err *e)
+static bool to_place(struct debugger *d, const char *args, bool any_frame, struct err *e)
 {
     struct place p;
     struct stop_report r;
     if (!alive(d, e) || !place_resolve(d, args, &p, e))
         return false;
-    run_to(d, &p, frame_end, &r);
+    run_to(d, &p, any_frame, &r);
     report_stop(d, &r);
     return true;
 }
 
 HANDLER(cmd_until)
 {
-    return *args ? to_place(d, args, true, e) : lines(d, args, STEP_UNTIL, e);
+    return *args ? to_place(d, args, false, e) : lines(d, args, STEP_UNTIL, e);
 }
 
 HANDLER(cmd_advance)
 {
-    return to_place(d, args, false, e);
+    return to_place(d, args, true, e);
 }
 
 HANDLER(cmd_jump)
@@ -168,7 +168,7 @@ HANDLER(cmd_thread)
     }
     debug_printf(d, "[Current hart is %u (%s)]\n", d->cpu->index, d->cpu->name);
     show_process(d);
-    show_where(d, true);
+    show_where(d, SHOW_FRAME);
     return true;
 }
 
@@ -211,7 +211,7 @@ HANDLER(cmd_load)
     stops_arm(&d->stops, d->machine);
     if (ok) {
         debug_printf(d, "At position %llu.\n", (unsigned long long)machine_position(d->machine));
-        show_where(d, true);
+        show_where(d, SHOW_FRAME);
     }
     return ok;
 }

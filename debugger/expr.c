@@ -441,7 +441,7 @@ static struct type *abstract_declarator(struct parser *p, struct type *t)
         fail(p);
         return NULL;
     }
-    unsigned addr_size = cpu_addr_mask(p->env->cpu) == UINT32_MAX ? 4 : 8, n = 0;
+    unsigned addr_size = env_word(p->env), n = 0;
     while (!p->failed && n++ < MAX_DEPTH) {
         if (eat(p, "*"))
             t = type_pointer(p->env->syms, t, addr_size);

@@ -40,6 +40,7 @@ struct frame_isa {
     u8 word;                    /* bytes of an address and of what a call pushes */
     u8 sp, fp, pc, ra;          /* slots; ra: where a call leaves the return address, SLOT_NONE: on the stack; pc: SLOT_NONE when it has none */
     u8 result, result_high, result_float; /* what functions return; result_high: of a number of two words */
+    u8 args[8], n_args;         /* slots where a function finds its first arguments that are numbers or pointers */
     const u8 *dwarf;            /* slot by DWARF number */
     u8 n_dwarf;
     u64 kept;                   /* bit per slot: a function that says nothing leaves it as it was */
@@ -56,8 +57,8 @@ struct frame_isa {
     /* How many words lie on the stack above the return address, judged by the code between a function's first instruction and pc
      * (where return addresses are in a register: 0 while it is there); or one of enum prologue. */
     int (*pushed)(struct cpu *c, u64 function, u64 pc);
-    /* Does a call end at this linear address? */
-    bool (*call_before)(struct cpu *c, u64 addr);
+    /* Does a call end at this linear address? far: one that pushes a selector too. */
+    bool (*call_before)(struct cpu *c, u64 addr, bool far);
     /* Do interrupts, exceptions or system calls enter in [low, high)? */
     bool (*is_entry)(const struct cpu *c, u64 low, u64 high);
     /* The state that an interrupt or exception interrupted, into *out, which comes as a copy of f or, when CFI knows it, as f's

@@ -56,11 +56,12 @@ static bool trapped(struct cpu *c, const struct moment *m, u64 low, u64 high, st
     const struct hart *h = hart(c);
     u64 mask = cpu_addr_mask(c), pc = cpu_linear_pc(c) & mask;
     bool m_mode = h->priv == PRIV_M;
-    u64 base = (m_mode ? h->mtvec : h->stvec) & mask & ~(u64)3, epc = (m_mode ? h->mepc : h->sepc) & mask;
+    u64 vector = (m_mode ? h->mtvec : h->stvec) & mask, base = vector & ~(u64)3, epc = (m_mode ? h->mepc : h->sepc) & mask;
     u64 cause = (m_mode ? h->mcause : h->scause) & mask;
     *t = (struct isa_trap){ .back = { epc, epc + 4 }, .interrupt = cause > mask >> 1 };
     t->n_back = t->interrupt ? 1 : 2;
-    return base && pc >= base && pc - base <= 4 * 64 && epc >= low && epc < high;
+    bool there = pc == base || ((vector & 1) && t->interrupt && pc == base + 4 * (cause & mask >> 1));
+    return base && there && epc >= low && epc < high;
 }
 
 static int pushed(struct cpu *c, u64 function, u64 pc)
@@ -69,10 +70,10 @@ static int pushed(struct cpu *c, u64 function, u64 pc)
 }
 
 /* jal, jalr, c.jal (RV32) and c.jalr that write ra. Unprivileged, tables 70 and 32 to 35. */
-static bool call_before(struct cpu *c, u64 addr)
+static bool call_before(struct cpu *c, u64 addr, bool far)
 {
     u8 raw[4];
-    if (addr < 4 || cpu_peek(c, addr - 4, raw, 4) != 4)
+    if (far || addr < 4 || cpu_peek(c, addr - 4, raw, 4) != 4)
         return false;
     u32 four = (u32)load_le(raw, 4), two = four >> 16, opcode = four & 0xfff;
     if (opcode == 0x0ef || opcode == 0x0e7)
@@ -82,7 +83,7 @@ static bool call_before(struct cpu *c, u64 addr)
 
 #define RISCV(bits)                                                                                                          \
     .name = "riscv" #bits, .word = bits / 8, .sp = SP, .fp = FP, .pc = SLOT_NONE, .ra = RA, .result = A0, .result_high = A1,        \
-    .result_float = F0 + A0, .dwarf = dwarf, .n_dwarf = sizeof dwarf,                                                        \
+    .result_float = F0 + A0, .args = { A0, A1, 12, 13, 14, 15, 16, 17 }, .n_args = 8, .dwarf = dwarf, .n_dwarf = sizeof dwarf,                                                        \
     .kept = 0x0ffc0318 | (u64)0x0ffc0300 << F0 /* gp, tp, s0 to s11, fs0 to fs11 */, .chain_fp = -2, .chain_ra = -1,         \
     .slot = slot, .slot_named = slot_named, .pointers = 1u << SP | 1u << FP | 1u << GP | 1u << TP, .sp_now = sp_now, .look = look, .called = called, .trapped = trapped, .pushed = pushed,                    \
     .call_before = call_before, .is_entry = riscv_is_entry, .trap = riscv_trap_frame

@@ -46,6 +46,7 @@ static bool is_kind(const char *name)
 
 struct stop_hooks {
     const struct stop_report *report;
+    const char *kind;
     int id, last; /* those behind id are left */
     bool go_on;
 };
@@ -68,17 +69,17 @@ static void set_bytes(lua_State *L, const char *key, const char *bytes, u64 n)
     lua_setfield(L, -2, key);
 }
 
-static void push_stop(lua_State *L, const struct stop_report *r)
+static void push_stop(lua_State *L, const struct stop_report *r, const char *kind)
 {
     struct debugger *d = script_of(L)->d;
     lua_newtable(L);
-    set_text(L, "kind", kind_of(r));
+    set_text(L, "kind", kind);
     set_int(L, "cpu", d->cpu->index);
     set_int(L, "pc", debugger_pc(d));
     set_int(L, "position", machine_position(d->machine));
     if (r->reason == REASON_MACHINE && d->machine->stop.text[0])
         set_text(L, "text", d->machine->stop.text);
-    if (!r->point)
+    if (!stops_has(&d->stops, r->point)) /* a hook before this one may have deleted it */
         return;
     set_int(L, "point", (u64)r->point->number);
     set_text(L, "spec", r->point->spec);
@@ -105,10 +106,10 @@ static int run_stop_hook(lua_State *L)
             continue;
         lua_getfield(L, 3, "kind");
         const char *kind = lua_tostring(L, 4);
-        if (strcmp(kind, "stop") && strcmp(kind, kind_of(h->report)))
+        if (strcmp(kind, "stop") && strcmp(kind, h->kind))
             continue;
         lua_getfield(L, 3, "run");
-        push_stop(L, h->report);
+        push_stop(L, h->report, h->kind);
         lua_call(L, 1, 1);
         const char *verdict = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
         if (verdict && strcmp(verdict, "continue"))
@@ -139,7 +140,7 @@ bool script_stopped(struct debugger *d, const struct stop_report *r)
     struct err e;
     if (!s)
         return false;
-    struct stop_hooks h = { .report = r, .last = s->last_id };
+    struct stop_hooks h = { .report = r, .kind = kind_of(r), .last = s->last_id };
     int interrupted = d->interrupted; /* it ended the run, not the hooks */
     d->interrupted = 0;
     while (h.id < h.last)

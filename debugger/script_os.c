@@ -118,7 +118,7 @@ static void detach(struct debugger *d)
     process_provide(d, NULL);
 }
 
-static bool attach_any(struct debugger *d, struct err *e)
+bool script_os_auto(struct debugger *d, struct err *e)
 {
     struct err each_e;
     char why[sizeof e->text] = "";
@@ -149,7 +149,7 @@ static bool refresh(struct script *s, struct err *e)
 
 static bool attached(struct debugger *d, struct err *e)
 {
-    return d->script && d->script->os ? refresh(d->script, e) : attach_any(d, e);
+    return d->script && d->script->os ? refresh(d->script, e) : script_os_auto(d, e);
 }
 
 HANDLER(cmd_os)
@@ -166,7 +166,7 @@ HANDLER(cmd_os)
             debug_printf(d, "No profile is in use: `os auto`, `os linux`, `os xv6` or `os FILE.lua`.\n");
         return true;
     }
-    if (!strcmp(args, "auto") ? attach_any(d, &why) : attach(d, args, &why))
+    if (!strcmp(args, "auto") ? script_os_auto(d, &why) : attach(d, args, &why))
         return true;
     return err_set(e, "%s", why.text);
 }

@@ -27,6 +27,18 @@ const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* "(struct node *) 0x..." says its type at the prompt, not where names are listed. */
+void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out)
+{
+    struct buf text = { 0 };
+    value_print(env, v, f, &text);
+    const char *s = buf_cstr(&text);
+    if (type_strip(env->syms, v->type)->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
+        s = strstr(s, ") 0x") + 2;
+    buf_printf(out, "%s", s);
+    buf_free(&text);
+}
+
 static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *function, struct symfile *file)
 {
     Dwarf_Die child;
@@ -49,14 +61,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
             if (!x || !expr_eval(x, &env, &v, NULL))
                 v.unavailable = "optimized out";
             expr_free(x);
-            struct buf text = { 0 };
-            value_print(&env, &v, NULL, &text);
-            const char *s = buf_cstr(&text);
-            /* "(struct node *) 0x..." says its type at the prompt, not in a frame line. */
-            if (t->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
-                s = strstr(s, ") 0x") + 2;
-            buf_printf(&out, "%s", s);
-            buf_free(&text);
+            show_plain(&env, &v, NULL, &out);
         } while (!dwarf_siblingof(&child, &child) && n < 64);
     debug_write(d, &out);
     buf_free(&out);
@@ -160,7 +165,7 @@ unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
     return len;
 }
 
-void show_where(struct debugger *d, bool with_frame)
+void show_where(struct debugger *d, enum show_what what)
 {
     const struct frame *f = debugger_frame(d, d->selected);
     const char *file;
@@ -170,10 +175,10 @@ void show_where(struct debugger *d, bool with_frame)
     bool has_line = frame_line(d->syms, f, &file, &line);
     struct source_pos p;
     bool mid = has_line && !f->inlined && symbols_line_at(d->syms, f->lookup_pc, &p) && !p.at_start;
-    if (with_frame)
+    if (what == SHOW_FRAME)
         show_frame(d, f, false, mid && !f->level);
     if (has_line) {
-        if (!with_frame && mid)
+        if (what == SHOW_STEP && mid)
             debug_printf(d, "0x%016llx\t", (unsigned long long)f->pc);
         show_source_line(d, file, line);
         free(d->list_file);
@@ -314,14 +319,11 @@ void show_process(struct debugger *d)
 void report_scripts(struct debugger *d, struct stop_report *r)
 {
     while (!r->hooked && script_stopped(d, r)) {
-        if (r->point->temporary)
+        if (stops_has(&d->stops, r->point) && r->point->temporary)
             stops_delete(&d->stops, r->point);
         run_continue(d, r->until, r);
     }
-    struct stop_point *p = d->stops.list;
-    while (p && p != r->point)
-        p = p->next;
-    if (r->point && !p) {
+    if (r->point && !stops_has(&d->stops, r->point)) {
         r->point = NULL;
         r->reason = REASON_ARRIVED;
     }
@@ -359,7 +361,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
     default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
     }
     if (!silent) {
-        show_where(d, frame_line_too);
+        show_where(d, frame_line_too ? SHOW_FRAME : SHOW_STEP);
         if (r->function_ended)
             show_returned(d, r->function_ended);
         show_displays(d);

@@ -155,6 +155,7 @@ struct source_pos {
     int line, column;
     u64 low, high;    /* the addresses of this row; high is where the next row begins */
     bool at_start;    /* a statement's row begins exactly at the address asked for */
+    bool at_row;      /* a row does, be it a statement's or not */
 };
 
 bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);

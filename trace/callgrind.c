@@ -242,9 +242,9 @@ static void retire(struct trace *t, struct cpu *c, const struct cpu_retire *r, u
 extern const struct trace_format trace_callgrind, trace_folded;
 const struct trace_format trace_callgrind = {
     .name = "callgrind", .doc = "profile by function and line with calls, for callgrind_annotate and KCachegrind",
-    .begin = begin, .retire = retire, .hear = hear, .end = end, .all = true,
+    .begin = begin, .retire = retire, .hear = hear, .hears = { "cpu.trap" }, .end = end, .all = true,
 };
 const struct trace_format trace_folded = {
     .name = "folded", .doc = "profile by chains of callers, for flame graphs",
-    .begin = begin, .retire = retire, .hear = hear, .end = end_folded, .all = true,
+    .begin = begin, .retire = retire, .hear = hear, .hears = { "cpu.trap" }, .end = end_folded, .all = true,
 };

@@ -147,7 +147,7 @@ const struct trace_format trace_execlog = {
 };
 const struct trace_format trace_tarmac = {
     .name = "tarmac", .doc = "instructions, registers, memory and exceptions, in the form of ARM's Tarmac",
-    .retire = retire_tarmac, .hear = hear_tarmac,
+    .retire = retire_tarmac, .hear = hear_tarmac, .hears = { "cpu.trap" },
 };
 const struct trace_format trace_konata = {
     .name = "konata", .doc = "pipeline log for the Konata viewer (Kanata 0004)", .begin = begin_konata,

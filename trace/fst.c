@@ -280,5 +280,5 @@ static void end(struct trace *t)
     free(f);
 }
 
-const struct trace_format trace_fst = { "fst", "the same as vcd, compressed (GTKWave, Surfer)", .begin = begin, .hear = hear,
-                                        .end = end };
+const struct trace_format trace_fst = { "fst", "the same as vcd, compressed (GTKWave, Surfer)", .begin = begin,
+                                        .hear = hear, .hears = WAVES_HEAR, .end = end };

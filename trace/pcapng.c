@@ -97,4 +97,4 @@ static void end(struct trace *t)
 }
 
 const struct trace_format trace_pcap = { "pcap", "frames of network cards (pcapng: tshark, Wireshark)", .begin = begin,
-                                         .hear = hear, .end = end };
+                                         .hear = hear, .hears = { "net.frame" }, .end = end };

@@ -151,4 +151,4 @@ static void end(struct trace *t)
 }
 
 const struct trace_format trace_perfetto = { "perfetto", "everything the bus tells, on a time line (ui.perfetto.dev)",
-                                             .begin = begin, .hear = hear, .end = end };
+                                             .begin = begin, .hear = hear, .hears = { "" }, .end = end };

@@ -6,10 +6,10 @@
 #include "machine/history.h"
 
 extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm, trace_lcov, trace_callgrind, trace_folded,
-    trace_execlog, trace_tarmac, trace_konata, trace_drcov, trace_vcd, trace_fst, trace_perfetto, trace_pcap;
+    trace_execlog, trace_tarmac, trace_konata, trace_drcov, trace_flow, trace_vcd, trace_fst, trace_perfetto, trace_pcap;
 const struct trace_format *const trace_formats[] = {
     &trace_spike, &trace_execlog, &trace_tarmac, &trace_exec, &trace_in_asm, &trace_cycles, &trace_konata, &trace_lcov,
-    &trace_drcov, &trace_callgrind, &trace_folded, &trace_vcd, &trace_fst, &trace_perfetto, &trace_pcap, NULL
+    &trace_drcov, &trace_callgrind, &trace_folded, &trace_flow, &trace_vcd, &trace_fst, &trace_perfetto, &trace_pcap, NULL
 };
 
 const struct trace_format *trace_format_named(const char *name, struct err *e)
@@ -49,6 +49,8 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
     bool past = history_past(hub->m->history);
+    if (UNLIKELY(!(++hub->observed & ((1 << 20) - 1)) && hub->progress))
+        hub->progress(hub->opaque);
     for (struct trace *t = hub->traces; t; t = t->next) {
         if (past && start < t->written)
             continue; /* it was written then */
@@ -62,17 +64,28 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     return ticks;
 }
 
-static void hub_hear(void *opaque, const struct event *ev)
+static void hear(void *opaque, const struct event *ev)
 {
-    struct trace_hub *hub = opaque;
-    bool past = history_past(hub->m->history);
-    for (struct trace *t = hub->traces; t; t = t->next) {
-        if (!t->format->hear || (past && ev->when < t->written) || !(t->format->all ? trace_filter_now(&t->filter, ev->when)
-                                                 : trace_filter_hears(&t->filter, hub->m, ev)))
-            continue;
-        t->format->hear(t, ev);
-        trace_flush(t, false);
+    struct trace *t = opaque;
+    if ((history_past(t->m->history) && ev->when < t->written) ||
+        !(t->format->all ? trace_filter_now(&t->filter, ev->when) : trace_filter_hears(&t->filter, t->m, ev)))
+        return;
+    if (!t->format->retire)
+        t->written = ev->when + 1;
+    t->format->hear(t, ev);
+    trace_flush(t, false);
+}
+
+static void listen(struct trace *t, bool on)
+{
+    for (unsigned i = 0; on != t->listening && i < TRACE_HEARS && t->format->hears[i]; i++) {
+        t->listener[i] = (struct event_listener){ .prefix = t->format->hears[i], .hear = hear, .opaque = t };
+        if (on)
+            event_listen(&t->m->bus, &t->listener[i]);
+        else
+            event_unlisten(&t->m->bus, &t->listener[i]);
     }
+    t->listening = on;
 }
 
 /* Looks on when somebody wants to, and sets the mark where that may change. */
@@ -81,12 +94,12 @@ static void sync_hub(void *opaque)
     struct trace_hub *hub = opaque;
     struct machine *m = hub->m;
     u64 now = m->clock.now, next = CLOCK_NEVER;
-    bool observe = hub->timing != NULL, listen = false;
+    bool observe = hub->timing != NULL;
     for (struct trace *t = hub->traces; t; t = t->next) {
         const struct trace_filter *f = &t->filter;
         bool in = trace_filter_now(f, now);
         observe = observe || (in && t->format->retire);
-        listen = listen || (in && t->format->hear);
+        listen(t, in);
         if (f->from > now && f->from < next)
             next = f->from;
         if (f->to > now && f->to < next)
@@ -94,12 +107,7 @@ static void sync_hub(void *opaque)
     }
     if (observe != hub->observing)
         machine_observe(m, observe ? &hub->observer : NULL);
-    if (listen && !hub->listening)
-        event_listen(&m->bus, &hub->listener);
-    if (!listen && hub->listening)
-        event_unlisten(&m->bus, &hub->listener);
     hub->observing = observe;
-    hub->listening = listen;
     m->mark.at = next;
     m->mark.opaque = hub;
     m->mark.reached = next < CLOCK_NEVER ? sync_hub : NULL;
@@ -115,6 +123,7 @@ static void begin(struct trace *t, const struct trace_hub *hub)
 
 static void finish(struct trace *t)
 {
+    listen(t, false);
     if (t->format->end)
         t->format->end(t);
     trace_flush(t, true);
@@ -125,7 +134,6 @@ void trace_hub_start(struct trace_hub *hub, struct machine *m)
 {
     hub->m = m;
     hub->observer = (struct cpu_observer){ hub_retire, hub };
-    hub->listener = (struct event_listener){ .prefix = "", .hear = hub_hear, .opaque = hub };
     for (struct trace *t = hub->traces; t; t = t->next)
         begin(t, hub);
     hub->running = true;

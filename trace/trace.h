@@ -8,6 +8,8 @@
 
 struct trace;
 
+#define TRACE_HEARS 2
+
 struct trace_format { /* constant */
     const char *name, *doc;
     const char *isa;                /* the only family of ISAs it is for, "riscv"; NULL: all */
@@ -16,6 +18,7 @@ struct trace_format { /* constant */
     void (*retire)(struct trace *t, struct cpu *c, const struct cpu_retire *r, u64 start, u64 ticks);
     /* What is told on the bus, before the retire() of the instruction that did it; interrupts between two. May be NULL. */
     void (*hear)(struct trace *t, const struct event *ev);
+    const char *hears[TRACE_HEARS]; /* beginnings of their names; what is not asked for costs nothing */
     void (*end)(struct trace *t); /* may be NULL */
     bool all; /* retire() and hear() get what the filter leaves out as well: it asks trace_filter_takes() itself */
 };
@@ -54,6 +57,8 @@ struct trace {
     void *data; /* the format's own, from begin() to end() */
     u64 written; /* up to that position, while the past is executed again */
     bool timed; /* ticks are of a timing model */
+    struct event_listener listener[TRACE_HEARS];
+    bool listening;
     struct trace *next;
 };
 
@@ -71,8 +76,10 @@ struct trace_hub {
     struct timing *timing; /* NULL: one instruction is one tick */
     struct trace *traces;
     struct cpu_observer observer;
-    struct event_listener listener;
-    bool running, observing, listening;
+    bool running, observing;
+    void (*progress)(void *opaque); /* every million observed instructions; NULL: nobody waits */
+    void *opaque;
+    u64 observed;
 };
 
 void trace_hub_start(struct trace_hub *hub, struct machine *m); /* with the traces it has */

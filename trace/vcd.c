@@ -90,4 +90,4 @@ static void end(struct trace *t)
 }
 
 const struct trace_format trace_vcd = { "vcd", "interrupt outputs and traps as wave forms (GTKWave, Surfer)", .begin = begin,
-                                        .hear = hear, .end = end };
+                                        .hear = hear, .hears = WAVES_HEAR, .end = end };

@@ -5,6 +5,9 @@
 
 #include "trace/trace.h"
 
+/* What events they are made of. */
+#define WAVES_HEAR { "irq.level", "cpu.trap" }
+
 struct wave {
     const char *scope; /* device path without its first '/', or the CPU's name */
     char name[16];     /* "out0", "trap", "cause", "pc" */

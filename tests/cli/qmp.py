@@ -167,6 +167,9 @@ names = {x['name'] for x in c.do('query-commands')['return']}
 check({'query-pci', 'inject-nmi', 'memsave', 'query-status', 'cont'} <= names, 'query-commands has all lists', names)
 check(c.do('memsave', val=0xfffffff0, size=16, filename='m.bin')['return'] == {} and os.path.getsize('m.bin') == 16, 'memsave')
 check('error' in c.do('memsave', val=0, size=16), 'memsave without a file')
+check(c.do('dump-guest-memory', paging=False, protocol='file:m.core')['return'] == {}, 'dump-guest-memory')
+check(open('m.core', 'rb').read(5) == b'\x7fELF\x02', 'what it wrote')
+check('error' in c.do('dump-guest-memory', paging=True, protocol='file:m.core') and 'error' in c.do('dump-guest-memory', paging=False), 'what it does not')
 check(c.do('inject-nmi')['return'] == {}, 'inject-nmi')
 check(c.do('eject', device='ide1-cd0')['return'] == {}, 'eject')
 check('error' in c.do('eject', device='nosuch'), 'eject of nothing')
@@ -187,7 +190,7 @@ else:
     except subprocess.TimeoutExpired as late:
         said = f'no end: {late.stdout} {late.stderr}'
     for part in ('version 0.', 'Orrery', 'status StatusPaused', 'commands true', 'supported true', 'cpus 2 halted false pc 0xfffffff0',
-                 'block ide0 disk.img raw removable false', 'removable true', 'jobs 0', 'pci 01.1 8086:7010 regions 1', 'screendump P6', 'events RESUME RESET STOP',
+                 'block ide0 disk.img raw removable false', 'removable true', 'jobs 0', 'pci 01.1 8086:7010 regions 1', 'pci 02.0 1234:1111 regions 3', 'screendump P6', 'events RESUME RESET STOP',
                  'unknown: The command no-such-command has not been found'):
         has('go-qemu', said, part)
     if p.poll() is None:

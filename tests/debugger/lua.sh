@@ -78,7 +78,6 @@ same "the profile and hooks change nothing" "$(hash_of plain)" "$(hash_of xv6)"
 
 # Symbols of each process by themselves; a breakpoint in one.
 debug process <<'END'
-os xv6
 symbols add init.elf --process init
 symbols add sh.elf --process sh
 break work process sh
@@ -94,7 +93,7 @@ continue
 continue
 info line work
 END
-expect "$dir/process" "Breakpoint 1 at 0x40000038" '^\[Process sh \(3\) on hart0\]' 'Breakpoint 1, work \(i=0\) at program.c' '^work in section|^work$|^work ' \
+expect "$dir/process" "Operating system: xv6" "Breakpoint 1 at 0x40000038" '^\[Process sh \(3\) on hart0\]' 'Breakpoint 1, work \(i=0\) at program.c' '^work in section|^work$|^work ' \
     '\$1 = 0' 'Breakpoint 1, work \(i=1\)' '^#0 +work \(i=1\)' 'Temporary breakpoint 2'
 
 # Errors of scripts and files end a batch with status 1 and say where.
