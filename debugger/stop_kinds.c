@@ -7,7 +7,7 @@
 #include "debugger/commands.h"
 
 const struct stop_kind stop_kinds[] = {
-    { .name = "code", .usage = "[LOCATION]", .bare = true, .parse = stop_parse_code, .arm = stop_arm_code,
+    { .name = "code", .usage = "[LOCATION | phys ADDRESS]", .bare = true, .parse = stop_parse_code, .arm = stop_arm_code,
       .help = "before the code at LOCATION is executed: a function, FILE:LINE, LINE, *EXPR or 0xADDRESS; the kind need not be named",
       .example = "break trap if ticks > 3" },
     { .name = "execute", .usage = "ADDRESS[,LENGTH]", .parse = stop_parse_execute, .arm = stop_arm_code,
@@ -30,6 +30,30 @@ const struct stop_kind stop_kinds[] = {
       .event = "cpu.trap", .hears = stop_hears_interrupt,
       .help = "when one is taken, at the first instruction of its handler; of x86 INT N too",
       .example = "break interrupt timer" },
+    { .name = "mode", .usage = "[from PRIVILEGE] [to PRIVILEGE]", .bare = true, .parse = stop_parse_trap, .event = "cpu.mode",
+      .hears = stop_hears_mode, .help = "when the privilege changes, or real, protected and virtual-8086 mode",
+      .example = "trace mode from S to U" },
+    { .name = "csr", .aliases = "msr cr dr", .usage = "NAME | NUMBER [read|write|change] [== VALUE]", .parse = stop_parse_csr,
+      .event = "cpu.register", .hears = stop_hears_csr,
+      .help = "after an instruction or a trap has written a CSR, a control or debug register or an MSR; quick",
+      .example = "break csr mtvec" },
+    { .name = "register", .aliases = "reg", .usage = "NAME [== VALUE]", .parse = stop_parse_register, .begin = stop_begin_register,
+      .help = "after an instruction has changed a general register; slow, for every instruction is looked at",
+      .example = "break reg a0 == 0" },
+    { .name = "pte", .usage = "ADDRESS", .parse = stop_parse_pte, .begin = stop_begin_pte, .arm = stop_arm_pte,
+      .judge = stop_judge_pte, .help = "when a store changes any page-table entry that translates ADDRESS in this address space",
+      .example = "break pte 0x1000" },
+    { .name = "tlb", .usage = "[ADDRESS]", .bare = true, .parse = stop_parse_tlb, .event = "cpu.tlb", .hears = stop_hears_tlb,
+      .help = "after an instruction that flushes translations, of everything or of ADDRESS: sfence.vma, INVLPG, MOV to CR3", .example = "trace tlb" },
+    { .name = "magic", .usage = "[N]", .bare = true, .parse = stop_parse_magic, .event = "cpu.magic", .hears = stop_hears_magic,
+      .help = "after a hint that is nothing otherwise: slti x0, x0, N on RISC-V, xchg bx, bx on x86", .example = "break magic" },
+    { .name = "device", .aliases = "dev", .usage = "DEVICE[.REGISTER[.FIELD]] [read|write|change] [== VALUE]",
+      .parse = stop_parse_device, .begin = stop_begin_device, .event = "device.", .hears = stop_hears_device,
+      .help = "after the guest has read or written a register of a device; change: when its value, or that of a field, is another "
+              "one after that or after the device drove an interrupt",
+      .example = "break device uart0.LCR.DLAB change" },
+    { .name = "dma", .usage = "[ADDRESS[,LENGTH]] [read|write]", .bare = true, .parse = stop_parse_dma, .event = "dma.",
+      .hears = stop_hears_dma, .help = "when a device by itself reads or writes physical memory", .example = "break dma 0x80200000,4096 write" },
     { .name = "irq", .usage = "[DEVICE[.LINE]] [high|low]", .bare = true, .parse = stop_parse_irq, .event = "irq.",
       .hears = stop_hears_irq, .help = "when an interrupt output of a device changes", .example = "trace irq /uart0 high" },
     { .name = "console", .usage = "\"TEXT\" [DEVICE]", .parse = stop_parse_console, .event = "console.", .hears = stop_hears_console,
@@ -45,7 +69,7 @@ const struct stop_kind stop_kinds[] = {
     { 0 },
 };
 const struct stop_kind *const stop_kind_code = &stop_kinds[0], *const stop_kind_memory = &stop_kinds[2],
-    *const stop_kind_io = &stop_kinds[5];
+    *const stop_kind_io = &stop_kinds[5], *const stop_kind_register = &stop_kinds[10];
 _Static_assert(ARRAY_LEN(stop_kinds) <= STOP_KINDS, "an ear for each kind");
 
 void stop_kinds_help(struct debugger *d)
