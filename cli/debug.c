@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/console.h"
+#include "cli/dap.h"
 #include "cli/session.h"
 #include "cli/tui.h"
 #include "debugger/debugger.h"
@@ -38,9 +39,8 @@ static enum machine_stop interrupted(struct session *s, const struct host_result
 }
 
 /* Through the host loop, so that console, disks and network live while the machine runs. */
-enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
+static enum machine_stop resume(struct session *s, struct machine *m, u64 until)
 {
-    struct session *s = opaque;
     u64 limit = s->o->stop_at;
     struct host_run_options run = { .pacing = s->o->pace == PACE_NONE ? HOST_UNPACED : HOST_REALTIME,
                                     .until = until < limit ? until : limit };
@@ -64,12 +64,23 @@ enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
     }
 }
 
+enum machine_stop session_resume(void *opaque, struct machine *m, u64 until)
+{
+    struct session *s = opaque;
+    dap_server_runs(s->dap, true);
+    enum machine_stop why = resume(s, m, until);
+    dap_server_runs(s->dap, false);
+    return why;
+}
+
 /* Looks outside where a plain run would, so that stepping does not move anybody's input. */
 enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
 {
     struct session *s = opaque;
     struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
+    dap_server_runs(s->dap, true);
     struct host_result r = host_step(s->loop, m, c, &run);
+    dap_server_runs(s->dap, false);
     if (r.why == HOST_STOP_MACHINE)
         return r.machine == MACHINE_LIMIT ? end_at_limit(s, r.machine) : r.machine;
     return r.why == HOST_STOP_REQUEST ? interrupted(s, &r) : MACHINE_IDLE;
@@ -135,7 +146,9 @@ static bool progress(void *opaque, u64 from, u64 now, u64 to)
         s->past_since = ns; /* another way began */
     s->past_looked = ns;
     tui_terminal_refresh(s->screen);
-    if (!s->screen && isatty(STDERR_FILENO) && ns - s->past_since > 1000000000)
+    if (ns - s->past_since > 1000000000)
+        dap_server_progress(s->dap, from, now, to);
+    if (!s->screen && !s->dap && isatty(STDERR_FILENO) && ns - s->past_since > 1000000000)
         fprintf(stderr, "\rexecuting the past: position %llu of %llu (Ctrl-C stops)\033[K\r", (unsigned long long)now,
                 (unsigned long long)to);
     host_loop_poll(s->loop, 0);
@@ -168,6 +181,8 @@ int debug_main(struct session *s, bool (*begin)(struct session *s))
     if (s->history)
         console_log_begin(&s->debugger->console, s->m);
     session_symbols(s);
+    if (s->linux_symbols)
+        linux_describe(d, s->linux_symbols);
     bool ok = !begin || begin(s);
     for (unsigned i = 0; i < s->o->n_commands && !d->quit; i++) {
         const char *text = s->o->commands[i].text;

@@ -2,21 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "debugger/debugger.h"
-#include "machine/history.h"
 #include "debugger/gdb.h"
-#include "host/net/loopback.h"
+#include "host/listen.h"
+#include "machine/history.h"
 
 #define ENOUGH_OUTPUT 0x40000     /* a client that does not read is not listened to */
 #define MOST_MONITOR_TEXT 0x400000
@@ -252,82 +251,38 @@ static bool check_options(char *dev, struct err *e)
     return true;
 }
 
-static bool listen_on(struct gdb_server *g, int fd, const struct sockaddr *a, socklen_t len, const char *name,
-                      struct err *e)
+static bool serve(struct gdb_server *g, int fd)
 {
+    if (fd < 0)
+        return false;
     g->listen_fd = fd;
-    if (bind(fd, a, len) < 0 || listen(fd, 1) < 0)
-        return err_set(e, "cannot listen on %s: %s%s", name, strerror(errno),
-                       errno == EADDRINUSE ? " (is another emulator running with this -gdb or -s?)" : "");
     g->accepting = host_watch_new(g->s->loop, fd, POLLIN, on_client, g);
     return true;
 }
 
-static void say_port(const char *host, int fd)
-{
-    struct sockaddr_storage a;
-    socklen_t len = sizeof a;
-    char port[16] = "?";
-    if (!getsockname(fd, (struct sockaddr *)&a, &len))
-        getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof port, NI_NUMERICSERV);
-    fprintf(stderr, "orrery: gdb can connect to %s:%s\n", host, port);
-}
-
 static bool open_tcp(struct gdb_server *g, char *where, struct err *e)
 {
-    char *port = strrchr(where, ':');
+    char *port = strrchr(where, ':'), *host = where, *end;
     if (!port)
         return err_set(e, "tcp:%s: it takes a port: tcp::1234", where);
     *port++ = 0;
-    const char *host = *where ? where : "127.0.0.1";
     if (*where == '[' && where[strlen(where) - 1] == ']') {
         where[strlen(where) - 1] = 0;
         host = where + 1;
     }
-    char *end;
     unsigned long n = strtoul(port, &end, 10);
     if (!*port || *end || n > 65535)
         return err_set(e, "'%s' is not a port: 0 to 65535", port);
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
-    int why = getaddrinfo(host, port, &hints, &list);
-    if (why)
-        return err_set(e, "cannot find %s port %s: %s", host, port, gai_strerror(why));
-    bool ok = err_set(e,
-                      "%s is not a loopback address: gdb is served to this host only (use 127.0.0.1, and ssh -L from "
-                         "elsewhere)", host);
-    for (struct addrinfo *a = list; a; a = a->ai_next) {
-        if (!loopback_address(a->ai_addr))
-            continue;
-        char name[128];
-        snprintf(name, sizeof name, "%s port %s", host, port);
-        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0) {
-            err_set(e, "cannot make a socket: %s", strerror(errno));
-            continue;
-        }
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-        ok = listen_on(g, fd, a->ai_addr, a->ai_addrlen, name, e);
-        if (ok && !n)
-            say_port(host, fd);
-        break;
-    }
-    freeaddrinfo(list);
-    return ok;
+    if (!serve(g, host_listen_loopback(host, (u16)n, e)))
+        return false;
+    if (!n)
+        fprintf(stderr, "orrery: gdb can connect to %s:%u\n", *host ? host : "127.0.0.1", host_listen_port(g->listen_fd));
+    return true;
 }
 
 static bool open_unix(struct gdb_server *g, const char *path, struct err *e)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-    struct stat st;
-    if (!*path || strlen(path) >= sizeof a.sun_path)
-        return err_set(e, "the path of a Unix socket has 1 to %zu bytes: '%s'", sizeof a.sun_path - 1, path);
-    strcpy(a.sun_path, path);
-    if (!stat(path, &st) && S_ISSOCK(st.st_mode))
-        unlink(path); /* of somebody who ended without removing it */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_set(e, "cannot make a socket: %s", strerror(errno));
-    if (!listen_on(g, fd, (struct sockaddr *)&a, sizeof a, path, e))
+    if (!serve(g, host_listen_unix(path, e)))
         return false;
     strcpy(g->path, path);
     return true;

@@ -85,35 +85,75 @@ static void sink(void *opaque, const void *bytes, size_t n)
     fwrite(bytes, 1, n, ((struct session_log *)opaque)->file);
 }
 
-bool session_log(struct session *s, struct err *e)
+static bool open_log(struct session *s, const char *path, struct err *e)
 {
-    const struct options *o = s->o;
+    FILE *f = path ? fopen(path, "w") : stderr;
+    if (!f)
+        return err_set(e, "-D %s: it cannot be written: %m", path);
+    session_log_end(s);
+    s->log.s = s;
+    s->log.file = f;
+    return true;
+}
+
+static void listen(struct session *s, const char *wanted)
+{
     struct session_log *log = &s->log;
-    unsigned n_traces = 0;
-    if (!o->log_items)
-        return true;
-    log->s = s;
-    log->file = o->log_file ? fopen(o->log_file, "w") : stderr;
-    if (!log->file)
-        return err_set(e, "-D %s: it cannot be written: %m", o->log_file);
+    while (log->n_listeners)
+        event_unlisten(&s->m->bus, &log->listener[--log->n_listeners]);
     for (unsigned i = 0; i < ARRAY_LEN(items); i++) {
-        if (!has_item(o->log_items, items[i].item))
+        if (items[i].trace || !has_item(wanted, items[i].item))
             continue;
-        if (items[i].trace) {
-            struct trace *t = &log->trace[n_traces++];
-            *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink,
-                                 .opaque = log, .next = s->hub.traces };
-            s->hub.traces = t;
-            continue;
-        }
-        if (items[i].hear != hear && !strcmp(items[i].event, "cpu.trap") && has_item(o->log_items, "int"))
+        if (items[i].hear != hear && !strcmp(items[i].event, "cpu.trap") && has_item(wanted, "int"))
             continue; /* all of them are there already */
         struct event_listener *l = &log->listener[log->n_listeners++];
         *l = (struct event_listener){ .prefix = items[i].event, .hear = items[i].hear, .opaque = log };
         event_listen(&s->m->bus, l);
     }
+}
+
+bool session_log(struct session *s, struct err *e)
+{
+    const struct options *o = s->o;
+    unsigned n_traces = 0;
+    if (!o->log_items)
+        return true;
+    if (!open_log(s, o->log_file, e))
+        return false;
+    listen(s, o->log_items);
+    for (unsigned i = 0; i < ARRAY_LEN(items); i++) {
+        if (!items[i].trace || !has_item(o->log_items, items[i].item))
+            continue;
+        struct trace *t = &s->log.trace[n_traces++];
+        *t = (struct trace){ .format = trace_format_named(items[i].trace, e), .m = s->m, .sink = sink,
+                             .opaque = &s->log, .next = s->hub.traces };
+        s->hub.traces = t;
+    }
     return true;
 }
+
+bool session_log_items(struct session *s, const char *wanted, struct err *e)
+{
+    char word[32];
+    for (const char *p = wanted; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        bool known = false;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(p, ","), p);
+        for (unsigned i = 0; i < ARRAY_LEN(items); i++)
+            if (!strcmp(items[i].item, word)) {
+                known = !items[i].trace;
+                if (!known)
+                    return err_set(e, "log %s: instructions are for 'tracefile' once the machine is there", word);
+            }
+        if (!known && strcmp(word, "none"))
+            return err_set(e, "log: '%s' is not an item; -d help lists them", word);
+    }
+    if (!s->log.file && !open_log(s, s->o->log_file, e))
+        return false;
+    listen(s, wanted);
+    return true;
+}
+
+bool session_log_file(struct session *s, const char *path, struct err *e) { return open_log(s, path, e); }
 
 void session_log_end(struct session *s)
 {

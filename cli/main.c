@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/suggest.h"
+#include "cli/dap.h"
 #include "cli/img.h"
 #include "cli/session.h"
 #include "machine/board.h"
@@ -119,7 +120,7 @@ static const struct {
     const char *name;
     int (*fn)(int argc, char **argv);
 } commands[] = {
-    { "run", on_run }, { "debug", on_debug }, { "record", on_record }, { "replay", replay_main },
+    { "run", on_run }, { "debug", on_debug }, { "dap", dap_main }, { "record", on_record }, { "replay", replay_main },
     { "trace", on_trace }, { "info", info_main }, { "img", img_main },
 };
 

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/session.h"
+#include "base/suggest.h"
+#include "cli/monitor_rows.h"
 #include "debugger/debugger.h"
-#include "host/block/image.h"
-#include "host/net/net.h"
 
 struct monitor {
     struct session *s;
@@ -36,170 +35,78 @@ static void prompt(struct monitor *mon)
     say(mon, "(orrery) ");
 }
 
-/* --- commands about the machine as a whole; all others are the debugger's --------------------------------- */
+/* --- commands ------------------------------------------------------------------------------------------------------- */
 
-static void do_quit(struct monitor *mon, const char *arg) { host_loop_quit(mon->s->loop); }
+static const struct monitor_row *const lists[] = { monitor_host, monitor_memory, monitor_x86, monitor_dump };
 
-static void do_stop(struct monitor *mon, const char *arg)
+/* The row of a line, and in *args what follows its name. */
+static const struct monitor_row *find(struct session *s, const char *line, const char **args)
 {
-    mon->s->paused = true;
-    host_loop_ask(mon->s->loop);
+    for (unsigned k = 0; k < ARRAY_LEN(lists); k++)
+        for (const struct monitor_row *r = lists[k]; r->name; r++) {
+            size_t n = strlen(r->name);
+            if (strncmp(line, r->name, n) || (line[n] && line[n] != ' ' && line[n] != '/'))
+                continue;
+            *args = line + n + strspn(line + n, " ");
+            if (!r->mine || r->mine(s, *args))
+                return r;
+        }
+    return NULL;
 }
 
-static void do_cont(struct monitor *mon, const char *arg)
+static void help(struct buf *out)
 {
-    if (mon->s->paused && mon->s->debugger->cpu)
-        cpu_skip_stop(mon->s->debugger->cpu);
-    mon->s->paused = false;
+    for (unsigned k = 0; k < ARRAY_LEN(lists); k++)
+        for (const struct monitor_row *r = lists[k]; r->name; r++)
+            if (r->help) {
+                char usage[96];
+                snprintf(usage, sizeof usage, "%s %s", r->name, r->args);
+                buf_printf(out, "%-34s %s\n", usage, r->help);
+            }
+    buf_printf(out, "and the debugger's commands:\n");
 }
 
-static void control(struct monitor *mon, u8 what) { machine_input(mon->s->m, &mon->s->m->control, &what, 1); }
-static void do_reset(struct monitor *mon, const char *arg) { control(mon, MACHINE_CONTROL_RESET); }
-static void do_powerdown(struct monitor *mon, const char *arg) { control(mon, MACHINE_CONTROL_POWEROFF); }
-
-static void report(struct monitor *mon, bool ok, const struct err *e)
+/* Of a name that the debugger does not know: what is near it here. */
+static void near(const char *line, struct buf *out)
 {
-    if (!ok) {
-        say(mon, e->text);
-        say(mon, "\n");
-    }
+    char word[64];
+    const char *best = NULL;
+    unsigned score = 0;
+    bool info = !strncmp(line, "info ", 5);
+    const char *first = info ? line + 5 + strspn(line + 5, " ") : line;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(first, " /"), first);
+    for (unsigned k = 0; k < ARRAY_LEN(lists); k++)
+        for (const struct monitor_row *r = lists[k]; r->name; r++)
+            if (info == !strncmp(r->name, "info ", 5))
+                suggest(word, r->name + (info ? 5 : 0), &best, &score);
+    if (best && !strstr(buf_cstr(out), "nearest"))
+        buf_printf(out, "The monitor has '%s%s'.\n", info ? "info " : "", best);
 }
-
-static void do_save(struct monitor *mon, const char *arg)
-{
-    struct err e = { "it needs a file name" };
-    report(mon, *arg && session_save(mon->s, arg, &e), &e);
-}
-
-static void do_load(struct monitor *mon, const char *arg)
-{
-    struct err e = { "it needs a file name" };
-    report(mon, *arg && session_load(mon->s, arg, &e), &e);
-    debugger_changed(mon->s->debugger);
-}
-
-static void do_status(struct monitor *mon, const char *arg)
-{
-    say(mon, mon->s->paused ? "VM status: paused\n" : "VM status: running\n");
-}
-
-static void do_commit(struct monitor *mon, const char *arg)
-{
-    struct err e;
-    report(mon, session_commit(mon->s, &e), &e);
-}
-
-static void do_block(struct monitor *mon, const char *arg)
-{
-    struct session *s = mon->s;
-    struct buf out = { 0 };
-    for (unsigned i = 0; i < s->mc.n_drives; i++) {
-        struct image_info info;
-        image_get_info(s->mc.drives[i], &info);
-        buf_printf(&out, "%s: %s (%s%s%s), %llu bytes\n", s->mc.drives[i]->id, info.path, info.format,
-                   s->mc.drives[i]->read_only ? ", read-only" : "",
-                   s->drive[i].snapshot ? ", writes stay in memory" : "", (unsigned long long)info.size);
-    }
-    write_bytes(mon, out.data, out.len);
-    buf_free(&out);
-}
-
-static void do_chardev(struct monitor *mon, const char *arg)
-{
-    struct buf out = { 0 };
-    for (unsigned i = 0; i < mon->s->n_chars; i++)
-        buf_printf(&out, "%s: %s\n", host_char_id(mon->s->chars[i]), host_char_describe(mon->s->chars[i]));
-    write_bytes(mon, out.data, out.len);
-    buf_free(&out);
-}
-
-static void do_network(struct monitor *mon, const char *arg)
-{
-    for (unsigned i = 0; i < mon->s->n_nets; i++) {
-        char *text = host_net_info(mon->s->nets[i]);
-        say(mon, text);
-        free(text);
-    }
-}
-
-/* "[NETDEV] RULE", as QEMU's. */
-static void forward(struct monitor *mon, const char *arg,
-                    bool (*fn)(struct host_net *n, const char *rule, struct err *e))
-{
-    const char *rule = strrchr(arg, ' ');
-    size_t id = rule ? strcspn(arg, " ") : 0;
-    struct err e = { "there is no such netdev; 'info network' shows them" };
-    bool ok = false;
-    for (unsigned i = 0; i < mon->s->n_nets && !ok; i++) {
-        const char *name = host_net_id(mon->s->nets[i]);
-        if (!rule || (strlen(name) == id && !strncmp(name, arg, id)))
-            ok = fn(mon->s->nets[i], rule ? rule + 1 : arg, &e);
-    }
-    report(mon, ok, &e);
-}
-
-static void do_forward(struct monitor *mon, const char *arg) { forward(mon, arg, host_net_forward); }
-static void do_unforward(struct monitor *mon, const char *arg) { forward(mon, arg, host_net_unforward); }
-static void do_version(struct monitor *mon, const char *arg) { say(mon, PACKAGE_VERSION "\n"); }
-
-static const struct {
-    const char *name;
-    void (*fn)(struct monitor *mon, const char *arg);
-    const char *help;
-} rows[] = {
-    { "quit", do_quit, "end the emulator" },
-    { "q", do_quit, NULL },
-    { "stop", do_stop, "stop the machine" },
-    { "cont", do_cont, "let it go on" },
-    { "c", do_cont, NULL },
-    { "continue", do_cont, NULL },
-    { "system_reset", do_reset, "reset the machine" },
-    { "system_powerdown", do_powerdown, "switch the machine off" },
-    { "savevm", do_save, "FILE: write a snapshot" },
-    { "loadvm", do_load, "FILE: go to a snapshot" },
-    { "commit", do_commit, "[all]: write what -snapshot kept in memory to the image files" },
-    { "hostfwd_add", do_forward, "[NETDEV] tcp|udp::PORT-:GUESTPORT: forward a port of this host" },
-    { "hostfwd_remove", do_unforward, "[NETDEV] tcp|udp::PORT" },
-    { "info status", do_status, "running or paused" },
-    { "info block", do_block, "disk images" },
-    { "info chardev", do_chardev, "character streams" },
-    { "info network", do_network, "networks, their connections and forwarded ports" },
-    { "info usernet", do_network, NULL },
-    { "info version", do_version, "of this program" },
-};
 
 static void execute(struct monitor *mon, const char *line)
 {
-    while (*line == ' ')
-        line++;
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        size_t n = strlen(rows[i].name);
-        if (!strncmp(line, rows[i].name, n) && (!line[n] || line[n] == ' ')) {
-            rows[i].fn(mon, line + n + strspn(line + n, " "));
-            return;
-        }
-    }
-    if (!strcmp(line, "help")) {
-        for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-            if (rows[i].help) {
-                char text[120];
-                snprintf(text, sizeof text, "%-18s %s\n", rows[i].name, rows[i].help);
-                say(mon, text);
-            }
-        say(mon, "and the debugger's commands:\n");
-    }
-    if (!*line)
-        return;
     struct buf out = { 0 };
-    u64 before = machine_position(mon->s->m);
-    session_symbols(mon->s);
-    debugger_capture(mon->s->debugger, line, &out);
+    const char *args;
+    line += strspn(line, " ");
+    const struct monitor_row *row = find(mon->s, line, &args);
+    struct err e = { "" };
+    if (row) {
+        if (!row->run(mon->s, args, &out, &e))
+            buf_printf(&out, "%s\n", e.text);
+    } else if (*line) {
+        u64 before = machine_position(mon->s->m);
+        if (!strcmp(line, "help"))
+            help(&out);
+        session_symbols(mon->s);
+        if (!debugger_capture(mon->s->debugger, line, &out) && out.len > 9 && !memcmp(out.data, "Undefined", 9))
+            near(line, &out);
+        if (machine_position(mon->s->m) != before)
+            mon->s->paused = true; /* after a step one wants to look */
+        if (mon->s->debugger->quit)
+            host_loop_quit(mon->s->loop);
+    }
     write_bytes(mon, out.data, out.len);
     buf_free(&out);
-    if (machine_position(mon->s->m) != before)
-        mon->s->paused = true; /* after a step one wants to look */
-    if (mon->s->debugger->quit)
-        host_loop_quit(mon->s->loop);
 }
 
 void monitor_execute(struct session *s, const char *line, struct buf *out)

@@ -1,15 +1,12 @@
 #include "cli/qmp.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cli/qmp_query.h"
 #include "cpu/cpu.h"
 #include "debugger/debugger.h"
-#include "host/block/image.h"
-#include "machine/board.h"
-#include "machine/isa.h"
 
 enum { MOST_INPUT = 1 << 20 };
 
@@ -81,74 +78,6 @@ static json_t *by_monitor(struct qmp *q, const char *line, struct err *e)
     json_t *o = *text ? failed(e, text) : json_object();
     free(text);
     return o;
-}
-
-COMMAND(query_version)
-{
-    int major = 0, minor = 0, micro = 0;
-    sscanf(PACKAGE_VERSION, "%d.%d.%d", &major, &minor, &micro);
-    return json_pack("{s:{s:i,s:i,s:i},s:s}", "qemu", "major", major, "minor", minor, "micro", micro, "package",
-                     "Orrery " PACKAGE_VERSION);
-}
-
-COMMAND(query_status)
-{
-    return json_pack("{s:b,s:b,s:s}", "running", !q->s->paused, "singlestep", 0, "status", q->s->paused ? "paused" : "running");
-}
-
-COMMAND(query_cpus)
-{
-    const struct machine *m = q->s->m;
-    json_t *list = json_array();
-    for (unsigned i = 0; i < m->n_cpus; i++)
-        json_array_append_new(list, json_pack("{s:i,s:s,s:s,s:b}", "cpu-index", (int)i, "qom-path", m->cpus[i]->name, "target",
-                                              m->board->isa->target[m->config->xlen == 64], "halted", m->cpus[i]->idle));
-    return list;
-}
-
-COMMAND(query_block)
-{
-    const struct session *s = q->s;
-    json_t *list = json_array();
-    for (unsigned i = 0; i < s->mc.n_drives; i++) {
-        const struct block_port *b = s->mc.drives[i];
-        struct image_info info;
-        if (!b)
-            continue;
-        image_get_info(s->mc.drives[i], &info);
-        json_array_append_new(
-            list, json_pack("{s:s,s:b,s:b,s:s,s:{s:s,s:s,s:b,s:{s:s,s:s,s:I}}}", "device", b->id, "locked", 0, "removable", 0,
-                            "type", "unknown", "inserted", "file", info.path, "drv", info.format, "ro", b->read_only, "image",
-                            "filename", info.path, "format", info.format, "virtual-size", (json_int_t)info.size));
-    }
-    return list;
-}
-
-COMMAND(query_chardev)
-{
-    json_t *list = json_array();
-    for (unsigned i = 0; i < q->s->n_chars; i++)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:b}", "label", host_char_id(q->s->chars[i]), "filename",
-                                              host_char_describe(q->s->chars[i]), "frontend-open",
-                                              host_char_connected(q->s->chars[i])));
-    return list;
-}
-
-COMMAND(query_machines)
-{
-    json_t *list = json_array();
-    for (const struct board *const *b = machine_boards; *b; b++)
-        json_array_append_new(list, json_pack("{s:s,s:i}", "name", (*b)->name, "cpu-max", (int)(*b)->max_cpus));
-    return list;
-}
-
-COMMAND(query_name) { return json_object(); }
-COMMAND(query_kvm) { return json_pack("{s:b,s:b}", "enabled", 0, "present", 0); }
-
-/* Ours: where in its life the machine is. */
-COMMAND(query_position)
-{
-    return json_pack("{s:I,s:I}", "position", (json_int_t)machine_position(q->s->m), "hz", (json_int_t)q->s->m->clock.hz);
 }
 
 COMMAND(do_stop)
@@ -240,29 +169,44 @@ static json_t *snapshot(struct qmp *q, json_t *args, struct err *e, const char *
 COMMAND(savevm) { return snapshot(q, args, e, "savevm"); }
 COMMAND(loadvm) { return snapshot(q, args, e, "loadvm"); }
 
-COMMAND(pmemsave)
+/* memsave and pmemsave. */
+static json_t *save_memory(struct qmp *q, json_t *args, struct err *e, const char *command)
 {
     json_int_t at = json_integer_value(json_object_get(args, "val")), size = json_integer_value(json_object_get(args, "size"));
     const char *file = text_arg(args, "filename");
     if (!file || at < 0 || size <= 0 || size > (json_int_t)1 << 32)
         return failed(e, "Parameters 'val', 'size' (at most 4 GiB) and 'filename' are needed");
-    FILE *f = fopen(file, "wb");
-    if (!f) {
-        err_set(e, "%s cannot be written: %m", file);
-        return NULL;
-    }
-    u8 piece[4096];
-    bool ok = true;
-    for (json_int_t done = 0; ok && done < size; done += (json_int_t)sizeof piece) {
-        size_t n = size - done < (json_int_t)sizeof piece ? (size_t)(size - done) : sizeof piece;
-        memset(piece, 0, n);
-        space_peek(q->s->m->mem, (u64)(at + done), piece, n);
-        ok = fwrite(piece, 1, n, f) == n;
-    }
-    ok = !fclose(f) && ok;
-    if (!ok)
-        err_set(e, "%s cannot be written: %m", file);
-    return ok ? json_object() : NULL;
+    char *line = xprintf("%s 0x%llx 0x%llx \"%s\"", command, (unsigned long long)at, (unsigned long long)size, file);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
+}
+COMMAND(memsave) { return save_memory(q, args, e, "memsave"); }
+COMMAND(pmemsave) { return save_memory(q, args, e, "pmemsave"); }
+COMMAND(inject_nmi) { return by_monitor(q, "nmi", e); }
+
+COMMAND(dump)
+{
+    const char *to = text_arg(args, "protocol");
+    if (!to || strncmp(to, "file:", 5))
+        return failed(e, "Parameter 'protocol' has to be file:PATH");
+    if (json_is_true(json_object_get(args, "paging")))
+        return failed(e, "only physical memory is dumped: 'paging' has to be false");
+    char *line = xprintf("dump-guest-memory %s", to + 5);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
+}
+
+COMMAND(eject)
+{
+    const char *device = text_arg(args, "device") ? text_arg(args, "device") : text_arg(args, "id");
+    if (!device)
+        return failed(e, "Parameter 'device' is missing");
+    char *line = xprintf("eject %s%s", json_is_true(json_object_get(args, "force")) ? "-f " : "", device);
+    json_t *o = by_monitor(q, line, e);
+    free(line);
+    return o;
 }
 
 COMMAND(query_commands);
@@ -271,13 +215,10 @@ static const struct {
     const char *name;
     json_t *(*run)(struct qmp *q, json_t *args, struct err *e);
 } commands[] = {
-    { "query-status", query_status }, { "query-version", query_version }, { "query-cpus-fast", query_cpus },
-    { "query-block", query_block }, { "query-chardev", query_chardev }, { "query-machines", query_machines },
-    { "query-name", query_name }, { "query-kvm", query_kvm }, { "query-commands", query_commands },
-    { "x-orrery-query-position", query_position }, { "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit },
+    { "query-commands", query_commands }, { "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit },
     { "system_reset", do_reset }, { "system_powerdown", do_powerdown }, { "human-monitor-command", human },
-    { "screendump", screendump }, { "send-key", send_key }, { "pmemsave", pmemsave }, { "x-orrery-savevm", savevm },
-    { "x-orrery-loadvm", loadvm },
+    { "screendump", screendump }, { "send-key", send_key }, { "memsave", memsave }, { "pmemsave", pmemsave },
+    { "inject-nmi", inject_nmi }, { "dump-guest-memory", dump }, { "eject", eject }, { "x-orrery-savevm", savevm }, { "x-orrery-loadvm", loadvm },
 };
 
 COMMAND(query_commands)
@@ -285,6 +226,8 @@ COMMAND(query_commands)
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         json_array_append_new(list, json_pack("{s:s}", "name", commands[i].name));
+    for (const struct qmp_query *r = qmp_queries; r->name; r++)
+        json_array_append_new(list, json_pack("{s:s}", "name", r->name));
     return list;
 }
 
@@ -336,6 +279,11 @@ static void request(struct qmp *q, json_t *o)
             json_t *result = commands[i].run(q, args, &e);
             tell_state(q);
             answer(q, id, result, "GenericError", e.text);
+            return;
+        }
+    for (const struct qmp_query *r = qmp_queries; r->name; r++)
+        if (!strcmp(name, r->name)) {
+            answer(q, id, r->run(q->s), "GenericError", "it cannot be told");
             return;
         }
     char *text = xprintf("The command %s has not been found", name);
@@ -425,9 +373,8 @@ static void on_focus(void *opaque, bool gained)
     q->here = gained;
     q->ready = false;
     q->in.len = 0;
-    struct err e;
     if (gained && q->line)
-        send(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", query_version(q, NULL, &e), "capabilities"));
+        send(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", qmp_version(q->s), "capabilities"));
 }
 
 struct qmp *qmp_new(struct session *s, struct host_char *c, struct err *e)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/dap.h"
 #include "cli/gdbserver.h"
 #include "cli/qmp.h"
 #include "cli/tui.h"
@@ -55,6 +56,11 @@ static bool debugger_read_file(void *opaque, const char *path, struct buf *out, 
     return host_file_load(path, out, e);
 }
 
+static bool debugger_read_shipped(void *opaque, const char *name, struct buf *out, struct err *e)
+{
+    return host_shipped_load(name, out, e);
+}
+
 static bool debugger_save(void *opaque, struct machine *m, const char *path, struct err *e)
 {
     return session_save(opaque, path, e);
@@ -77,7 +83,7 @@ static bool debugger_append(void *opaque, const char *path, const void *text, si
 static void debugger_write_out(void *opaque, const char *text, size_t n)
 {
     const struct session *s = opaque;
-    if (tui_terminal_say(s->screen, text, n))
+    if (tui_terminal_say(s->screen, text, n) || dap_server_say(s->dap, text, n))
         return;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
@@ -170,7 +176,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->arena = arena_new();
     s->o = o;
     s->loop = host_loop_new(e);
-    if (!s->loop)
+    if (!s->loop || !dap_server_opened(s->dap, s, e))
         return false;
     s->mc = (struct machine_config){
         .board = o->machine, .board_props = o->machine_props, .cpu = o->cpu, .xlen = o->xlen, .cpus = o->cpus,
@@ -197,7 +203,8 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     struct debugger_host host = { .opaque = s, .write = debugger_write_out, .resume = session_resume,
                                   .step = session_step, .read_file = debugger_read_file,
                                   .save = debugger_save, .load = debugger_load, .append = debugger_append,
-                                  .screen = session_screen_command, .trace = session_trace_command };
+                                  .screen = session_screen_command, .trace = session_trace_command,
+                                  .read_shipped = debugger_read_shipped };
     s->input = host_input_new(s->loop, s->m);
     s->debugger = debugger_new(s->m, &host);
     s->m->names = (struct machine_names){ session_name_code, s };

@@ -24,6 +24,7 @@ struct monitor;
 struct qmp;
 struct gdb_server;
 struct tui_terminal;
+struct dap_server;
 struct history;
 struct host_input;
 struct display;
@@ -58,6 +59,7 @@ struct session {
     struct timing timing;
     struct session_trace *traces; /* traces.c */
     struct trace_symbols trace_symbols;
+    char trace_path[4096]; /* trace_symbols.c: what it told last */
     void *record_file;
     const char *why_ended; /* for the recording, when it is not the guest who ends; NULL: nothing to say */
     struct session_log {
@@ -73,6 +75,7 @@ struct session {
     struct qmp *qmp;
     struct gdb_server *gdb;
     struct tui_terminal *screen; /* of --tui */
+    struct dap_server *dap;      /* of `orrery dap`; not ours */
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
@@ -110,6 +113,9 @@ bool session_keep_history(struct session *s);
 /* log.c: -d and -D. */
 bool session_log(struct session *s, struct err *e);
 void session_log_end(struct session *s);
+/* From here on these items, of those that are events; into this file. */
+bool session_log_items(struct session *s, const char *wanted, struct err *e);
+bool session_log_file(struct session *s, const char *path, struct err *e);
 /* traces.c: --trace, and what the debugger starts and stops. */
 bool session_open_traces(struct session *s, struct err *e);
 void session_close_traces(struct session *s);

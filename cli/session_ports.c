@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/qmp.h"
+#include "cli/dap.h"
 #include "cli/tui.h"
 #include "host/char/mux.h"
 #include "host/net/net.h"
@@ -90,8 +91,10 @@ bool session_open_chars(struct session *s, struct err *e)
         serials[0] = strcmp(o->monitor, "stdio") ? "stdio" : "null";
         n = 1;
     }
-    bool screen = o->tui && n && (!strcmp(serials[0], "stdio") || !strcmp(serials[0], "mon:stdio"));
-    if (screen)
+    bool screen = (o->tui || s->dap) && n && (!strcmp(serials[0], "stdio") || !strcmp(serials[0], "mon:stdio"));
+    if (screen && s->dap)
+        s->mc.serial[0] = dap_server_console(s->dap);
+    else if (screen)
         s->screen = tui_terminal_new(s); /* the guest's console is a part of it */
     for (unsigned i = screen; i < n; i++) {
         if (!strcmp(serials[i], "none"))

@@ -44,7 +44,41 @@ struct trail {
     } *e;
     size_t n, cap;
     bool whole; /* it goes back to where the history begins */
+    enum { TRAIL_ALL, TRAIL_NO_INTERRUPTS, TRAIL_NO_TRAPS } which; /* handlers that came back are left out */
 };
+
+/* Handlers that have not come back yet. */
+struct handlers {
+    struct {
+        size_t first; /* in the trail */
+        u64 back, until, sp; /* it comes back to [back, until] with that stack */
+    } open[16];
+    unsigned n;
+};
+
+/* An instruction that began as *m is done. */
+static void leave_out(struct debugger *d, struct trail *t, struct handlers *h, const struct moment *m)
+{
+    struct isa_trap trap;
+    u64 pc = debugger_pc(d);
+    if (t->which == TRAIL_ALL)
+        return;
+    if (isa_now(d->cpu)->trapped(d->cpu, m, 0, UINT64_MAX, &trap)) {
+        if ((!trap.interrupt && t->which == TRAIL_NO_INTERRUPTS) || h->n == ARRAY_LEN(h->open))
+            return;
+        h->open[h->n].first = t->n;
+        h->open[h->n].back = trap.interrupt ? trap.back[0] : m->pc;
+        h->open[h->n].until = h->open[h->n].back + (trap.interrupt ? 0 : 15); /* or behind the instruction */
+        h->open[h->n++].sp = m->sp;
+        return;
+    }
+    for (unsigned i = h->n; i-- > 0;)
+        if (pc >= h->open[i].back && pc <= h->open[i].until && isa_sp(d->cpu) == h->open[i].sp) {
+            t->n = h->open[i].first;
+            h->n = i;
+            return;
+        }
+}
 
 /* From about `span` ticks before `until`. */
 static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t, struct err *e)
@@ -57,12 +91,15 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
         return false;
     stops_disarm(&d->stops, d->machine);
     bool ok = true;
+    struct handlers handlers = { .n = 0 };
     while (d->machine->clock.now < until && ok) {
         if (t->n == t->cap) {
             t->cap = t->cap ? 2 * t->cap : 1024;
             t->e = xrealloc(t->e, t->cap * sizeof *t->e);
         }
         struct moment_of m = { d->machine->clock.now, debugger_pc(d), isa_sp(d->cpu) };
+        struct moment before = { .pc = m.pc, .sp = m.sp };
+        isa_now(d->cpu)->look(d->cpu, &before);
         u64 retired = d->cpu->retired + d->cpu->trapped;
         enum machine_stop why = history_step(h, d->cpu, until);
         /* A tick each but with a timing model; before it others had their turns. */
@@ -70,6 +107,7 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
             m.at = d->machine->clock.now - 1;
         if (d->cpu->retired + d->cpu->trapped != retired)
             t->e[t->n++] = m; /* else it only waited */
+        leave_out(d, t, &handlers, &before);
         if (why != MACHINE_REACHED)
             break;
         if (d->interrupted)
@@ -108,7 +146,7 @@ bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r,
     u64 now = d->machine->clock.now, low = 0, high = 0, pc = debugger_pc(d), sp = isa_sp(d->cpu);
     symbols_function_at(d->syms, pc, &low, &high, NULL);
     *r = (struct stop_report){ .reason = REASON_STEPPED };
-    struct trail t = { 0 };
+    struct trail t = { .which = over ? TRAIL_NO_TRAPS : TRAIL_ALL };
     bool ok = trail_ends(d, &t, now, count, e);
     size_t i = t.n;
     for (u64 k = 0; ok && k < count && i; k++) {
@@ -214,7 +252,7 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
     u64 now = d->machine->clock.now, pc = debugger_pc(d), sp = isa_sp(d->cpu);
     struct where start = locate(d, pc);
     *r = (struct stop_report){ .reason = REASON_STEPPED };
-    struct trail t = { 0 };
+    struct trail t = { .which = over ? TRAIL_NO_TRAPS : TRAIL_NO_INTERRUPTS };
     bool ok = false;
     for (u64 span = 4096; span <= LAST_SPAN; span *= 8) {
         if (!trail_make(d, now, span, &t, e))

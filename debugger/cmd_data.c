@@ -119,12 +119,12 @@ HANDLER(cmd_printf)
             else if (!(ok = expr_value(&env, text, &v, e)))
                 ;
             else if (letter == 's') {
-                struct buf inner = { 0 };
                 char str[201] = "";
                 if (value_u64(&env, &v, &raw, e))
                     cpu_peek(d->cpu, raw & cpu_addr_mask(d->cpu), str, 200);
                 buf_printf(&out, "%s", str);
-                buf_free(&inner);
+            } else if (letter == 'v') { /* as `print` shows it */
+                value_print(&env, &v, NULL, &out);
             } else if (strchr("feg", letter)) {
                 if ((ok = value_double(&env, &v, &real, e)))
                     buf_printf(&out, "%g", real);
@@ -274,7 +274,7 @@ static bool examine(struct debugger *d, const char *args, bool physical, struct 
     if (f.size)
         d->x_last.size = f.size;
     else if (f.letter == 'a' || (f.letter == 'f' && d->x_last.size < 4))
-        d->x_last.size = cpu_addr_mask(d->cpu) == UINT32_MAX ? 4 : 8;
+        d->x_last.size = isa_word(d->syms, d->cpu, debugger_pc(d));
     else if (f.letter == 'c')
         d->x_last.size = 1;
     bool far;

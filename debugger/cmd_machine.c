@@ -415,9 +415,13 @@ HANDLER(info_cpus)
                      where[0] ? ">" : "");
         if (symbols_line_at(d->syms, pc, &p))
             debug_printf(d, " at %s:%d", base_name(p.file), p.line);
+        struct process process;
+        char name[96];
+        if (process_has_provider(d) && process_current(d, c, &process) && process.name[0]) {
+            process_format(&process, name, sizeof name);
+            debug_printf(d, "  process %s", name);
+        }
         debug_printf(d, "  %llu retired\n", (unsigned long long)c->retired);
-        if (c == d->cpu)
-            describe_cpu(d, c);
     }
     return true;
 }
@@ -470,7 +474,7 @@ HANDLER(info_mem)
     struct cpu *c = d->cpu;
     struct cpu_walk w = { 0 };
     if (debugger_x86(d))
-        return show_x86_mappings(d, false, e);
+        return show_x86_mappings(d, false, false, e);
     c->ops->walk(c, 0, CPU_READ, &w);
     if (!w.n_levels && !strcmp(w.mode, "bare")) {
         debug_printf(d, "Translation is off: virtual addresses are physical.\n");

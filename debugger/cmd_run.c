@@ -120,25 +120,25 @@ HANDLER(cmd_finish)
     return true;
 }
 
-static bool to_place(struct debugger *d, const char *args, bool frame_end, struct err *e)
+static bool to_place(struct debugger *d, const char *args, bool any_frame, struct err *e)
 {
     struct place p;
     struct stop_report r;
     if (!alive(d, e) || !place_resolve(d, args, &p, e))
         return false;
-    run_to(d, &p, frame_end, &r);
+    run_to(d, &p, any_frame, &r);
     report_stop(d, &r);
     return true;
 }
 
 HANDLER(cmd_until)
 {
-    return *args ? to_place(d, args, true, e) : lines(d, args, STEP_UNTIL, e);
+    return *args ? to_place(d, args, false, e) : lines(d, args, STEP_UNTIL, e);
 }
 
 HANDLER(cmd_advance)
 {
-    return to_place(d, args, false, e);
+    return to_place(d, args, true, e);
 }
 
 HANDLER(cmd_jump)
@@ -167,7 +167,8 @@ HANDLER(cmd_thread)
         debugger_select_cpu(d, d->machine->cpus[n]);
     }
     debug_printf(d, "[Current hart is %u (%s)]\n", d->cpu->index, d->cpu->name);
-    show_where(d, true);
+    show_process(d);
+    show_where(d, SHOW_FRAME);
     return true;
 }
 
@@ -210,7 +211,7 @@ HANDLER(cmd_load)
     stops_arm(&d->stops, d->machine);
     if (ok) {
         debug_printf(d, "At position %llu.\n", (unsigned long long)machine_position(d->machine));
-        show_where(d, true);
+        show_where(d, SHOW_FRAME);
     }
     return ok;
 }
@@ -309,7 +310,6 @@ void debugger_forget_symbols(struct debugger *d, struct symfile *f)
     }
     free(d->list_file);
     d->list_file = NULL;
-    d->symbols_version++;
     if (f)
         symbols_remove(d->syms, f);
     else

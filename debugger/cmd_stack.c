@@ -15,7 +15,7 @@ static void print_variable(struct debugger *d, const struct frame *f, const char
     struct expr *x = expr_compile(&env, name, &e);
     buf_printf(out, "%s = ", name);
     if (x && expr_eval(x, &env, &v, &e))
-        value_print(&env, &v, &format, out);
+        show_plain(&env, &v, &format, out);
     else
         buf_printf(out, "<error: %s>", e.text);
     buf_printf(out, "\n");
@@ -23,7 +23,8 @@ static void print_variable(struct debugger *d, const struct frame *f, const char
 }
 
 /* The variables (or parameters) of a frame's scopes, innermost block first. */
-static unsigned print_names(struct debugger *d, const struct frame *f, int tag, const char *indent)
+unsigned debugger_each_name(struct debugger *d, const struct frame *f, int tag, bool (*each)(void *opaque, const char *name),
+                            void *opaque)
 {
     Dwarf_Die scopes[SCOPE_DEPTH], child;
     struct symfile *file;
@@ -44,16 +45,36 @@ static unsigned print_names(struct debugger *d, const struct frame *f, int tag, 
                 if (hidden)
                     continue;
                 seen[count++] = name;
-                struct buf out = { 0 };
-                buf_printf(&out, "%s", indent);
-                print_variable(d, f, name, &out);
-                debug_write(d, &out);
-                buf_free(&out);
+                if (!each(opaque, name))
+                    return count;
             } while (!dwarf_siblingof(&child, &child));
         if (kind == DW_TAG_subprogram || kind == DW_TAG_inlined_subroutine)
             break;
     }
     return count;
+}
+
+struct name_printer {
+    struct debugger *d;
+    const struct frame *f;
+    const char *indent;
+};
+
+static bool print_name(void *opaque, const char *name)
+{
+    struct name_printer *q = opaque;
+    struct buf out = { 0 };
+    buf_printf(&out, "%s", q->indent);
+    print_variable(q->d, q->f, name, &out);
+    debug_write(q->d, &out);
+    buf_free(&out);
+    return true;
+}
+
+static unsigned print_names(struct debugger *d, const struct frame *f, int tag, const char *indent)
+{
+    struct name_printer q = { d, f, indent };
+    return debugger_each_name(d, f, tag, print_name, &q);
 }
 
 HANDLER(cmd_backtrace)
@@ -100,7 +121,7 @@ static bool select_frame(struct debugger *d, u64 n, struct err *e)
                        d->frames_end ? d->frames_end : "");
     d->selected = (unsigned)n;
     show_frame(d, debugger_frame(d, d->selected), true, frame_in_line(d->syms, debugger_frame(d, d->selected)));
-    show_where(d, false);
+    show_where(d, SHOW_LINE);
     return true;
 }
 

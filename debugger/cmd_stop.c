@@ -111,9 +111,11 @@ static struct stop_point *add_point(struct debugger *d, const struct stop_kind *
     struct stop_point *p = stops_add(&d->stops, kind, parts.place);
     p->verb = verb;
     p->hart = parts.hart;
+    process_see(d, parts.process);
     bool ok = kind->parse(d, p, parts.place, e) &&
               (!parts.condition ||
                (p->condition = compile_at(d, p->n_addrs ? p->addrs[0] : debugger_pc(d), parts.condition, e)));
+    process_see(d, NULL);
     p->condition_text = parts.condition;
     p->process = parts.process;
     p->file = parts.file;
@@ -139,8 +141,10 @@ static void say_added(struct debugger *d, const struct stop_point *p)
         return;
     }
     debug_printf(d, " at 0x%llx", (unsigned long long)p->addrs[0]);
+    process_see(d, p->process);
     if (symbols_line_at(d->syms, p->addrs[0], &pos))
         debug_printf(d, ": file %s, line %d.", base_name(pos.file), pos.line);
+    process_see(d, NULL);
     if (p->n_addrs > 1)
         debug_printf(d, " (%zu locations)", p->n_addrs);
     debug_printf(d, "\n");

@@ -430,12 +430,28 @@ void show_x86_registers(struct debugger *d)
 
 struct run { /* of pages, or one */
     u64 va, pa, length;
+    u64 leaf, all; /* the entry that maps it; the rights that every level gives */
     char rights[12];
 };
 
-static void show_run(struct debugger *d, const struct run *r, bool pages)
+/* As the monitor of QEMU shows them: ranges by rights alone, whatever memory they are; pages by the flags of their entry. */
+static void show_run_qemu(struct debugger *d, const struct run *r, bool pages)
 {
+    u64 e = r->leaf;
     if (pages)
+        debug_printf(d, "%016llx: %016llx %c%c%c%c%c%c%c%c%c\n", HEX(r->va), HEX(r->pa), e >> 63 ? 'X' : '-', e & 0x100 ? 'G' : '-',
+                     r->length > 4096 ? 'P' : '-', e & 0x40 ? 'D' : '-', e & 0x20 ? 'A' : '-', e & 0x10 ? 'C' : '-',
+                     e & 8 ? 'T' : '-', e & 4 ? 'U' : '-', e & 2 ? 'W' : '-');
+    else
+        debug_printf(d, "%016llx-%016llx %016llx %cr%c\n", HEX(r->va), HEX(r->va + r->length), HEX(r->length),
+                     r->all & 4 ? 'u' : '-', r->all & 2 ? 'w' : '-');
+}
+
+static void show_run(struct debugger *d, const struct run *r, bool pages, bool qemu)
+{
+    if (qemu)
+        show_run_qemu(d, r, pages);
+    else if (pages)
         debug_printf(d, "%016llx: %012llx %s%s\n", HEX(r->va), HEX(r->pa), r->rights,
                      r->length == 4096 ? "" : r->length >= 1 << 30 ? " 1G" : r->length == 4 << 20 ? " 4M" : " 2M");
     else
@@ -461,7 +477,7 @@ static bool page_at(struct x86 *c, u64 va, unsigned per_level, u64 *size, struct
         any |= w.level[n].pte;
     }
     u64 frame = per_level == 10 ? leaf & 0xfffff000u : leaf & 0xffffffffff000u;
-    *r = (struct run){ .va = va, .pa = frame & ~(*size - 1), .length = *size };
+    *r = (struct run){ .va = va, .pa = frame & ~(*size - 1), .length = *size, .leaf = leaf, .all = all };
     if (per_level == 10 && level == 2)
         r->pa |= bits_get(leaf, 13, 8) << 32;
     snprintf(r->rights, sizeof r->rights, "%cr%c%c%c%c%c", all & 4 ? 'u' : '-', all & 2 ? 'w' : '-',
@@ -469,11 +485,19 @@ static bool page_at(struct x86 *c, u64 va, unsigned per_level, u64 *size, struct
     return true;
 }
 
-bool show_x86_mappings(struct debugger *d, bool pages, struct err *e)
+/* Does `now` go on where `open` ends? */
+static bool joins(const struct run *open, const struct run *now, bool qemu)
+{
+    if (!open->length || now->va != open->va + open->length)
+        return false;
+    return qemu ? !((now->all ^ open->all) & 6) : now->pa == open->pa + open->length && !strcmp(now->rights, open->rights);
+}
+
+bool show_x86_mappings(struct debugger *d, bool pages, bool qemu, struct err *e)
 {
     struct x86 *c = debugger_x86(d);
     if (!x86_paging(c)) {
-        debug_printf(d, "Paging is off (CR0.PG=0): linear addresses are physical.\n");
+        debug_printf(d, qemu ? "PG disabled\n" : "Paging is off (CR0.PG=0): linear addresses are physical.\n");
         return true;
     }
     unsigned bits = x86_long(c) ? c->cr4 & CR4_LA57 ? 57 : 48 : 32, per_level = c->cr4 & CR4_PAE ? 9 : 10;
@@ -482,13 +506,11 @@ bool show_x86_mappings(struct debugger *d, bool pages, struct err *e)
     for (u64 i = 0, steps = 0, size; i < (u64)1 << bits && steps < STEPS_MAX && shown < SHOWN_MAX && !d->interrupted; steps++) {
         u64 va = bits == 32 || i < half ? i : i | ~(2 * half - 1);
         bool there = page_at(c, va, per_level, &size, &now);
-        bool joins = there && !pages && open.length && now.pa == open.pa + open.length && now.va == open.va + open.length &&
-                     !strcmp(now.rights, open.rights);
-        if (joins) {
+        if (there && !pages && joins(&open, &now, qemu)) {
             open.length += now.length;
         } else {
             if (open.length) {
-                show_run(d, &open, pages);
+                show_run(d, &open, pages, qemu);
                 shown++;
             }
             open = there ? now : (struct run){ 0 };
@@ -496,17 +518,17 @@ bool show_x86_mappings(struct debugger *d, bool pages, struct err *e)
         i = (i & ~(size - 1)) + size;
     }
     if (open.length && shown < SHOWN_MAX)
-        show_run(d, &open, pages);
+        show_run(d, &open, pages, qemu);
     else if (shown == SHOWN_MAX)
         debug_printf(d, "(only the first %d are shown)\n", SHOWN_MAX);
-    else if (!shown)
+    else if (!shown && !qemu)
         debug_printf(d, "No page is mapped by CR3 0x%llx.\n", HEX(c->cr3));
     return true;
 }
 
 HANDLER(info_tlb)
 {
-    return debugger_x86(d) ? show_x86_mappings(d, true, e) : info_mem(d, args, e);
+    return debugger_x86(d) ? show_x86_mappings(d, true, false, e) : info_mem(d, args, e);
 }
 
 void debugger_name_code(void *syms, u64 linear, char *out, size_t n)

@@ -98,6 +98,8 @@ HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER
 HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus);
 HANDLER(info_jit); HANDLER(info_mem);
 HANDLER(info_timing); HANDLER(info_events); HANDLER(cmd_walk);
+/* script_os.c */
+HANDLER(cmd_os); HANDLER(info_tasks); HANDLER(info_modules);
 /* cmd_screen.c */
 HANDLER(cmd_screen); HANDLER(cmd_tracefile); HANDLER(cmd_screendump); HANDLER(cmd_sendkey); HANDLER(cmd_mouse_move); HANDLER(cmd_mouse_button);
 void show_device(struct debugger *d, const struct device *dev); /* what `info device` shows */
@@ -109,7 +111,7 @@ struct x86 *debugger_x86(struct debugger *d); /* the selected CPU, or NULL when 
 /* SEGMENT:OFFSET, as in 0xf000:0xfff0 or cs:rip: *far says whether it was one. False: an error. */
 bool debugger_far(struct debugger *d, const char *text, u64 *addr, bool *far, struct err *e);
 void show_x86_registers(struct debugger *d);  /* segments, tables and control registers; nothing on others */
-bool show_x86_mappings(struct debugger *d, bool pages, struct err *e);
+bool show_x86_mappings(struct debugger *d, bool pages, bool qemu, struct err *e); /* qemu: in the form of its monitor */
 /* cmd_parts.c */
 HANDLER(info_pic); HANDLER(info_ioapic); HANDLER(info_lapic); HANDLER(info_pit); HANDLER(info_hpet); HANDLER(info_rtc);
 HANDLER(info_ide); HANDLER(info_fdc); HANDLER(info_kbd); HANDLER(info_dma); HANDLER(info_pci); HANDLER(info_irq);

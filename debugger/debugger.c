@@ -61,6 +61,7 @@ void debugger_free(struct debugger *d)
     free(d->list_file);
     free(d->last_command);
     script_free(d->script);
+    free(d->os_title);
     free(d);
 }
 
@@ -119,6 +120,19 @@ void debugger_changed(struct debugger *d)
     d->frames_end = NULL;
 }
 
+unsigned debugger_hidden(const struct debugger *d)
+{
+    return d->hidden.at == d->machine->clock.now && d->hidden.pc == debugger_pc(d) ? d->hidden.n : 0;
+}
+
+void debugger_hide(struct debugger *d, unsigned n)
+{
+    d->hidden.n = n;
+    d->hidden.at = d->machine->clock.now;
+    d->hidden.pc = debugger_pc(d);
+    debugger_changed(d);
+}
+
 const struct frame *debugger_frame(struct debugger *d, unsigned level)
 {
     if (!d->n_frames && !d->frames_done)
@@ -131,9 +145,10 @@ const struct frame *debugger_frame(struct debugger *d, unsigned level)
             d->frames = xrealloc(d->frames, d->cap_frames * sizeof *d->frames);
         }
         struct frame *f = &d->frames[d->n_frames];
-        if (!d->n_frames)
+        if (!d->n_frames) {
             frame_innermost(d->syms, d->cpu, f);
-        else if (!frame_caller(d->syms, d->cpu, f - 1, f, &d->frames_end)) {
+            f->inlined = debugger_hidden(d);
+        } else if (!frame_caller(d->syms, d->cpu, f - 1, f, &d->frames_end)) {
             d->frames_done = true;
             break;
         }
@@ -211,5 +226,5 @@ void debugger_show_position(struct debugger *d)
     debugger_changed(d);
     d->selected = 0;
     linux_notice(d);
-    show_where(d, true);
+    show_where(d, SHOW_FRAME);
 }

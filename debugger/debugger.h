@@ -77,6 +77,10 @@ struct debugger {
     struct frame *frames; /* of the selected hart; computed as far as asked */
     unsigned n_frames, cap_frames, selected;
     bool frames_done;
+    struct { /* steps stop at an inlined call as at any other: this many of those that begin here are not shown yet */
+        unsigned n;
+        u64 at, pc; /* where that holds */
+    } hidden;
     const char *frames_end; /* why there are no more */
 
     struct convenience *vars;
@@ -103,10 +107,11 @@ struct debugger {
     int listsize;
 
     struct script *script; /* NULL: no Lua yet */
+    char *os_title;        /* of the operating system's profile; NULL: none */
+    char process_shown[96]; /* that a person was told of last: process_format() */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
     bool looking_back; /* the past is searched: nobody wants to hear of its events */
-    unsigned symbols_version; /* changes when types are forgotten */
 
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */
@@ -145,7 +150,13 @@ void debug_write(struct debugger *d, const struct buf *b);
 
 void debugger_changed(struct debugger *d); /* registers, memory or symbols changed: forget frames */
 const struct frame *debugger_frame(struct debugger *d, unsigned level); /* NULL: not that many */
+unsigned debugger_hidden(const struct debugger *d); /* inlined calls that begin here and are not shown yet */
+void debugger_hide(struct debugger *d, unsigned n);
 struct expr_env debugger_env(struct debugger *d); /* at the selected frame */
+/* The variables (DW_TAG_variable) or parameters (DW_TAG_formal_parameter) of a frame's scopes, the innermost block first, until
+ * each() says false. Returns how many there are. */
+unsigned debugger_each_name(struct debugger *d, const struct frame *f, int tag, bool (*each)(void *opaque, const char *name),
+                            void *opaque);
 /* To read only: of conditions, arguments of frames and the like. */
 struct expr_env debugger_env_at(struct debugger *d, struct cpu *c, const struct frame *f);
 /* Why nothing may be changed by hand now, or NULL. */
@@ -195,10 +206,13 @@ enum line_step { STEP_INTO, STEP_OVER, STEP_UNTIL };
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r);
 /* Until the selected frame returns. */
 bool run_finish(struct debugger *d, struct stop_report *r, struct err *e);
-/* To one of the addresses, or (frame_end) out of the selected frame. */
-void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r);
+/* To one of the addresses, or out of the selected frame. Without any_frame, places in its function count in it only, not in calls it
+ * makes of itself. */
+void run_to(struct debugger *d, const struct place *to, bool any_frame, struct stop_report *r);
 /* Says what stopped it and where it is, runs the stop point's commands. */
 void report_stop(struct debugger *d, struct stop_report *r);
+/* The first part of that: hooks of scripts hear of it, which may let the machine go on and may delete the stop point. */
+void report_scripts(struct debugger *d, struct stop_report *r);
 
 /* Pieces of it, for running the past. begin: forgets frames, remembers what watchpoints watch, passes the stop point the
  * hart stands at. judge: false when nobody wants to know of this stop. end: arms the stop points as they are listed. */
@@ -235,11 +249,21 @@ bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque
 /* --- Showing: show.c --------------------------------------------------------------------------------------------- */
 
 void show_frame(struct debugger *d, const struct frame *f, bool with_number, bool with_addr);
+/* A value where its name stands before it: no type in front of a pointer. */
+void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out);
 void show_source_line(struct debugger *d, const char *file, int line);
-void show_where(struct debugger *d, bool with_frame); /* frame line if asked, then source line or instruction */
+enum show_what {
+    SHOW_FRAME, /* the frame's line, then the source line */
+    SHOW_STEP,  /* the source line, with the address when it is in the middle of one */
+    SHOW_LINE,  /* the source line */
+};
+void show_where(struct debugger *d, enum show_what what); /* without source: the instruction */
 /* One instruction; returns its length, 0 when memory cannot be read. */
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out);
+/* Its text alone, and its bytes; either may be NULL. Returns its length, 0: memory cannot be read. */
+unsigned debugger_insn(struct debugger *d, u64 addr, u8 bytes[16], char *text, size_t n);
 void show_displays(struct debugger *d);
+void show_process(struct debugger *d); /* if it is another than was told of last; nothing where none has a name */
 void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *out);
 const char *paint(const struct debugger *d, const char *code); /* an escape sequence, or "" without colour */
 const char *base_name(const char *path);

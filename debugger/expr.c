@@ -401,30 +401,85 @@ static struct type *base_type(struct parser *p)
     return type_builtin(s, TYPE_INT, 4, is_signed, is_signed ? "int" : "unsigned int");
 }
 
-static struct type *abstract_type(struct parser *p)
+/* Behind `(`: on to behind its `)`. */
+static bool skip_parens(struct parser *p)
 {
-    struct symbols *s = p->env->syms;
-    unsigned addr_size = env_word(p->env);
-    struct type *t = base_type(p);
+    for (unsigned open = 1; open && p->token != T_END; next(p))
+        open += is(p, "(") ? 1u : is(p, ")") ? UINT32_MAX : 0;
+    return !p->failed;
+}
+
+/* "[3][4]" and "(int)" behind a declarator: an array of 3 arrays of 4, a function. */
+static struct type *suffixes(struct parser *p, struct type *t)
+{
+    u64 counts[8];
     unsigned n = 0;
-    while (t && n++ < MAX_DEPTH) {
-        if (eat(p, "*")) {
-            t = type_pointer(s, t, addr_size);
-        } else if (p->token == T_NAME && (!strcmp(p->text, "const") || !strcmp(p->text, "volatile"))) {
+    if (eat(p, "("))
+        return skip_parens(p) ? type_function(p->env->syms, t) : NULL;
+    while (eat(p, "[")) {
+        bool sized = p->token == T_NUMBER;
+        u64 count = sized ? p->number : 0;
+        if (sized)
             next(p);
-        } else if (is(p, "[")) {
+        if (n == ARRAY_LEN(counts) || !eat(p, "]")) {
+            expected(p, "a number of elements and ]");
+            return NULL;
+        }
+        counts[n++] = count;
+    }
+    while (n)
+        t = type_array(p->env->syms, t, counts[--n]);
+    return t;
+}
+
+/* What stands behind a type's name in a cast (C11 6.7.7): "*", "(*)[16]", "(*(*)(void))[2]". Read inside out: what follows
+ * the parentheses belongs to the type before what is in them. */
+static struct type *abstract_declarator(struct parser *p, struct type *t)
+{
+    if (++p->depth > MAX_DEPTH) {
+        err_set(p->e, "the type is nested more than %d deep", MAX_DEPTH);
+        fail(p);
+        return NULL;
+    }
+    unsigned addr_size = env_word(p->env), n = 0;
+    while (!p->failed && n++ < MAX_DEPTH) {
+        if (eat(p, "*"))
+            t = type_pointer(p->env->syms, t, addr_size);
+        else if (p->token == T_NAME && (!strcmp(p->text, "const") || !strcmp(p->text, "volatile")))
             next(p);
-            u64 count = p->number;
-            if (p->token != T_NUMBER || (next(p), !eat(p, "]"))) {
-                expected(p, "a number of elements and ]");
+        else
+            break;
+    }
+    if (is(p, "(")) {
+        struct parser inside, behind;
+        next(p);
+        inside = *p;
+        bool nested = is(p, "*") || is(p, "(") || is(p, "[");
+        if (!skip_parens(p) || (nested && !(t = suffixes(p, t))))
+            return NULL;
+        if (nested) {
+            behind = *p;
+            *p = inside;
+            t = abstract_declarator(p, t);
+            if (!t || !is(p, ")")) {
+                expected(p, "`)' in a type");
                 return NULL;
             }
-            t = type_array(s, t, count);
+            *p = behind;
         } else {
-            break;
+            t = type_function(p->env->syms, t);
         }
+    } else {
+        t = suffixes(p, t);
     }
+    p->depth--;
     return p->failed ? NULL : t;
+}
+
+static struct type *abstract_type(struct parser *p)
+{
+    struct type *t = base_type(p);
+    return t ? abstract_declarator(p, t) : NULL;
 }
 
 /* --- Grammar ----------------------------------------------------------------------------------------------------- */

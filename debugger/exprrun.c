@@ -109,12 +109,29 @@ static bool run_register(const struct node *n, const struct expr_env *env, struc
     return true;
 }
 
+static struct convenience *find_named(struct convenience *v, const char *name)
+{
+    while (v && strcmp(v->name, name))
+        v = v->next;
+    return v;
+}
+
+struct convenience *convenience_set(struct convenience **vars, const char *name, const struct value *v)
+{
+    struct convenience *c = find_named(*vars, name);
+    if (!c) {
+        c = xcalloc(1, sizeof *c);
+        snprintf(c->name, sizeof c->name, "%s", name);
+        c->next = *vars;
+        *vars = c;
+    }
+    c->value = *v;
+    return c;
+}
+
 static struct convenience *find_var(const struct expr_env *env, const char *name)
 {
-    for (struct convenience *v = env->vars ? *env->vars : NULL; v; v = v->next)
-        if (!strcmp(v->name, name))
-            return v;
-    return NULL;
+    return env->vars ? find_named(*env->vars, name) : NULL;
 }
 
 /* $eax, $ax, $al, $ah, $r8d: parts of x86 registers, to be read (SDM 1, 3.4.1). */
@@ -475,15 +492,7 @@ static bool assign_convenience(const struct node *n, const struct expr_env *env,
         return err_set(e, "variables cannot be set here");
     if (n->name[0] >= '0' && n->name[0] <= '9')
         return err_set(e, "$%s belongs to the value history", n->name);
-    struct convenience *c = find_var(env, n->name);
-    if (!c) {
-        c = xcalloc(1, sizeof *c);
-        size_t len = strlen(n->name);
-        memcpy(c->name, n->name, len < sizeof c->name ? len : sizeof c->name - 1);
-        c->next = *env->vars;
-        *env->vars = c;
-    }
-    c->value = *v;
+    struct convenience *c = convenience_set(env->vars, n->name, v);
     if (c->value.where == VALUE_REGISTER)
         c->value.where = VALUE_BYTES;
     /* A number is kept as it is now, not as its place will be. */

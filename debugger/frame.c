@@ -150,8 +150,9 @@ static bool peek_word(struct cpu *c, u64 addr, unsigned size, u64 *v)
     return ok;
 }
 
-/* Is the word at a place on the stack where a call comes back to? Sets out->pc; far: a selector lies behind the offset. */
-static bool comes_back(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, struct frame *out, bool *far)
+/* Is the word at a place on the stack where a call comes back to? Sets out->pc; far: a selector lies behind the offset. With
+ * `begun` it may be where a function begins too: a thread's first frame is often made so. */
+static bool comes_back(struct symbols *s, struct cpu *c, const struct frame *f, u64 at, bool begun, struct frame *out, bool *far)
 {
     const struct frame_isa *isa = f->isa;
     u64 v, offset, selector, mask = cpu_addr_mask(c);
@@ -161,9 +162,12 @@ static bool comes_back(struct symbols *s, struct cpu *c, const struct frame *f, 
     out->pc = (v + f->code_base) & mask;
     if (isa->ra != SLOT_NONE)
         out->pc &= ~(u64)1;
-    if (isa->call_before(c, out->pc) || (symbols_at(s, out->pc, &offset) && !offset))
+    if (isa->call_before(c, out->pc, false))
         return true;
-    if (isa->word == 2 && peek_word(c, at + 2, 2, &selector) && isa->call_before(c, v + 16 * selector)) {
+    const struct symbol *sym = begun ? symbols_at(s, out->pc, &offset) : NULL;
+    if (sym && !offset && sym->kind == SYM_FUNC)
+        return true;
+    if (isa->word == 2 && peek_word(c, at + 2, 2, &selector) && isa->call_before(c, v + 16 * selector, true)) {
         out->code_base = 16 * selector;
         out->pc = (v + out->code_base) & mask;
         *far = true;
@@ -193,7 +197,7 @@ static bool by_entry(struct symbols *s, struct cpu *c, struct frame *f, struct f
     }
     bool far;
     f->cfa = sp + isa->word;
-    if (!comes_back(s, c, f, sp, out, &far))
+    if (!comes_back(s, c, f, sp, true, out, &far))
         return false;
     if (pushed && peek_word(c, sp - isa->word, isa->word, &v)) { /* the frame pointer, as yet still in its register too */
         out->saved_at[isa->fp] = sp - isa->word;
@@ -214,7 +218,7 @@ static bool by_frame_pointer(struct symbols *s, struct cpu *c, struct frame *f, 
     u64 at_fp = fp + (u64)(i64)isa->chain_fp * w, at_ra = fp + (u64)(i64)isa->chain_ra * w;
     bool far;
     if (fp < sp || fp % w || fp - sp > 1 << 20 || at_fp < sp || !peek_word(c, at_fp, isa->word, &prev) ||
-        !peek_word(c, at_ra, isa->word, &v) || !comes_back(s, c, f, at_ra, out, &far))
+        !peek_word(c, at_ra, isa->word, &v) || !comes_back(s, c, f, at_ra, true, out, &far))
         return false;
     f->cfa = fp + (u64)(i64)isa->chain_cfa * w;
     f->has_cfa = true;
@@ -249,7 +253,7 @@ static bool by_scan(struct symbols *s, struct cpu *c, const struct frame *f, str
     for (u64 at = frame_sp(f) & ~(u64)(isa->word - 1), n = 0; n < WORDS; n++, at += isa->word) {
         u64 offset;
         bool far;
-        if (!comes_back(s, c, f, at, out, &far) || !symbols_at(s, out->pc - 1, &offset))
+        if (!comes_back(s, c, f, at, false, out, &far) || !symbols_at(s, out->pc - 1, &offset))
             continue;
         *place = at;
         out->known = out->saved = 0;
@@ -396,6 +400,30 @@ unsigned frame_scopes(struct symbols *s, const struct frame *f, Dwarf_Die out[SC
         skip += dwarf_tag(&out[i++]) == DW_TAG_inlined_subroutine;
     memmove(out, out + i, (n - i) * sizeof out[0]);
     return n - i;
+}
+
+unsigned frame_inlined_begin(struct symbols *s, u64 pc)
+{
+    Dwarf_Die scopes[SCOPE_DEPTH];
+    struct symfile *f;
+    unsigned n = symbols_scopes(s, pc, scopes, &f), count = 0;
+    for (unsigned i = 0; i < n && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
+        Dwarf_Addr entry, base, end;
+        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+            continue;
+        if ((dwarf_entrypc(&scopes[i], &entry) && dwarf_ranges(&scopes[i], 0, &base, &entry, &end) <= 0) ||
+            ((entry + f->bias) & f->mask) != pc)
+            break;
+        count++;
+    }
+    return count;
+}
+
+u64 frame_scope_id(struct symbols *s, const struct frame *f)
+{
+    Dwarf_Die die = { 0 };
+    struct symfile *file = NULL;
+    return frame_function(s, f, &die, &file) && file ? (u64)(uintptr_t)die.addr : 0;
 }
 
 const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *die, struct symfile **file)

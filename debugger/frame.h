@@ -45,6 +45,10 @@ void frame_complete(struct symbols *s, struct cpu *c, struct frame *f);
 unsigned frame_scopes(struct symbols *s, const struct frame *f, Dwarf_Die out[SCOPE_DEPTH], struct symfile **file);
 /* Name of the function, or the symbol; NULL when neither is known. */
 const char *frame_function(struct symbols *s, const struct frame *f, Dwarf_Die *die, struct symfile **file);
+/* How many inlined calls begin at pc, the innermost ones: one can stand at the call or in what is called. */
+unsigned frame_inlined_begin(struct symbols *s, u64 pc);
+/* What tells the function (or inlined call) that a frame is in from others at the same place; 0: not known. */
+u64 frame_scope_id(struct symbols *s, const struct frame *f);
 /* Does it go on in the middle of a line? Then its address says more. */
 bool frame_in_line(struct symbols *s, const struct frame *f);
 bool frame_line(struct symbols *s, const struct frame *f, const char **file, int *line);

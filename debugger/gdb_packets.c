@@ -326,7 +326,6 @@ static void q_thread_info(struct gdb_stub *s, struct gdb_text t)
 
 /* --- questions ------------------------------------------------------------------------------------------------- */
 
-/* No memory map: gdb would take it for virtual addresses, too, and refuse a kernel's. */
 static void q_Supported(struct gdb_stub *s, struct gdb_text t)
 {
     gdb_take(&t, ":");
@@ -340,8 +339,8 @@ static void q_Supported(struct gdb_stub *s, struct gdb_text t)
         while (t.at < t.end && *t.at++ != ';')
             ;
     }
-    gdb_reply(s, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;error-message+",
-              GDB_PACKET);
+    gdb_reply(s, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;swbreak+;hwbreak+;"
+                 "vContSupported+;error-message+", GDB_PACKET);
     if (s->m->history)
         gdb_reply(s, ";ReverseStep+;ReverseContinue+");
 }
@@ -352,14 +351,14 @@ static void q_StartNoAckMode(struct gdb_stub *s, struct gdb_text t)
     gdb_reply(s, "OK");
 }
 
-static void q_Xfer_features(struct gdb_stub *s, struct gdb_text t)
+/* OFFSET,LENGTH of a document. */
+static void transfer(struct gdb_stub *s, struct gdb_text t, const struct buf *b)
 {
     u64 offset, len;
-    if (!gdb_take(&t, "target.xml:") || !gdb_take_range(&t, &offset, &len)) {
-        gdb_error(s, GDB_EINVAL, "there is only target.xml");
+    if (!gdb_take_range(&t, &offset, &len)) {
+        gdb_error(s, GDB_EINVAL, "qXfer takes OFFSET,LENGTH");
         return;
     }
-    const struct buf *b = gdb_target_xml(s);
     if (offset > b->len)
         offset = b->len;
     size_t n = b->len - (size_t)offset;
@@ -369,6 +368,22 @@ static void q_Xfer_features(struct gdb_stub *s, struct gdb_text t)
         n = CHUNK;
     gdb_reply(s, n < b->len - offset ? "m" : "l");
     gdb_reply_bytes(s, b->data + offset, n);
+}
+
+static void q_Xfer_features(struct gdb_stub *s, struct gdb_text t)
+{
+    if (gdb_take(&t, "target.xml:"))
+        transfer(s, t, gdb_target_xml(s));
+    else
+        gdb_error(s, GDB_EINVAL, "there is only target.xml");
+}
+
+static void q_Xfer_memory(struct gdb_stub *s, struct gdb_text t)
+{
+    struct buf map = { 0 };
+    gdb_memory_map(s, &map);
+    transfer(s, t, &map);
+    buf_free(&map);
 }
 
 static void q_Rcmd(struct gdb_stub *s, struct gdb_text t)
@@ -450,6 +465,7 @@ static const struct {
     { "qSupported", ":", q_Supported },
     { "QStartNoAckMode", "", q_StartNoAckMode },
     { "qXfer:features:read:", NULL, q_Xfer_features },
+    { "qXfer:memory-map:read::", NULL, q_Xfer_memory },
     { "qC", "", q_C },
     { "qfThreadInfo", "", q_threads },
     { "qsThreadInfo", "", q_no_more_threads },

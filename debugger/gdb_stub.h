@@ -132,6 +132,7 @@ void gdb_report(struct gdb_stub *s); /* the last stop, as a T packet */
 
 /* Registers: gdb_target.c */
 const struct buf *gdb_target_xml(struct gdb_stub *s);
+void gdb_memory_map(const struct gdb_stub *s, struct buf *out); /* as XML, as it is now */
 /* Bytes of the register, 0 when there is none of that number. */
 unsigned gdb_reg_get(struct gdb_stub *s, struct cpu *c, u64 number, u8 le[GDB_REG_BYTES]);
 bool gdb_reg_set(struct gdb_stub *s, struct cpu *c, u64 number, const u8 *le);

@@ -154,3 +154,42 @@ const struct buf *gdb_target_xml(struct gdb_stub *s)
     buf_printf(b, "</target>\n");
     return b;
 }
+
+/* --- memory -------------------------------------------------------------------------------------------------- */
+
+static void put_memory(struct buf *b, const char *type, u64 start, u64 end)
+{
+    if (end != start) /* an end of 0 is that of the address space */
+        buf_printf(b, "<memory type=\"%s\" start=\"0x%llx\" length=\"0x%llx\"/>\n", type, (unsigned long long)start,
+                   (unsigned long long)(end - start));
+}
+
+/* What can be read and not written is ROM, so that gdb does not try. All else is given as RAM, devices and nothing too: gdb
+ * takes the map for virtual addresses as well, and refuses a kernel's that no region holds. */
+void gdb_memory_map(const struct gdb_stub *s, struct buf *out)
+{
+    const struct space *mem = s->m->mem;
+    u64 ram = 0, rom = 0, rom_end = 0;
+    buf_printf(out, "<?xml version=\"1.0\"?>\n<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" "
+                    "\"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n");
+    for (u32 i = 0; i <= mem->n; i++) {
+        const struct region *r = i < mem->n ? mem->regions[i] : NULL;
+        if (r && !(r->ram && r->read_direct && !r->write_direct))
+            continue;
+        if (r && rom_end != rom && r->base == rom_end) {
+            rom_end += r->size;
+            continue;
+        }
+        if (rom_end != rom) {
+            put_memory(out, "ram", ram, rom);
+            put_memory(out, "rom", rom, rom_end);
+            ram = rom_end;
+        }
+        rom = r ? r->base : 0;
+        rom_end = r ? r->base + r->size : 0;
+    }
+    if (!ram)
+        put_memory(out, "ram", 0, ram = (u64)1 << 63); /* all of it in one has no length */
+    put_memory(out, "ram", ram, 0);
+    buf_printf(out, "</memory-map>\n");
+}

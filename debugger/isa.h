@@ -56,8 +56,8 @@ struct frame_isa {
     /* How many words lie on the stack above the return address, judged by the code between a function's first instruction and pc
      * (where return addresses are in a register: 0 while it is there); or one of enum prologue. */
     int (*pushed)(struct cpu *c, u64 function, u64 pc);
-    /* Does a call end at this linear address? */
-    bool (*call_before)(struct cpu *c, u64 addr);
+    /* Does a call end at this linear address? far: one that pushes a selector too. */
+    bool (*call_before)(struct cpu *c, u64 addr, bool far);
     /* Do interrupts, exceptions or system calls enter in [low, high)? */
     bool (*is_entry)(const struct cpu *c, u64 low, u64 high);
     /* The state that an interrupt or exception interrupted, into *out, which comes as a copy of f or, when CFI knows it, as f's

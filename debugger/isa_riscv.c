@@ -56,11 +56,12 @@ static bool trapped(struct cpu *c, const struct moment *m, u64 low, u64 high, st
     const struct hart *h = hart(c);
     u64 mask = cpu_addr_mask(c), pc = cpu_linear_pc(c) & mask;
     bool m_mode = h->priv == PRIV_M;
-    u64 base = (m_mode ? h->mtvec : h->stvec) & mask & ~(u64)3, epc = (m_mode ? h->mepc : h->sepc) & mask;
+    u64 vector = (m_mode ? h->mtvec : h->stvec) & mask, base = vector & ~(u64)3, epc = (m_mode ? h->mepc : h->sepc) & mask;
     u64 cause = (m_mode ? h->mcause : h->scause) & mask;
     *t = (struct isa_trap){ .back = { epc, epc + 4 }, .interrupt = cause > mask >> 1 };
     t->n_back = t->interrupt ? 1 : 2;
-    return base && pc >= base && pc - base <= 4 * 64 && epc >= low && epc < high;
+    bool there = pc == base || ((vector & 1) && t->interrupt && pc == base + 4 * (cause & mask >> 1));
+    return base && there && epc >= low && epc < high;
 }
 
 static int pushed(struct cpu *c, u64 function, u64 pc)
@@ -69,10 +70,10 @@ static int pushed(struct cpu *c, u64 function, u64 pc)
 }
 
 /* jal, jalr, c.jal (RV32) and c.jalr that write ra. Unprivileged, tables 70 and 32 to 35. */
-static bool call_before(struct cpu *c, u64 addr)
+static bool call_before(struct cpu *c, u64 addr, bool far)
 {
     u8 raw[4];
-    if (addr < 4 || cpu_peek(c, addr - 4, raw, 4) != 4)
+    if (far || addr < 4 || cpu_peek(c, addr - 4, raw, 4) != 4)
         return false;
     u32 four = (u32)load_le(raw, 4), two = four >> 16, opcode = four & 0xfff;
     if (opcode == 0x0ef || opcode == 0x0e7)

@@ -135,15 +135,15 @@ static bool call_ends(unsigned bits, const u8 *end, bool far)
     return false;
 }
 
-static bool call_at(struct cpu *c, u64 addr, unsigned bits)
+static bool call_at(struct cpu *c, u64 addr, unsigned bits, bool far)
 {
     u8 b[8];
-    return addr >= sizeof b && cpu_peek(c, addr - sizeof b, b, sizeof b) == sizeof b && call_ends(bits, b + sizeof b, false);
+    return addr >= sizeof b && cpu_peek(c, addr - sizeof b, b, sizeof b) == sizeof b && call_ends(bits, b + sizeof b, far);
 }
 
-static bool call_before16(struct cpu *c, u64 addr) { return call_at(c, addr, 16); }
-static bool call_before32(struct cpu *c, u64 addr) { return call_at(c, addr, 32); }
-static bool call_before64(struct cpu *c, u64 addr) { return call_at(c, addr, 64); }
+static bool call_before16(struct cpu *c, u64 addr, bool far) { return call_at(c, addr, 16, far); }
+static bool call_before32(struct cpu *c, u64 addr, bool far) { return call_at(c, addr, 32, far); }
+static bool call_before64(struct cpu *c, u64 addr, bool far) { return call_at(c, addr, 64, far); }
 
 #define BIT(slot) ((u64)1 << (slot))
 #define X86(bits)                                                                                                      \

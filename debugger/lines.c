@@ -12,6 +12,12 @@ static bool row(Dwarf_Lines *lines, size_t i, Dwarf_Addr *addr, int *number, boo
            !dwarf_lineendsequence(l, end);
 }
 
+static const char *directory_of(Dwarf_Die *cu)
+{
+    Dwarf_Attribute a;
+    return dwarf_formstring(dwarf_attr(cu, DW_AT_comp_dir, &a));
+}
+
 bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
 {
     Dwarf_Die cu;
@@ -36,16 +42,31 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out)
     }
     if (!low || !row(lines, low - 1, &a, &number, &stmt, &end) || end)
         return false;
+    /* GCC's views: of several rows at one address the last that begins a statement, if one does. */
+    size_t last = low - 1;
+    for (size_t i = last; !stmt && i > 0;) {
+        Dwarf_Addr b;
+        int m;
+        bool st, en;
+        if (!row(lines, --i, &b, &m, &st, &en) || b != a || en)
+            break;
+        if (st) {
+            stmt = true;
+            number = m;
+            last = i;
+        }
+    }
     /* Of several rows at one address the last one counts (6.2.2: the state after all of them), but a sequence that
      * ends there does not hide the one that begins: libdw sorts end rows first. */
-    Dwarf_Line *l = dwarf_onesrcline(lines, low - 1);
+    Dwarf_Line *l = dwarf_onesrcline(lines, last);
     const char *file = dwarf_linesrc(l, NULL, NULL);
     if (!file || number <= 0)
         return false;
-    *out = (struct source_pos){ .file = file, .line = number, .low = a, .at_start = stmt && a == at };
+    *out = (struct source_pos){ .file = file, .dir = directory_of(&cu), .line = number, .low = a, .at_start = stmt && a == at,
+                                .at_row = a == at };
     dwarf_linecol(l, &out->column);
     /* Rows that say the same line are one piece. */
-    for (size_t i = low - 1; i > 0;) {
+    for (size_t i = last; i > 0;) {
         Dwarf_Addr b;
         int m;
         bool st, en;
@@ -161,13 +182,13 @@ size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, i
     return kept;
 }
 
-void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
-                       void *opaque)
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const struct source_pos *row), void *opaque)
 {
     for (const struct symfile *f = s->files; f; f = f->next)
         for (size_t k = 0; k < f->n_cus; k++) {
             Dwarf_Lines *lines;
             size_t n;
+            const char *dir = directory_of(&f->cus[k]);
             if (dwarf_getsrclines(&f->cus[k], &lines, &n))
                 continue;
             for (size_t i = 0; i + 1 < n; i++) {
@@ -178,8 +199,10 @@ void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const
                     break;
                 const char *file = stmt && !end && number > 0 && high > low
                                        ? dwarf_linesrc(dwarf_onesrcline(lines, i), NULL, NULL) : NULL;
+                struct source_pos p = { .file = file, .dir = dir, .line = number, .low = (low + f->bias) & f->mask,
+                                        .high = (high + f->bias) & f->mask, .at_start = true };
                 if (file)
-                    each(opaque, file, number, (low + f->bias) & f->mask, (high + f->bias) & f->mask);
+                    each(opaque, &p);
             }
         }
 }
@@ -209,6 +232,19 @@ bool symbols_function_at(const struct symbols *s, u64 addr, u64 *low, u64 *high,
     if (name)
         *name = sym->name;
     return true;
+}
+
+/* GCC's optimized code has no prologue worth the name: variables have lists of locations that are right from the first instruction
+ * on, and the second line may be anywhere. It records its options (DW_AT_producer). */
+static bool optimized_by_gcc(Dwarf_Die *cu)
+{
+    Dwarf_Attribute a;
+    const char *producer = dwarf_attr(cu, DW_AT_producer, &a) ? dwarf_formstring(&a) : NULL;
+    const char *option = producer && !strncmp(producer, "GNU C", 5) ? strstr(producer, " -O") : NULL;
+    bool on = false;
+    for (; option; option = strstr(option + 3, " -O"))
+        on = option[3] != '0'; /* the last one counts */
+    return on;
 }
 
 u64 symbols_after_prologue(const struct symbols *s, u64 function)
@@ -243,7 +279,7 @@ u64 symbols_after_prologue(const struct symbols *s, u64 function)
             second = at; /* compilers that do not mark it: the second line of the function begins behind it */
         }
     }
-    return second ? second : function;
+    return second && !optimized_by_gcc(&cu) ? second : function;
 }
 
 void symbols_each_source(const struct symbols *s, void (*each)(void *opaque, const char *path), void *opaque)

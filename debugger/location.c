@@ -70,6 +70,115 @@ static bool frame_base(const struct location_context *cx, u64 *base, const char 
     return false;
 }
 
+/* Does the call come to the function that the frame is in? It may have gone on with a jump to another. */
+static bool calls_here(const struct location_context *up, Dwarf_Die *site, const Dwarf_Die *function, const char **why,
+                       unsigned nesting)
+{
+    Dwarf_Attribute a;
+    Dwarf_Die to, here = *function;
+    Dwarf_Op *ops;
+    size_t n;
+    struct location l;
+    Dwarf_Addr low;
+    const char *name = dwarf_diename(&here);
+    if (dwarf_attr(site, DW_AT_call_origin, &a) || dwarf_attr(site, DW_AT_abstract_origin, &a)) {
+        const char *called = dwarf_formref_die(&a, &to) ? dwarf_diename(&to) : NULL;
+        return name && called && !strcmp(name, called);
+    }
+    struct location_context cx = *up;
+    cx.attr = &a;
+    return (dwarf_attr(site, DW_AT_call_target, &a) || dwarf_attr(site, DW_AT_GNU_call_site_target, &a)) &&
+           !dwarf_getlocation(&a, &ops, &n) && eval(&cx, ops, n, &l, why, nesting + 1) && !dwarf_lowpc(&here, &low) &&
+           (l.kind == LOC_REGISTER ? get_reg(&cx, l.reg, &l.addr) : true) && l.addr == ((low + cx.file->bias) & cx.file->mask);
+}
+
+/* What a call passed in a register, as the caller's debug information says (DWARF 5, 2.5.1.7 and 3.4). */
+static bool site_value(const struct location_context *up, Dwarf_Die *site, unsigned slot, u64 *v, const char **why, unsigned nesting)
+{
+    Dwarf_Die child;
+    Dwarf_Attribute a;
+    Dwarf_Op *ops;
+    size_t n;
+    struct location l;
+    const struct frame_isa *isa = isa_of_file(up->cpu, up->file);
+    if (dwarf_child(site, &child))
+        return false;
+    do {
+        int tag = dwarf_tag(&child);
+        if ((tag != DW_TAG_call_site_parameter && tag != DW_TAG_GNU_call_site_parameter) || !dwarf_attr(&child, DW_AT_location, &a) ||
+            dwarf_getlocation(&a, &ops, &n) || n != 1)
+            continue;
+        u64 reg = ops[0].atom == DW_OP_regx ? ops[0].number : (u64)ops[0].atom - DW_OP_reg0;
+        if ((ops[0].atom != DW_OP_regx && reg > 31) || isa_slot_of_dwarf(isa, reg) != slot)
+            continue;
+        struct location_context cx = *up;
+        cx.attr = &a;
+        if ((!dwarf_attr(&child, DW_AT_call_value, &a) && !dwarf_attr(&child, DW_AT_GNU_call_site_value, &a)) ||
+            dwarf_getlocation(&a, &ops, &n) || !eval(&cx, ops, n, &l, why, nesting + 1))
+            return false;
+        *v = l.addr;
+        return l.kind == LOC_REGISTER ? get_reg(&cx, l.reg, v) : l.kind == LOC_MEMORY || l.kind == LOC_VALUE;
+    } while (!dwarf_siblingof(&child, &child));
+    return false;
+}
+
+/* The call that comes back to `pc`, among what is in a scope. */
+static bool find_site(const struct symfile *f, Dwarf_Die *scope, u64 pc, Dwarf_Die *out)
+{
+    Dwarf_Die child;
+    Dwarf_Attribute a;
+    Dwarf_Addr back;
+    if (dwarf_child(scope, &child))
+        return false;
+    do {
+        int tag = dwarf_tag(&child);
+        bool site = tag == DW_TAG_call_site || tag == DW_TAG_GNU_call_site;
+        if (site && (dwarf_attr(&child, DW_AT_call_return_pc, &a) || dwarf_attr(&child, DW_AT_low_pc, &a)) &&
+            !dwarf_formaddr(&a, &back) && ((back + f->bias) & f->mask) == pc) {
+            *out = child;
+            return true;
+        }
+    } while (!dwarf_siblingof(&child, &child));
+    return false;
+}
+
+static bool entry_value(const struct location_context *cx, const Dwarf_Op *op, u64 *v, const char **why, unsigned nesting)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops;
+    size_t n;
+    Dwarf_Die scopes[SCOPE_DEPTH], site;
+    struct symfile *f;
+    *why = "optimized out";
+    if (!cx->frame || !cx->attr || nesting >= MAX_NESTING || dwarf_getlocation_attr(cx->attr, op, &a) || dwarf_getlocation(&a, &ops, &n) ||
+        n != 1)
+        return false;
+    u64 reg = ops[0].atom == DW_OP_regx ? ops[0].number : (u64)ops[0].atom - DW_OP_reg0;
+    u8 slot = isa_slot_of_dwarf(isa_of_file(cx->cpu, cx->file), reg);
+    struct frame up = *cx->frame, from;
+    const char *end;
+    unsigned n_scopes = symbols_scopes(cx->syms, up.lookup_pc, scopes, &f), i = 0;
+    while (i < n_scopes && dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+        i++;
+    if (slot == SLOT_NONE || i == n_scopes)
+        return false;
+    Dwarf_Die function = scopes[i];
+    do { /* out of inlined calls, to who called */
+        from = up;
+        if (!frame_caller(cx->syms, cx->cpu, &from, &up, &end))
+            return false;
+    } while (up.inlined);
+    if (up.kind != FRAME_CALL || from.kind != FRAME_CALL)
+        return false;
+    frame_complete(cx->syms, cx->cpu, &up);
+    n_scopes = symbols_scopes(cx->syms, up.lookup_pc, scopes, &f);
+    struct location_context there = { .syms = cx->syms, .file = f, .cpu = cx->cpu, .frame = &up };
+    for (i = 0; i < n_scopes; i++)
+        if (find_site(f, &scopes[i], up.pc, &site))
+            return calls_here(&there, &site, &function, &end, nesting) && site_value(&there, &site, slot, v, &end, nesting);
+    return false;
+}
+
 static bool binary(struct machine_state *m, u8 op)
 {
     u64 b = pop(m), a = pop(m), r;
@@ -257,8 +366,10 @@ static bool eval(const struct location_context *cx, const Dwarf_Op *ops, size_t 
                 part.kind = LOC_NONE;
                 break;
             case DW_OP_entry_value: case DW_OP_GNU_entry_value:
-                *why = "optimized out: only its value at entry is known";
-                return false;
+                if (!entry_value(cx, op, &v, why, nesting))
+                    return false;
+                push(&m, v);
+                break;
             default:
                 if (!binary(&m, atom)) {
                     *why = "its location expression is not understood";

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/script.h"
+
 void process_provide(struct debugger *d, const struct process_provider *p)
 {
     d->processes = p ? *p : (struct process_provider){ .current = NULL };
@@ -78,10 +80,11 @@ bool process_nameable(struct debugger *d, const char *text, struct err *e)
     if (!*text)
         return err_set(e, "a process is needed: its name, its number, or its page table's address (0x80223000)");
     bool root = end != text && !*end && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    if (root || process_has_provider(d))
+    struct err why;
+    if (root || process_has_provider(d) || script_os_auto(d, &why))
         return true;
     return err_set(e, "processes are known only by their page table's address (0x80223000), not as \"%s\": names and "
-                   "numbers need a profile of the operating system (`help os`)", text);
+                   "numbers need a profile of the operating system, and %s", text, why.text);
 }
 
 static bool runs(void *opaque, const char *process)
@@ -120,6 +123,8 @@ void process_see(struct debugger *d, const char *text)
     bool any = false;
     for (const struct symfile *f = d->syms->files; f && !any; f = f->next)
         any = f->process != NULL;
+    if (any && text)
+        debugger_frame(d, 0); /* so that nobody who asks for it shows the others meanwhile */
     if (any)
         symbols_show(d->syms, text ? is_other : runs, text ? (void *)&q : d);
 }

@@ -43,8 +43,9 @@ bool process_current(struct debugger *d, struct cpu *c, struct process *out);
 bool process_matches(struct debugger *d, struct cpu *c, const char *text);
 /* Can `text` ever match? False with what to do, for a name where no profile knows names. */
 bool process_nameable(struct debugger *d, const char *text, struct err *e);
-/* Symbol files of processes are seen while theirs runs on the selected CPU. This shows those of another one, so that its
- * names can be resolved (`break main process sh`); NULL: of the one that runs, which debugger_frame() does at every stop. */
+/* Symbol files of processes are seen while theirs runs on the selected CPU; debugger_frame() sees to that at every stop.
+ * process_see() shows those of the process `text` instead, so that its names can be resolved (`break main process sh`),
+ * until process_see(d, NULL) shows those of the one that runs again. */
 void process_see(struct debugger *d, const char *text);
 void process_each(struct debugger *d, bool (*to)(void *arg, const struct process *p), void *arg);
 /* "sh (42)", "0x80223000" */

@@ -81,7 +81,11 @@ static void say_hit(struct debugger *d, struct stop_point *p, struct cpu *c)
         debugger_changed(d);
         d->selected = selected;
     } else {
+        struct cpu *me = d->cpu;
         u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c);
+        d->cpu = c;
+        process_see(d, NULL); /* what runs there now calls it by its own names */
+        d->cpu = me;
         debugger_name_code(d->syms, pc, name, sizeof name);
         buf_printf(&out, "[%llu] %s 0x%llx%s%s: %s%s%s\n", (unsigned long long)machine_position(d->machine), c->name,
                    (unsigned long long)pc, *name ? " " : "", name, p->kind->name, *p->what ? ": " : "", p->what);
@@ -269,13 +273,16 @@ bool run_stopped(struct debugger *d, enum machine_stop why)
     return true;
 }
 
-/* Runs to one of `n` addresses on the selected hart with the stack pointer at or above min_sp. True: there; false:
- * something else stopped it, and *r says what. */
-static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp, struct stop_report *r)
+struct goal {
+    u64 pc, min_sp; /* there with the stack pointer at or above it */
+};
+
+/* Runs the selected hart to one of `n` goals. True: there; false: something else stopped it, and *r says what. */
+static bool run_until(struct debugger *d, const struct goal *goals, size_t n, struct stop_report *r)
 {
     d->stops.n_internal = 0;
     for (size_t i = 0; i < n; i++)
-        stops_internal_add(&d->stops, addrs[i]);
+        stops_internal_add(&d->stops, goals[i].pc);
     stops_arm(&d->stops, d->machine);
     bool there = false;
     struct cpu *me = d->cpu;
@@ -285,7 +292,7 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
         if (why == MACHINE_BREAK && d->machine->stop.cpu == me) {
             u64 pc = debugger_pc(d);
             for (size_t i = 0; i < n; i++)
-                there |= pc == addrs[i] && isa_sp(d->cpu) >= min_sp;
+                there |= pc == goals[i].pc && isa_sp(d->cpu) >= goals[i].min_sp;
         }
         if (run_judge(d, why, r)) {
             there = false; /* a person's own stop point says more */
@@ -297,6 +304,12 @@ static bool run_until(struct debugger *d, const u64 *addrs, size_t n, u64 min_sp
     d->stops.n_internal = 0;
     stops_arm(&d->stops, d->machine);
     return there;
+}
+
+static bool run_back(struct debugger *d, u64 pc, u64 min_sp, struct stop_report *r)
+{
+    struct goal goal = { pc, min_sp };
+    return run_until(d, &goal, 1, r);
 }
 
 /* One instruction of the selected hart. False: something stopped it, *r says what. */
@@ -347,7 +360,7 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
         isa_moment(d->cpu, &m);
         if (!one_insn(d, r))
             break;
-        if (over && called(d, &m) && !run_until(d, &m.next, 1, m.sp, r))
+        if (over && called(d, &m) && !run_back(d, m.next, m.sp, r))
             break;
         if (landed_on_break(d, r))
             break;
@@ -356,10 +369,54 @@ void run_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r)
     run_end(d);
 }
 
-/* Goes out of a function without lines, back to where it was called from. */
-static bool leave(struct debugger *d, u64 back, u64 sp, struct stop_report *r)
+/* What a step by lines began with. */
+struct line_start {
+    const char *file; /* "": no line */
+    int line;
+    u64 scope; /* of frame_scope_id() */
+};
+
+static struct line_start started(struct debugger *d)
 {
-    return run_until(d, &back, 1, sp, r);
+    const struct frame *f = debugger_frame(d, 0);
+    struct line_start at = { .file = "", .scope = frame_scope_id(d->syms, f) };
+    const char *file;
+    if (frame_line(d->syms, f, &file, &at.line))
+        at.file = file;
+    return at;
+}
+
+enum arrival { ARRIVED_NOWHERE, ARRIVED_AT_CALL, ARRIVED_INSIDE };
+
+/* A step within a function may have come to an inlined call, or into one. At its beginning it is shown as the call, if that is
+ * on another line; within the line it started on, `step` goes in and `next` through. */
+static enum arrival inlined_call(struct debugger *d, enum line_step how, const struct line_start *start)
+{
+    const char *file;
+    int line;
+    struct frame f;
+    debugger_changed(d);
+    unsigned hidden = frame_inlined_begin(d->syms, debugger_pc(d));
+    frame_innermost(d->syms, d->cpu, &f);
+    for (f.inlined = hidden; f.inlined; f.inlined--) {
+        if (frame_scope_id(d->syms, &f) != start->scope || !frame_line(d->syms, &f, &file, &line))
+            continue;
+        bool same = line == start->line && !strcmp(file, start->file);
+        if (same && how != STEP_INTO)
+            return ARRIVED_INSIDE;
+        debugger_hide(d, same ? f.inlined - 1 : f.inlined);
+        return ARRIVED_AT_CALL;
+    }
+    if (frame_scope_id(d->syms, &f) == start->scope)
+        return ARRIVED_NOWHERE;
+    struct frame up;
+    const char *why;
+    while (frame_caller(d->syms, d->cpu, &f, &up, &why) && up.inlined) {
+        if (frame_scope_id(d->syms, &up) == start->scope)
+            return how == STEP_INTO ? ARRIVED_AT_CALL : ARRIVED_INSIDE; /* in its middle: the compiler moved it about */
+        f = up;
+    }
+    return ARRIVED_NOWHERE;
 }
 
 void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
@@ -367,11 +424,17 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
     struct source_pos pos;
     u64 low, high, start_pc = debugger_pc(d);
     struct isa_trap t;
+    struct line_start start = started(d);
+    unsigned hidden = debugger_hidden(d);
     run_begin(d, r);
+    if (hidden && how == STEP_INTO) { /* into the inlined call we stand at: nothing is executed */
+        debugger_hide(d, hidden - 1);
+        r->new_frame = true;
+        run_end(d);
+        return;
+    }
     stops_arm(&d->stops, d->machine);
     bool lines = symbols_line_at(d->syms, start_pc, &pos);
-    const char *start_file = lines ? pos.file : "";
-    int start_line = lines ? pos.line : 0;
     const char *name = NULL;
     if (!symbols_function_at(d->syms, start_pc, &low, &high, &name)) {
         if (!lines) {
@@ -402,16 +465,17 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             if (how == STEP_INTO && symbols_line_at(d->syms, pc, &entry)) {
                 r->new_frame = true;
                 u64 body = symbols_after_prologue(d->syms, pc);
-                if (body == pc || run_until(d, &body, 1, 0, r))
-                    landed_on_break(d, r);
+                if ((body == pc || run_back(d, body, 0, r)) && !landed_on_break(d, r))
+                    debugger_hide(d, frame_inlined_begin(d->syms, body));
                 break;
             }
-            if (landed_on_break(d, r) || !leave(d, m.next, m.sp, r))
+            if (landed_on_break(d, r) || !run_back(d, m.next, m.sp, r))
                 break;
             pc = debugger_pc(d);
         } else if ((pc < low || pc >= high) && isa_now(d->cpu)->trapped(d->cpu, &m, low, high, &t) &&
                    (t.interrupt || how != STEP_INTO)) {
-            if (!run_until(d, t.back, t.n_back, m.sp, r))
+            struct goal goals[2] = { { t.back[0], m.sp }, { t.back[1], m.sp } };
+            if (!run_until(d, goals, t.n_back, r))
                 break;
             pc = debugger_pc(d);
         }
@@ -431,12 +495,41 @@ void run_line(struct debugger *d, enum line_step how, struct stop_report *r)
             continue;
         }
         if (!inside) {
-            r->new_frame = pc < low || pc >= high || isa_sp(d->cpu) > sp0;
-            break; /* returned (or jumped) into a function with lines: in the middle of the caller's line */
-        }
-        if (!lines || now.line != start_line || strcmp(now.file, start_file)) {
+            r->new_frame = r->new_frame || pc < low || pc >= high || isa_sp(d->cpu) > sp0;
             if (now.at_start)
                 break;
+            /* Returned (or jumped) into the middle of a line: to its end, from which `step` still goes into calls. */
+            if (!symbols_function_at(d->syms, pc, &low, &high, &name)) {
+                low = now.low;
+                high = now.high;
+            }
+            pos = now;
+            debugger_changed(d);
+            start = started(d);
+            if (now.at_row) /* a piece that is no statement: one of the same line may follow */
+                start.line = 0;
+            lines = true;
+            sp0 = isa_sp(d->cpu);
+            continue;
+        }
+        enum arrival at = lines && start.scope ? inlined_call(d, how, &start) : ARRIVED_NOWHERE;
+        if (at == ARRIVED_AT_CALL) {
+            u64 scope = frame_scope_id(d->syms, debugger_frame(d, 0));
+            r->new_frame |= scope != start.scope;
+            break;
+        }
+        if (at == ARRIVED_INSIDE)
+            continue;
+        if (!lines || now.line != start.line || strcmp(now.file, start.file)) {
+            debugger_changed(d);
+            struct line_start other = started(d);
+            if (now.at_start) {
+                r->new_frame |= start.scope && other.scope != start.scope;
+                break;
+            }
+            if (lines && now.at_row && other.scope == start.scope)
+                continue; /* pieces that are no statements: as if still on the line */
+            start = other;
         }
         pos = now; /* another block of the same line, or the middle of another: step through it */
     }
@@ -482,7 +575,7 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     debug_printf(d, "Run till exit from ");
     show_frame(d, f, true, false);
     run_begin(d, r);
-    if (run_until(d, &back, 1, sp, r)) {
+    if (run_back(d, back, sp, r)) {
         r->reason = REASON_ARRIVED;
         r->function_ended = inside;
     }
@@ -490,17 +583,22 @@ bool run_finish(struct debugger *d, struct stop_report *r, struct err *e)
     return true;
 }
 
-void run_to(struct debugger *d, const struct place *to, bool frame_end, struct stop_report *r)
+void run_to(struct debugger *d, const struct place *to, bool any_frame, struct stop_report *r)
 {
-    const struct frame *up = frame_end ? debugger_frame(d, d->selected + 1) : NULL;
-    u64 addrs[STOP_MAX_PLACES];
+    const struct frame *up = debugger_frame(d, d->selected + 1), *f = debugger_frame(d, d->selected);
+    struct goal goals[STOP_MAX_PLACES + 1];
     size_t n = 0;
-    for (; n < to->n && n < ARRAY_LEN(addrs) - 1; n++)
-        addrs[n] = to->addrs[n];
+    u64 low = 0, high = 0, sp = f ? frame_sp(f) : 0;
+    if (!any_frame && f)
+        symbols_function_at(d->syms, f->lookup_pc, &low, &high, NULL);
+    for (; n < to->n && n < STOP_MAX_PLACES; n++)
+        goals[n] = (struct goal){ to->addrs[n], to->addrs[n] >= low && to->addrs[n] < high ? sp : 0 };
+    for (unsigned level = d->selected + 1; up && up->inlined; level++)
+        up = debugger_frame(d, level + 1);
     if (up)
-        addrs[n++] = up->pc;
+        goals[n++] = (struct goal){ up->pc, frame_sp(up) };
     run_begin(d, r);
-    if (run_until(d, addrs, n, 0, r)) {
+    if (run_until(d, goals, n, r)) {
         r->reason = REASON_STEPPED;
         r->new_frame = true;
     }

@@ -176,6 +176,7 @@ void script_free(struct script *s)
     if (!s)
         return;
     script_events_free(s);
+    free(s->os);
     lua_close(s->main);
     free(s);
 }

@@ -24,4 +24,7 @@ void script_commands_each(struct debugger *d, void (*each)(void *opaque, const c
 /* A stop is about to be reported: runs the hooks of "stop" and of its kind. True: one of them wants the machine to go on. */
 bool script_stopped(struct debugger *d, const struct stop_report *r);
 
+/* Puts in use the profile of an operating system that recognises the guest. False: none does, and why for each. */
+bool script_os_auto(struct debugger *d, struct err *e);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "debugger/commands.h"
+#include "debugger/stop_kinds.h"
 
 /* --- Kinds of stops ---------------------------------------------------------------------------------------------- */
 
@@ -21,6 +22,8 @@ static const char *const ends[] = {
 
 static const char *kind_of(const struct stop_report *r)
 {
+    if (r->reason == REASON_EVENT)
+        return r->point->kind->name;
     const char *kind = r->reason < ARRAY_LEN(reasons) ? reasons[r->reason] : NULL;
     if (!kind && r->why < ARRAY_LEN(ends))
         kind = ends[r->why];
@@ -34,6 +37,8 @@ static bool is_kind(const char *name)
         found = reasons[i] && !strcmp(name, reasons[i]);
     for (size_t i = 0; i < ARRAY_LEN(ends) && !found; i++)
         found = ends[i] && !strcmp(name, ends[i]);
+    for (const struct stop_kind *k = stop_kinds; k->name && !found; k++)
+        found = !strcmp(name, k->name);
     return found;
 }
 
@@ -41,6 +46,7 @@ static bool is_kind(const char *name)
 
 struct stop_hooks {
     const struct stop_report *report;
+    const char *kind;
     int id, last; /* those behind id are left */
     bool go_on;
 };
@@ -57,21 +63,23 @@ static void set_text(lua_State *L, const char *key, const char *text)
     lua_setfield(L, -2, key);
 }
 
-static void push_stop(lua_State *L, const struct stop_report *r)
+static void push_stop(lua_State *L, const struct stop_report *r, const char *kind)
 {
     struct debugger *d = script_of(L)->d;
     lua_newtable(L);
-    set_text(L, "kind", kind_of(r));
+    set_text(L, "kind", kind);
     set_int(L, "cpu", d->cpu->index);
     set_int(L, "pc", debugger_pc(d));
     set_int(L, "position", machine_position(d->machine));
     if (r->reason == REASON_MACHINE && d->machine->stop.text[0])
         set_text(L, "text", d->machine->stop.text);
-    if (!r->point)
+    if (!stops_has(&d->stops, r->point)) /* a hook before this one may have deleted it */
         return;
     set_int(L, "point", (u64)r->point->number);
     set_text(L, "spec", r->point->spec);
     set_int(L, "hits", r->point->hits);
+    if (r->point->what[0])
+        set_text(L, "what", r->point->what);
     if (r->reason != REASON_WATCHPOINT)
         return;
     size_t n = r->point->len < WATCH_MAX_BYTES ? (size_t)r->point->len : WATCH_MAX_BYTES;
@@ -94,10 +102,10 @@ static int run_stop_hook(lua_State *L)
             continue;
         lua_getfield(L, 3, "kind");
         const char *kind = lua_tostring(L, 4);
-        if (strcmp(kind, "stop") && strcmp(kind, kind_of(h->report)))
+        if (strcmp(kind, "stop") && strcmp(kind, h->kind))
             continue;
         lua_getfield(L, 3, "run");
-        push_stop(L, h->report);
+        push_stop(L, h->report, h->kind);
         lua_call(L, 1, 1);
         const char *verdict = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
         if (verdict && strcmp(verdict, "continue"))
@@ -128,7 +136,7 @@ bool script_stopped(struct debugger *d, const struct stop_report *r)
     struct err e;
     if (!s)
         return false;
-    struct stop_hooks h = { .report = r, .last = s->last_id };
+    struct stop_hooks h = { .report = r, .kind = kind_of(r), .last = s->last_id };
     int interrupted = d->interrupted; /* it ended the run, not the hooks */
     d->interrupted = 0;
     while (h.id < h.last)
@@ -211,7 +219,7 @@ static int hooks_on(lua_State *L)
     int id = s->last_id + 1;
     lua_getfield(L, LUA_REGISTRYINDEX, SCRIPT_HOOKS);
     lua_newtable(L);
-    set_text(L, "kind", kind);
+    set_text(L, "kind", event ? event : kind);
     lua_pushvalue(L, 2);
     lua_setfield(L, -2, "run");
     lua_rawseti(L, -2, id);

@@ -27,8 +27,10 @@ struct script {
     } time;
     unsigned depth;        /* calls into Lua that are in progress */
     struct cpu *cpu;       /* of a condition that is being tested; NULL: the selected one */
-    unsigned symbols_version; /* of the symbols that values were made from */
     struct script_event *events;
+    char *os;                 /* name of the profile in use; NULL: none */
+    unsigned os_symbols;      /* the version of the symbols it looked at */
+    bool in_os;               /* it is being asked */
     int last_id;
 };
 
@@ -37,6 +39,7 @@ struct script {
 #define SCRIPT_FUNCTIONS "orrery.functions" /* name -> function */
 #define SCRIPT_HOOKS "orrery.hooks"       /* id -> { kind, function } */
 #define SCRIPT_MODULES "orrery.modules"   /* name -> what require() gave */
+#define SCRIPT_OS "orrery.os"             /* what the profile's attach() gave */
 #define SCRIPT_VALUE "orrery.value"       /* the metatable of values */
 
 struct script *script_of(lua_State *L);

@@ -15,14 +15,14 @@ struct held { /* the user data of a value */
 static void push_held(lua_State *L, const struct expr_env *env, const struct value *v)
 {
     struct held *h = lua_newuserdatauv(L, sizeof *h, 0);
-    *h = (struct held){ .value = *v, .cpu = env->cpu, .version = script_of(L)->d->symbols_version };
+    *h = (struct held){ .value = *v, .cpu = env->cpu, .version = script_of(L)->d->syms->version };
     luaL_setmetatable(L, SCRIPT_VALUE);
 }
 
 static struct held *to_held(lua_State *L, int arg)
 {
     struct held *h = luaL_checkudata(L, arg, SCRIPT_VALUE);
-    if (h->version != script_of(L)->d->symbols_version)
+    if (h->version != script_of(L)->d->syms->version)
         luaL_argerror(L, arg, "the symbols have changed since this value was made: evaluate it again");
     return h;
 }

@@ -27,6 +27,18 @@ const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* "(struct node *) 0x..." says its type at the prompt, not where names are listed. */
+void show_plain(const struct expr_env *env, const struct value *v, const struct value_format *f, struct buf *out)
+{
+    struct buf text = { 0 };
+    value_print(env, v, f, &text);
+    const char *s = buf_cstr(&text);
+    if (type_strip(env->syms, v->type)->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
+        s = strstr(s, ") 0x") + 2;
+    buf_printf(out, "%s", s);
+    buf_free(&text);
+}
+
 static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *function, struct symfile *file)
 {
     Dwarf_Die child;
@@ -49,14 +61,7 @@ static void show_args(struct debugger *d, const struct frame *f, Dwarf_Die *func
             if (!x || !expr_eval(x, &env, &v, NULL))
                 v.unavailable = "optimized out";
             expr_free(x);
-            struct buf text = { 0 };
-            value_print(&env, &v, NULL, &text);
-            const char *s = buf_cstr(&text);
-            /* "(struct node *) 0x..." says its type at the prompt, not in a frame line. */
-            if (t->kind == TYPE_POINTER && s[0] == '(' && strstr(s, ") 0x"))
-                s = strstr(s, ") 0x") + 2;
-            buf_printf(&out, "%s", s);
-            buf_free(&text);
+            show_plain(&env, &v, NULL, &out);
         } while (!dwarf_siblingof(&child, &child) && n < 64);
     debug_write(d, &out);
     buf_free(&out);
@@ -122,13 +127,24 @@ static bool segment_of_code(const struct debugger *d, u64 *selector)
     return r && d->cpu->ops->reg_get(d->cpu, r, selector);
 }
 
+unsigned debugger_insn(struct debugger *d, u64 addr, u8 bytes[16], char *text, size_t n)
+{
+    u8 here[16]; /* no instruction of any ISA is longer */
+    char words[160];
+    u64 got = cpu_peek(d->cpu, addr, here, sizeof here);
+    unsigned len = got ? d->cpu->ops->disasm(d->cpu, addr - code_base(d), here, got, words, sizeof words) : 0;
+    if (bytes)
+        memcpy(bytes, here, sizeof here);
+    if (text)
+        snprintf(text, n, "%s", len ? words : "");
+    return len;
+}
+
 unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
 {
-    u8 bytes[16]; /* no instruction of any ISA is longer */
     char text[160], where[256];
-    u64 n = cpu_peek(d->cpu, addr, bytes, sizeof bytes), target, base = code_base(d), selector;
-    unsigned len = n ? d->cpu->ops->disasm(d->cpu, addr - base, bytes, n, text, sizeof text) : 0;
-    u64 offset;
+    u64 target, base = code_base(d), selector, offset;
+    unsigned len = debugger_insn(d, addr, NULL, text, sizeof text);
     const struct symbol *sym = symbols_at(d->syms, addr, &offset);
     buf_printf(out, "%s%s0x%016llx%s", marker ? "=> " : "   ", paint(d, BLUE), (unsigned long long)addr, paint(d, OFF));
     if (base && segment_of_code(d, &selector))
@@ -149,7 +165,7 @@ unsigned show_insn(struct debugger *d, u64 addr, bool marker, struct buf *out)
     return len;
 }
 
-void show_where(struct debugger *d, bool with_frame)
+void show_where(struct debugger *d, enum show_what what)
 {
     const struct frame *f = debugger_frame(d, d->selected);
     const char *file;
@@ -159,10 +175,10 @@ void show_where(struct debugger *d, bool with_frame)
     bool has_line = frame_line(d->syms, f, &file, &line);
     struct source_pos p;
     bool mid = has_line && !f->inlined && symbols_line_at(d->syms, f->lookup_pc, &p) && !p.at_start;
-    if (with_frame)
+    if (what == SHOW_FRAME)
         show_frame(d, f, false, mid && !f->level);
     if (has_line) {
-        if (!with_frame && mid)
+        if (what == SHOW_STEP && mid)
             debug_printf(d, "0x%016llx\t", (unsigned long long)f->pc);
         show_source_line(d, file, line);
         free(d->list_file);
@@ -288,31 +304,42 @@ static void show_machine_stop(struct debugger *d, enum machine_stop why)
     }
 }
 
-/* Hooks of scripts may let the machine go on, and may delete the stop point. */
-static void tell_scripts(struct debugger *d, struct stop_report *r)
+void show_process(struct debugger *d)
+{
+    struct process p;
+    char text[sizeof d->process_shown];
+    if (!process_has_provider(d) || !process_current(d, d->cpu, &p) || !p.name[0])
+        return;
+    process_format(&p, text, sizeof text);
+    if (strcmp(text, d->process_shown))
+        debug_printf(d, "[Process %s on %s]\n", text, d->cpu->name);
+    snprintf(d->process_shown, sizeof d->process_shown, "%s", text);
+}
+
+void report_scripts(struct debugger *d, struct stop_report *r)
 {
     while (!r->hooked && script_stopped(d, r)) {
-        if (r->point->temporary)
+        if (stops_has(&d->stops, r->point) && r->point->temporary)
             stops_delete(&d->stops, r->point);
         run_continue(d, r->until, r);
     }
-    struct stop_point *p = d->stops.list;
-    while (p && p != r->point)
-        p = p->next;
-    if (r->point && !p) {
+    if (r->point && !stops_has(&d->stops, r->point)) {
         r->point = NULL;
         r->reason = REASON_ARRIVED;
     }
+    r->hooked = true;
 }
 
 void report_stop(struct debugger *d, struct stop_report *r)
 {
-    tell_scripts(d, r);
+    report_scripts(d, r);
     struct stop_point *p = r->point;
     bool silent = p && p->n_commands && !strcmp(p->commands[0], "silent");
     bool frame_line_too = true;
     char hart[32];
     linux_notice(d);
+    if (!silent)
+        show_process(d);
     snprintf(hart, sizeof hart, "Hart %u hit ", d->cpu->index);
     switch (r->reason) {
     case REASON_BREAKPOINT:
@@ -334,7 +361,7 @@ void report_stop(struct debugger *d, struct stop_report *r)
     default: frame_line_too = r->reason != REASON_STEPPED || r->new_frame; break;
     }
     if (!silent) {
-        show_where(d, frame_line_too);
+        show_where(d, frame_line_too ? SHOW_FRAME : SHOW_STEP);
         if (r->function_ended)
             show_returned(d, r->function_ended);
         show_displays(d);
@@ -386,6 +413,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
         buf_printf(out, "%-18s %s\n", "", p->spec);
     else if (p->n_addrs > 1)
         buf_printf(out, "%-18s\n", "<MULTIPLE>");
+    process_see(d, p->process); /* what it calls its addresses */
     for (size_t i = 0; code && i < p->n_addrs; i++) {
         struct source_pos pos;
         u64 low, high, offset;
@@ -403,6 +431,7 @@ void show_stop_line(struct debugger *d, const struct stop_point *p, struct buf *
             buf_printf(out, "\n");
         }
     }
+    process_see(d, NULL);
     if (p->condition_text)
         buf_printf(out, "\tstop only if %s\n", p->condition_text);
     if (p->hart >= 0)

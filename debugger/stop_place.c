@@ -139,12 +139,27 @@ void stop_begin_memory(struct debugger *d, struct stop_point *p)
     look(d, p, d->cpu, p->old);
 }
 
+/* $old and $new, for conditions, words of `log` and commands. */
+static void set_old_and_new(struct debugger *d, const struct stop_point *p, const u8 was[WATCH_MAX_BYTES],
+                            const u8 now[WATCH_MAX_BYTES])
+{
+    struct type *unknown = p->len <= 8 ? value_int(d->syms, 0, (unsigned)p->len, false).type : NULL;
+    struct value v = { .type = p->type ? p->type : unknown, .where = VALUE_BYTES };
+    if (!v.type)
+        return;
+    memcpy(v.bytes, was, WATCH_MAX_BYTES);
+    convenience_set(&d->vars, "old", &v);
+    memcpy(v.bytes, now, WATCH_MAX_BYTES);
+    convenience_set(&d->vars, "new", &v);
+}
+
 bool stop_judge_memory(struct debugger *d, struct stop_point *p, struct cpu *c)
 {
     u8 now[WATCH_MAX_BYTES];
     look(d, p, c, now);
     bool same = !memcmp(now, p->old, sizeof now);
     u64 was = load_le(p->old, 8), is = load_le(now, 8), mask = p->len < 8 ? size_mask((unsigned)p->len) : UINT64_MAX;
+    set_old_and_new(d, p, p->old, now);
     memcpy(p->old, now, sizeof now);
     if ((p->only_changes && same) || !stop_test_holds(p, is))
         return false;

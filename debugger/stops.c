@@ -30,6 +30,14 @@ struct stop_point *stops_find(struct stops *s, int number)
     return p;
 }
 
+bool stops_has(const struct stops *s, const struct stop_point *p)
+{
+    const struct stop_point *q = s->list;
+    while (q && q != p)
+        q = q->next;
+    return p && q;
+}
+
 void stop_commands_clear(struct stop_point *p)
 {
     for (unsigned i = 0; i < p->n_commands; i++)

@@ -111,6 +111,7 @@ struct stops {
 
 struct stop_point *stops_add(struct stops *s, const struct stop_kind *kind, const char *spec);
 struct stop_point *stops_find(struct stops *s, int number);
+bool stops_has(const struct stops *s, const struct stop_point *p); /* p may be NULL, or deleted long ago */
 void stops_delete(struct stops *s, struct stop_point *p);
 void stops_fini(struct stops *s);
 void stop_commands_clear(struct stop_point *p);

@@ -77,6 +77,7 @@ void symbols_remove(struct symbols *s, struct symfile *f)
     while (*at != f)
         at = &(*at)->next;
     *at = f->next;
+    s->version++;
     symfile_free(f);
     source_forget(s);
     s->types = NULL; /* the memory of those made from other files comes back with the arena */
@@ -128,6 +129,7 @@ void symfile_done(struct symfile *f, const char *process)
         at = &(*at)->next;
     f->next = *at;
     *at = f;
+    f->owner->version++;
 }
 
 void symfile_sizes(struct symfile *f)

@@ -75,6 +75,7 @@ struct symfile {
 
 struct symbols {
     struct arena *arena;
+    unsigned version; /* changes with every file that comes or goes */
     struct symfile *files;
     struct type *types;      /* every type made so far: types.c */
     struct type **type_hash; /* by DIE address */
@@ -150,9 +151,11 @@ bool relocatable_place(struct symfile *f, const struct symbols_where *where, str
 
 struct source_pos {
     const char *file; /* as recorded: owned by the symbols */
+    const char *dir;  /* that of the compilation, where `file` is relative to; NULL: not recorded */
     int line, column;
     u64 low, high;    /* the addresses of this row; high is where the next row begins */
     bool at_start;    /* a statement's row begins exactly at the address asked for */
+    bool at_row;      /* a row does, be it a statement's or not */
 };
 
 bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);
@@ -160,8 +163,7 @@ bool symbols_line_at(const struct symbols *s, u64 addr, struct source_pos *out);
  * line, the next one that has code is taken and told in *found. Returns how many (at most cap). */
 size_t symbols_line_addrs(const struct symbols *s, const char *file, int line, int *found, u64 *out, size_t cap);
 /* Every row that begins a statement, with where the next row begins. */
-void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const char *file, int line, u64 low, u64 high),
-                       void *opaque);
+void symbols_each_line(const struct symbols *s, void (*each)(void *opaque, const struct source_pos *row), void *opaque);
 /* The function's bounds and the address behind its prologue. */
 bool symbols_function_at(const struct symbols *s, u64 addr, u64 *low, u64 *high, const char **name);
 u64 symbols_after_prologue(const struct symbols *s, u64 function);

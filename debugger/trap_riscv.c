@@ -33,6 +33,7 @@ enum { /* where a value comes from: 0 to 31 is x as it was */
 struct layout {
     i64 at[N_STORED]; /* from the base register as it is at the end */
     u64 stored;       /* bit per FROM */
+    i64 moved;        /* what was added to sp in all */
     i64 sp_less;      /* the sp that was stored had this been subtracted already */
     u8 base;          /* a register; SLOT_NONE: nothing was stored */
 };
@@ -137,6 +138,7 @@ static bool read_handler(struct cpu *c, const struct frame *f, u64 vector, struc
     }
     for (unsigned i = 0; i < N_STORED; i++)
         l->at[i] = t.stored_at[i] - (l->base == SP ? t.moved : 0);
+    l->moved = t.moved;
     return pc == f->pc && l->base != SLOT_NONE;
 }
 
@@ -239,8 +241,11 @@ bool riscv_trap_frame(struct symbols *s, struct cpu *c, const struct frame *f, u
         }
         if (have && l.sp_less)
             out->saved &= ~((u64)1 << SP);
-        if (have && l.base == SP && !(l.stored >> SP & 1)) { /* nobody needs to store what can be computed, if the stack is the same */
-            out->reg[SP] = base;
+        if (!first && !(have && (l.stored >> SP & 1)) && !f->traps && (f->known >> SP & 1)) {
+            /* Not stored, or not yet: computed where the stack is the same; of user mode, handlers keep it in xscratch. */
+            bool lower = m_mode ? (h->mstatus >> 11 & 3) != PRIV_M : !(h->mstatus >> 8 & 1);
+            out->reg[SP] = (lower ? m_mode ? h->mscratch : h->sscratch : frame_sp(f) - (u64)l.moved) & mask;
+            out->known |= (u64)1 << SP;
             out->guessed = true;
         }
         if (!csrs)

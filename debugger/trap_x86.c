@@ -137,8 +137,8 @@ static bool is_pushed(struct cpu *cpu, const struct frame_isa *isa, u64 at, stru
     } else {
         p->stack = c->seg[X86_SS];
     }
-    /* SDM 3, 6.14.2: the stack is aligned to 16 before; its pointer is canonical. */
-    if (w == 8 && (!x86_linear_ok(c, p->ip) || !x86_linear_ok(c, p->sp) || (p->end & 15)))
+    /* SDM 3, 6.14.2: the stack is aligned to 16 before; its pointer is canonical. Who builds a frame for SYSCALL need not align. */
+    if (w == 8 && (!x86_linear_ok(c, p->ip) || !x86_linear_ok(c, p->sp) || ((p->end & 15) && rpl < 3)))
         return false;
     return true;
 }

@@ -121,6 +121,11 @@ struct type *type_pointer(struct symbols *s, struct type *to, unsigned addr_size
     return derived(s, TYPE_POINTER, to, addr_size, 0);
 }
 
+struct type *type_function(struct symbols *s, struct type *returned)
+{
+    return derived(s, TYPE_FUNCTION, returned, 1, 0);
+}
+
 struct type *type_array(struct symbols *s, struct type *of, u64 count)
 {
     return derived(s, TYPE_ARRAY, of, 0, count);
@@ -283,7 +288,7 @@ static void parameters_text(struct symbols *s, struct type *t, unsigned depth, s
     }
     if (t->reader)
         t->reader->parameters(s, t, parameter_text, &p);
-    if (!p.n)
+    if (!p.n && !t->name) /* "code": what only a register points to */
         buf_printf(out, "void");
 }
 

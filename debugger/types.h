@@ -49,6 +49,7 @@ u64 type_size(struct symbols *s, struct type *t);
 struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size, bool is_signed, const char *name);
 struct type *type_pointer(struct symbols *s, struct type *to, unsigned addr_size);
 struct type *type_array(struct symbols *s, struct type *of, u64 count);
+struct type *type_function(struct symbols *s, struct type *returned);
 
 /* Calls each member in order until it returns false. */
 void type_members(struct symbols *s, struct type *t, bool (*each)(void *opaque, const struct member *m), void *opaque);

@@ -85,7 +85,7 @@ static bool unpack_payload(const u8 *p, size_t n, struct buf *out, struct err *e
         { { 0x89, 'L', 'Z', 'O' }, 4, NULL, "lzo" },
     };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (n < 16 || memcmp(p, kinds[i].magic, kinds[i].n))
+        if (n < 8 || memcmp(p, kinds[i].magic, kinds[i].n))
             continue;
         if (!kinds[i].unpack)
             return err_set(e, "the kernel is packed with %s, which is not read here: let the guest unpack it and take the "

@@ -218,6 +218,13 @@ struct value value_member(const struct expr_env *env, const struct value *v, con
     return out;
 }
 
+struct value value_element(const struct expr_env *env, const struct value *array, u64 i)
+{
+    struct type *of = type_target(env->syms, type_strip(env->syms, array->type));
+    struct member m = { .type = of, .offset = i * type_size(env->syms, of) };
+    return value_member(env, array, &m);
+}
+
 /* --- Printing ---------------------------------------------------------------------------------------------------- */
 
 void pointer_print(const struct expr_env *env, u64 addr, struct buf *out)
@@ -347,12 +354,6 @@ static void print_string_at(struct printer *p, u64 addr)
         print_text(p, text, len, len == n);
 }
 
-static struct value element(struct printer *p, const struct value *v, struct type *of, u64 size, u64 i)
-{
-    struct member m = { .type = of, .offset = i * size };
-    return value_member(p->env, v, &m);
-}
-
 static void print_array(struct printer *p, const struct value *v, struct type *t)
 {
     struct type *of = type_target(p->env->syms, t), *core = type_strip(p->env->syms, of);
@@ -378,7 +379,7 @@ static void print_array(struct printer *p, const struct value *v, struct type *t
     buf_printf(p->out, "{");
     for (i = 0; i < count && i < max && p->budget; i++) {
         buf_printf(p->out, i ? ", " : "");
-        struct value one = element(p, v, of, size, i);
+        struct value one = value_element(p->env, v, i);
         size_t start = p->out->len;
         print_any(p, &one);
         /* Runs of equal elements are told once. */
@@ -386,7 +387,7 @@ static void print_array(struct printer *p, const struct value *v, struct type *t
         u8 a[VALUE_MAX], b[VALUE_MAX];
         if (size && size <= VALUE_MAX && value_read(p->env, &one, 0, a, size, NULL))
             while (i + same < count && same < 100000) {
-                struct value next = element(p, v, of, size, i + same);
+                struct value next = value_element(p->env, v, i + same);
                 if (!value_read(p->env, &next, 0, b, size, NULL) || memcmp(a, b, size))
                     break;
                 same++;

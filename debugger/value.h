@@ -25,6 +25,9 @@ struct convenience { /* $1, $foo; owned by whoever evaluates */
     struct convenience *next;
 };
 
+/* Makes or changes one; a name longer than there is room for is cut. */
+struct convenience *convenience_set(struct convenience **vars, const char *name, const struct value *v);
+
 struct expr_env;
 
 #define EXPR_MAX_ARGS 8
@@ -63,6 +66,7 @@ bool value_double(const struct expr_env *env, const struct value *v, double *out
 /* Stores a number; the value must be a place. */
 bool value_store(const struct expr_env *env, const struct value *v, u64 number, struct err *e);
 struct value value_member(const struct expr_env *env, const struct value *v, const struct member *m);
+struct value value_element(const struct expr_env *env, const struct value *array, u64 i);
 
 struct value_format {
     char letter; /* x d u o t a c s f z i, or 0 for what the type says */

@@ -15,6 +15,7 @@ struct isa { /* constant */
     /* After the parts are built: m->cpus[] and m->n_cpus. */
     bool (*make_cpus)(struct machine *m, struct err *e);
     void (*quantum_end)(struct cpu *c);
+    void (*nmi)(struct machine *m); /* somebody presses the button. NULL: there is none */
     /* The last exceptions of a CPU with what caused them. NULL: it does not remember. */
     void (*story)(struct cpu *c, const struct machine_names *names, struct buf *out);
     /* The same behind a sentence, when the last thing it did was to be caught in one: a new line and the story. */

@@ -56,6 +56,14 @@ static void story_of_end(struct cpu *c, const struct machine_names *names, struc
     story(c, names, out);
 }
 
+/* Processors that wait to be started do not see it. */
+static void nmi(struct machine *m)
+{
+    for (unsigned i = 0; i < m->n_cpus; i++)
+        if (x86_of(m->cpus[i])->activity != X86_WAIT_FOR_SIPI)
+            m->cpus[i]->ops->set_irq(m->cpus[i], X86_LINE_NMI, true);
+}
+
 const struct isa isa_x86 = {
     .name = "x86",
     .target = { "i386", "x86_64" },
@@ -66,6 +74,7 @@ const struct isa isa_x86 = {
     .cpu_list = cpu_list,
     .make_cpus = make_cpus,
     .quantum_end = quantum_end,
+    .nmi = nmi,
     .story = story,
     .story_of_end = story_of_end,
 };

@@ -32,6 +32,10 @@ static void fini_clock(void *p)
 
 static void control(void *opaque, const u8 *bytes, size_t n)
 {
+    const struct isa *isa = ((struct machine *)opaque)->board->isa;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] == MACHINE_CONTROL_NMI && isa->nmi)
+            isa->nmi(opaque);
     for (size_t i = 0; i < n; i++)
         if (bytes[i] == MACHINE_CONTROL_RESET && !((struct machine *)opaque)->request_pending)
             ((struct machine *)opaque)->resets.outside = true;

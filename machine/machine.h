@@ -208,6 +208,7 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
 struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_RESET 'r'
 #define MACHINE_CONTROL_POWEROFF 'p'
+#define MACHINE_CONTROL_NMI 'n' /* where the ISA has one */
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
 /* What comes in comes out of a recording: it replays one and is not in the past of it. */
@@ -234,6 +235,7 @@ struct device *machine_device(struct machine *m, const char *path);
 struct device *machine_screen(struct machine *m, unsigned n);
 
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
+#define MACHINE_SNAPSHOT_MAGIC "ORRYSNP1" /* how they begin */
 void machine_save(struct machine *m, struct buf *out);
 bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e); /* on error the machine is unchanged
                                                                                      or, when it says so, reset */

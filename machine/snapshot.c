@@ -11,7 +11,7 @@
 #include "machine/history.h"
 #include "machine/snapshot.h"
 
-static const char magic[8] = "ORRYSNP1";
+static const char magic[8] = MACHINE_SNAPSHOT_MAGIC;
 #define VERSION 1
 
 static void put_chunk(struct buf *out, const char *kind, const char *name, struct buf *b)

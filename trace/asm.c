@@ -4,6 +4,7 @@
  *   in_asm:  0x000000008040008e: 02a58533  mul a0,a1,a0
  *
  * An instruction that traps has a line too. One that could not be fetched has none. */
+#include "trace/places.h"
 #include "trace/trace.h"
 
 #include <stdio.h>
@@ -35,60 +36,22 @@ static void retire_exec(struct trace *t, struct cpu *c, const struct cpu_retire 
     put_instruction(t, c, r);
 }
 
-/* What was seen: open addressing, a power of two, at most half full. The bits belong to it, because other code can
- * come to the same address. */
-struct seen {
-    struct place {
-        u64 pc;
-        u32 insn, used;
-    } *places;
-    size_t size, count;
-};
+static void begin(struct trace *t) { t->data = xcalloc(1, sizeof(struct places)); }
 
-static struct place *find(const struct seen *s, u64 pc, u32 insn)
-{
-    u64 h = (pc ^ (u64)insn << 32) * 0x9e3779b97f4a7c15;
-    for (size_t i = h >> 32;; i++) {
-        struct place *p = &s->places[i & (s->size - 1)];
-        if (!p->used || (p->pc == pc && p->insn == insn))
-            return p;
-    }
-}
-
-static void grow(struct seen *s)
-{
-    struct seen old = *s;
-    s->size = old.size ? old.size * 2 : 4096;
-    s->places = xcalloc(s->size, sizeof *s->places);
-    for (size_t i = 0; i < old.size; i++)
-        if (old.places[i].used)
-            *find(s, old.places[i].pc, old.places[i].insn) = old.places[i];
-    free(old.places);
-}
-
-static void begin(struct trace *t)
-{
-    t->data = xcalloc(1, sizeof(struct seen));
-    grow(t->data);
-}
-
+/* The bits belong to it, because other code can come to the same address. */
 static void retire_first(struct trace *t, struct cpu *c, const struct cpu_retire *r, u64 start, u64 ticks)
 {
-    struct seen *s = t->data;
-    struct place *p = find(s, r->pc, r->insn);
-    if (!r->length || p->used)
-        return;
-    *p = (struct place){ r->pc, r->insn, 1 };
-    if (++s->count * 2 > s->size)
-        grow(s);
-    put_instruction(t, c, r);
+    bool fresh = false;
+    if (r->length)
+        places_find(t->data, r->pc, r->insn, &fresh);
+    if (fresh)
+        put_instruction(t, c, r);
 }
 
 static void end(struct trace *t)
 {
-    struct seen *s = t->data;
-    free(s->places);
-    free(s);
+    places_free(t->data);
+    free(t->data);
 }
 
 extern const struct trace_format trace_exec, trace_in_asm;

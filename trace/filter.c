@@ -45,14 +45,17 @@ static bool add_addr(struct trace_filter *f, const struct trace_symbols *symbols
     return err_set(e, "addr=%s: there is no such symbol, and it is no address", v);
 }
 
-static bool add_root(struct trace_filter *f, struct machine *m, const char *v, struct err *e)
+static bool add_process(struct trace_filter *f, struct machine *m, const struct trace_symbols *symbols, const char *v,
+                        struct err *e)
 {
-    f->has_root = true;
     f->root_reg = trace_table_root(m->cpus[0]);
-    if (!f->root_reg)
+    f->symbols = symbols;
+    if (!f->root_reg || !symbols)
         return err_set(e, "process=%s: these CPUs have no page tables", v);
-    return number(v, strlen(v), &f->root) ||
-           err_set(e, "process=%s: write the value of %s, or the address of the process's page table", v, f->root_reg->name);
+    int n = snprintf(f->process, sizeof f->process, "%s", v);
+    if (n < 0 || (size_t)n >= sizeof f->process)
+        return err_set(e, "process=%s: no process has a name that long", v);
+    return symbols->nameable(symbols->opaque, v, e);
 }
 
 static bool add_privilege(struct trace_filter *f, struct machine *m, const char *v, struct err *e)
@@ -118,7 +121,7 @@ bool trace_filter_add(struct trace_filter *f, struct machine *m, const struct tr
     case 0: return position(&f->from, v, e);
     case 1: return position(&f->to, v, e) && (f->to || err_set(e, "to=0 leaves nothing"));
     case 2: return add_addr(f, symbols, v, e);
-    case 3: return add_root(f, m, v, e);
+    case 3: return add_process(f, m, symbols, v, e);
     case 4: return add_privilege(f, m, v, e);
     case 5: return add_cpu(f, m, v, e);
     case 6: return add_device(f, m, v, e);
@@ -133,23 +136,24 @@ bool trace_filter_now(const struct trace_filter *f, u64 at)
     return at >= f->from && (!f->to || at < f->to);
 }
 
-/* satp holds a page number, CR3 an address with flags below. */
-static bool same_root(const struct trace_filter *f, struct cpu *c)
+static bool runs(struct trace_filter *f, struct cpu *c, const struct cpu_retire *r)
 {
-    u64 now = trace_reg(c, f->root_reg);
-    if (now == f->root)
-        return true;
-    u64 table = !trace_is_isa(c, "riscv")   ? now & ~(u64)0xfff
-                : f->root_reg->bits == 64 ? (now & (((u64)1 << 44) - 1)) << 12
-                                          : (now & 0x3fffff) << 12;
-    return table == f->root;
+    u64 root = trace_reg(c, f->root_reg);
+    __typeof__(f->is[0]) *is = &f->is[c->index % MACHINE_MAX_CPUS];
+    if (!is->known || is->root != root || is->privilege != r->privilege) {
+        is->known = true;
+        is->root = root;
+        is->privilege = r->privilege;
+        is->yes = f->symbols->process(f->symbols->opaque, c, f->process);
+    }
+    return is->yes;
 }
 
-bool trace_filter_takes(const struct trace_filter *f, struct cpu *c, const struct cpu_retire *r, u64 start)
+bool trace_filter_takes(struct trace_filter *f, struct cpu *c, const struct cpu_retire *r, u64 start)
 {
     return trace_filter_now(f, start) && (!f->has_addr || (r->pc >= f->low && r->pc <= f->high)) &&
            (!f->has_privilege || r->privilege == f->privilege) && (!f->has_cpu || c->index == f->cpu) &&
-           (!f->has_root || same_root(f, c));
+           (!f->process[0] || runs(f, c, r));
 }
 
 bool trace_filter_hears(const struct trace_filter *f, const struct machine *m, const struct event *ev)

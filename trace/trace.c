@@ -5,8 +5,12 @@
 #include "base/suggest.h"
 #include "machine/history.h"
 
-extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm;
-const struct trace_format *const trace_formats[] = { &trace_spike, &trace_cycles, &trace_exec, &trace_in_asm, NULL };
+extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm, trace_lcov, trace_callgrind, trace_folded,
+    trace_execlog, trace_tarmac, trace_konata, trace_drcov;
+const struct trace_format *const trace_formats[] = {
+    &trace_spike, &trace_execlog, &trace_tarmac, &trace_exec, &trace_in_asm, &trace_cycles, &trace_konata, &trace_lcov,
+    &trace_drcov, &trace_callgrind, &trace_folded, NULL
+};
 
 const struct trace_format *trace_format_named(const char *name, struct err *e)
 {
@@ -44,9 +48,11 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     struct trace_hub *hub = opaque;
     u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
-    if (history_past(hub->m->history))
-        return ticks; /* it was written then */
+    bool past = history_past(hub->m->history);
     for (struct trace *t = hub->traces; t; t = t->next) {
+        if (past && start < t->written)
+            continue; /* it was written then */
+        t->written = start + ticks;
         if (!t->format->retire || !(t->format->all ? trace_filter_now(&t->filter, start)
                                                    : trace_filter_takes(&t->filter, c, r, start)))
             continue;
@@ -59,10 +65,9 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
 static void hub_hear(void *opaque, const struct event *ev)
 {
     struct trace_hub *hub = opaque;
-    if (history_past(hub->m->history))
-        return;
+    bool past = history_past(hub->m->history);
     for (struct trace *t = hub->traces; t; t = t->next) {
-        if (!t->format->hear || !(t->format->all ? trace_filter_now(&t->filter, ev->when)
+        if (!t->format->hear || (past && ev->when < t->written) || !(t->format->all ? trace_filter_now(&t->filter, ev->when)
                                                  : trace_filter_hears(&t->filter, hub->m, ev)))
             continue;
         t->format->hear(t, ev);
@@ -103,6 +108,7 @@ static void sync_hub(void *opaque)
 static void begin(struct trace *t, const struct trace_hub *hub)
 {
     t->timed = hub->timing != NULL;
+    t->written = hub->m->clock.now;
     if (t->format->begin)
         t->format->begin(t);
 }

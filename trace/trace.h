@@ -31,9 +31,15 @@ struct trace_symbols {
     void *opaque;
     bool (*function)(void *opaque, struct cpu *c, u64 pc, struct trace_function *out);
     bool (*line)(void *opaque, struct cpu *c, u64 pc, const char **file, int *line);
+    /* Does `text` name the process that runs on the CPU, by name, number or page table? */
+    bool (*process)(void *opaque, struct cpu *c, const char *text);
+    bool (*nameable)(void *opaque, const char *text, struct err *e); /* can it ever? */
+    void (*process_name)(void *opaque, struct cpu *c, char *out, size_t n); /* "sh (42)", a page table, or "" */
     bool (*named)(void *opaque, const char *name, u64 *low, u64 *high);
     /* Every row of every line table that begins a statement, and every function. */
     void (*each_line)(void *opaque, void (*each)(void *ctx, const char *file, int line, u64 low, u64 high), void *ctx);
+    /* Every file there are symbols of, with the addresses it is loaded at. */
+    void (*each_module)(void *opaque, void (*each)(void *ctx, const char *name, u64 low, u64 high, u64 entry), void *ctx);
     void (*each_function)(void *opaque, void (*each)(void *ctx, const char *name, u64 low, u64 high), void *ctx);
 };
 
@@ -46,6 +52,7 @@ struct trace {
     void (*sink)(void *opaque, const void *bytes, size_t n);
     void *opaque;
     void *data; /* the format's own, from begin() to end() */
+    u64 written; /* up to that position, while the past is executed again */
     bool timed; /* ticks are of a timing model */
     struct trace *next;
 };

@@ -161,8 +161,8 @@ static void remember_jump(struct rv_ctx *ctx, u64 pc, const struct rv_block *b)
 __attribute__((noinline)) static bool find_jump(struct hart *h, struct rv_ctx *ctx, u64 target)
 {
     const struct rv_fetch *f = &ctx->fetch[target >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
-    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following))
-        return false;
+    if (f->vpage != (target & ~PAGE_MASK) || f->gen != ctx->gen || (h->engine->tier && h->engine->tier->following) || h->engine->obs)
+        return false; /* also: each instruction is told on its own */
     const struct rv_block *b = rv_block_find(f->page, target & PAGE_MASK);
     if (b)
         remember_jump(ctx, target, b);

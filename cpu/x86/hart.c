@@ -250,7 +250,7 @@ static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
     if (row->other == OTHER_ATTR)
         set_attributes(&c->seg[row->index], value);
     else if (row->other == OTHER_CR8 && c->board.apic.set_tpr && value < 16)
-        c->board.apic.set_tpr(c->board.apic.opaque, (u8)(value << 4));
+        c->board.apic.set_tpr(c->board.apic.opaque, (u8)value);
     else if (row->other)
         return false;
     u8 *at = (u8 *)c + row->at;

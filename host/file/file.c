@@ -236,6 +236,45 @@ char *host_firmware_find(const char *name, struct err *e)
     return found;
 }
 
+/* The directory of the running program with `below`; NULL when /proc does not say it. */
+static char *beside_program(const char *below)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    char *slash = NULL;
+    if (n > 0) {
+        path[n] = 0;
+        slash = strrchr(path, '/');
+    }
+    return slash ? xprintf("%.*s/%s", (int)(slash - path), path, below) : NULL;
+}
+
+bool host_shipped_load(const char *name, struct buf *out, struct err *e)
+{
+    struct buf tried = { 0 };
+    char *found = NULL, *build = beside_program("debugger");
+    const char *dirs = getenv("ORRERY_DATA_PATH");
+    while (dirs && *dirs && !found) {
+        size_t len = strcspn(dirs, ":");
+        if (len)
+            found = in_directory(dirs, len, name, NULL, &tried);
+        dirs += len + (dirs[len] == ':');
+    }
+    if (!found && build)
+        found = in_directory(build, strlen(build), name, NULL, &tried);
+#ifdef ORRERY_DATADIR
+    if (!found)
+        found = in_directory(ORRERY_DATADIR, strlen(ORRERY_DATADIR), name, NULL, &tried);
+#endif
+    bool ok = found ? host_file_load(found, out, e)
+                    : err_set(e, "%s, which comes with the program, was not found (looked in %s); set ORRERY_DATA_PATH", name,
+                              buf_cstr(&tried));
+    free(found);
+    free(build);
+    buf_free(&tried);
+    return ok;
+}
+
 static void hash_text(XXH128_hash_t h, char out[HOST_HASH_TEXT])
 {
     snprintf(out, HOST_HASH_TEXT, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);

@@ -18,6 +18,10 @@ bool host_file_save(const char *path, const void *data, size_t bytes, struct err
  * the directory of installed data, then where Debian's packages opensbi and u-boot-qemu put them. */
 char *host_firmware_find(const char *name, struct err *e);
 
+/* A file that comes with the program, as "profiles/linux.lua": from $ORRERY_DATA_PATH (directories separated by colons), else
+ * beside the program in its build tree, else from the directory of installed data. */
+bool host_shipped_load(const char *name, struct buf *out, struct err *e);
+
 #define HOST_HASH_TEXT 33 /* 32 hexadecimal digits and a NUL */
 
 /* XXH3, 128 bits, in hexadecimal: what `xxhsum -H2` prints. Not for security. */

@@ -47,7 +47,7 @@ bold = set(re.findall(r'^\.(?:B|BI|BR|RB) "?\\-([A-Za-z\\-]+)', page, re.M))
 bold = {b.replace('\\-', '-').strip('\\-') for b in bold} | set(re.findall(r'", " \\-([A-Za-z]+)', page))
 for n in names:
     check(n in bold, f'orrery.1 has -{n}')
-known = set(names) | {'k', 'no-user-config', 'icount'}
+known = set(names) | {'k', 'no-user-config', 'icount', 'listen'} # the last one is of `orrery dap`
 for b in bold:
     check(b in known, f'-{b} of orrery.1 is an option')
 for n in known - set(names):

@@ -137,4 +137,66 @@ check(c.answer() == {'return': {}}, 'quit is answered')
 e = c.event('SHUTDOWN')
 check(e and e['data']['reason'] == 'host-qmp-quit', 'SHUTDOWN by quit', e)
 check(p.wait(20 * SLOW) == 0, 'and done')
+
+# What a PC answers, and what changes it.
+PC = face('orrery-system-x86_64')
+
+
+def start_pc(*args, path='pc.sock'):
+    if os.path.exists(path):
+        os.unlink(path)
+    p = subprocess.Popen([PC, '-display', 'none', '-serial', 'null', '-monitor', 'none', '-m', '64', '-S', *args, '-qmp', f'unix:{path},server=on,wait=off'],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return p, path
+
+
+open('disk.img', 'wb').write(b'\xeb\xfe'.ljust(510, b'\0') + b'\x55\xaa')
+open('cd.iso', 'wb').write(bytes(2048 * 64))
+p, path = start_pc('-smp', '2', '-drive', 'file=disk.img,format=raw,snapshot=on', '-cdrom', 'cd.iso', '-name', 'fred')
+c = Client(path)
+c.line()
+c.do('qmp_capabilities')
+for name, ok in (('query-name', lambda r: r == {'name': 'fred'}), ('query-uuid', lambda r: 'UUID' in r), ('query-kvm', lambda r: not r['enabled']),
+                 ('query-target', lambda r: r['arch'] == 'x86_64'), ('query-memory-size-summary', lambda r: r['base-memory'] == 64 << 20),
+                 ('query-cpu-definitions', lambda r: {'qemu64', 'max', '486'} <= {m['name'] for m in r} and len(r) < 40),
+                 ('query-machines', lambda r: {'pc', 'virt'} <= {m['name'] for m in r}), ('query-cpus', lambda r: r[0]['pc'] == 0xfffffff0 and len(r) == 2),
+                 ('query-block', lambda r: [b['removable'] for b in r] == [False, True]), ('query-block-jobs', lambda r: r == []),
+                 ('query-pci', lambda r: {(d['slot'], d['function']): d['id']['device'] for d in r[0]['devices']}.get((1, 1)) == 0x7010)):
+    check(ok(c.do(name).get('return')), name)
+names = {x['name'] for x in c.do('query-commands')['return']}
+check({'query-pci', 'inject-nmi', 'memsave', 'query-status', 'cont'} <= names, 'query-commands has all lists', names)
+check(c.do('memsave', val=0xfffffff0, size=16, filename='m.bin')['return'] == {} and os.path.getsize('m.bin') == 16, 'memsave')
+check('error' in c.do('memsave', val=0, size=16), 'memsave without a file')
+check(c.do('dump-guest-memory', paging=False, protocol='file:m.core')['return'] == {}, 'dump-guest-memory')
+check(open('m.core', 'rb').read(5) == b'\x7fELF\x02', 'what it wrote')
+check('error' in c.do('dump-guest-memory', paging=True, protocol='file:m.core') and 'error' in c.do('dump-guest-memory', paging=False), 'what it does not')
+check(c.do('inject-nmi')['return'] == {}, 'inject-nmi')
+check(c.do('eject', device='ide1-cd0')['return'] == {}, 'eject')
+check('error' in c.do('eject', device='nosuch'), 'eject of nothing')
+check('error' in c.do('eject'), 'eject without a device')
+c.do('quit')
+p.wait(20 * SLOW)
+
+# Somebody else's client.
+LIBRARY = '/usr/share/gocode/src/github.com/digitalocean/go-qemu'
+if not shutil.which('go') or not os.path.isdir(LIBRARY):
+    print('skipped: no golang-github-digitalocean-go-qemu-dev with golang-go: QMP is not checked with a public client library')
+else:
+    p, path = start_pc('-smp', '2', '-drive', 'file=disk.img,format=raw,snapshot=on', '-cdrom', 'cd.iso', path='go.sock')
+    env = dict(os.environ, GO111MODULE='off', GOPATH='/usr/share/gocode', GOCACHE=f'{work}/gocache', GOFLAGS='')
+    try:
+        r = subprocess.run(['go', 'run', f'{SRC}/tests/cli/qmp_client.go', path], env=env, capture_output=True, text=True, timeout=60 * SLOW)
+        said = r.stdout + r.stderr
+    except subprocess.TimeoutExpired as late:
+        said = f'no end: {late.stdout} {late.stderr}'
+    for part in ('version 0.', 'Orrery', 'status StatusPaused', 'commands true', 'supported true', 'cpus 2 halted false pc 0xfffffff0',
+                 'block ide0 disk.img raw removable false', 'removable true', 'jobs 0', 'pci 01.1 8086:7010 regions 1', 'screendump P6', 'events RESUME RESET STOP',
+                 'unknown: The command no-such-command has not been found'):
+        has('go-qemu', said, part)
+    if p.poll() is None:
+        try:
+            p.wait(10 * SLOW)
+        except subprocess.TimeoutExpired:
+            p.kill()
+    check(p.returncode == 0, 'go-qemu quits it', p.returncode)
 finish()

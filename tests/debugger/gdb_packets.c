@@ -1,53 +1,6 @@
 /* The gdb stub against a real machine, packet by packet. */
 #include "machine/record.h"
-#include "tests/unit.h"
-
-#include "tests/debugger/gdb_rig.h"
-
-/* What was sent since the last call, as text. */
-static const char *sent(struct rig *r)
-{
-    static char text[1 << 18]; /* of this test program, which has one thread */
-    size_t n = r->out.len < sizeof text - 1 ? r->out.len : sizeof text - 1;
-    if (n)
-        memcpy(text, r->out.data, n);
-    text[n] = 0;
-    r->out.len = 0;
-    return text;
-}
-
-/* Sends a packet, lets the machine run, and returns the one reply without its frame; NULL when that is wrong. */
-static const char *ask(struct rig *r, const char *packet)
-{
-    static char text[1 << 16];
-    r->out.len = 0;
-    rig_packet(r, packet);
-    rig_run(r, 100000);
-    const char *all = sent(r);
-    all += *all == '+';
-    if (*all != '$')
-        return *all ? NULL : "(nothing)";
-    u8 sum = 0;
-    size_t n = 0;
-    for (all++; *all && *all != '#'; all++) {
-        sum = (u8)(sum + (u8)*all);
-        if (n < sizeof text - 1)
-            text[n++] = *all;
-    }
-    text[n] = 0;
-    if (*all != '#' || strtoul(all + 1, NULL, 16) != sum || all[3])
-        return NULL;
-    return text;
-}
-
-static bool says(struct rig *r, const char *packet, const char *reply)
-{
-    const char *got = ask(r, packet);
-    if (got && !strcmp(got, reply))
-        return true;
-    fprintf(stderr, "\n  %s: expected %s, got %s\n", packet, reply, got ? got : "(no frame)");
-    return false;
-}
+#include "tests/debugger/gdb_ask.h"
 
 static u64 pc_of(struct rig *r, unsigned hart)
 {
@@ -125,7 +78,7 @@ static void unknown(void)
     }
     CU_ASSERT_FALSE(gdb_stub_running(r.stub));
     CU_ASSERT(says(&r, "qSupported:error-message+",
-                   "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;"
+                   "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;swbreak+;hwbreak+;vContSupported+;"
                    "error-message+"));
     CU_ASSERT(says(&r, "p5000", "E.this hart has no register of that number"));
     rig_close(&r);
@@ -139,14 +92,7 @@ static void description(const char *cpu, unsigned xlen, bool has_float, bool has
     char part[64];
     struct buf xml = { 0 };
     rig_open(&r, cpu, xlen, 1);
-    for (bool more = true; more;) {
-        snprintf(part, sizeof part, "qXfer:features:read:target.xml:%zx,3e7", xml.len);
-        const char *got = ask(&r, part);
-        CU_ASSERT_FATAL(got && (*got == 'm' || *got == 'l'));
-        more = *got == 'm';
-        CU_ASSERT(!strchr(got, '}') && strlen(got) - 1 <= 999);
-        buf_put(&xml, got + 1, strlen(got) - 1);
-    }
+    rig_document(&r, "features:read:target.xml", &xml);
     const char *text = buf_cstr(&xml);
     CU_ASSERT(strstr(text, xlen == 64 ? "<architecture>riscv:rv64<" : "<architecture>riscv:rv32<") != NULL);
     CU_ASSERT(strstr(text, xlen == 64 ? "\"pc\" bitsize=\"64\" type=\"code_ptr\" regnum=\"32\""

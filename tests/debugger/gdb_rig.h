@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "debugger/debugger.h"
+#include "cpu/x86/x86.h"
 #include "debugger/gdb.h"
 
 #define CODE 0x80000000u
@@ -21,6 +22,16 @@ static const u32 rig_program[] = {
     0xff1ff06f, /* 80000010 j 80000000 */
 };
 
+/* The same in real mode, with a CS base that is not 0: what SIPI makes of vector 7. */
+#define CODE16 0x7000u
+#define VAR16 0x6000u
+static const u8 rig_program16[] = {
+    0x66, 0x43,                   /* 7000 inc ebx */
+    0x66, 0x89, 0x1e, 0x00, 0x60, /* 7002 mov [6000], ebx */
+    0x66, 0x8b, 0x0e, 0x00, 0x60, /* 7007 mov ecx, [6000] */
+    0xeb, 0xf2,                   /* 700c jmp 7000 */
+};
+
 struct rig {
     struct machine_config config;
     struct machine *m;
@@ -29,6 +40,7 @@ struct rig {
     struct buf out;
     bool interrupted, left, killed;
     u8 bytes[sizeof rig_program];
+    u8 bios[0x1000]; /* of the PC: never executed */
 };
 
 static inline void rig_write(void *opaque, const u8 *bytes, size_t n)
@@ -80,24 +92,45 @@ static inline void rig_detach(struct rig *r)
 
 static inline void rig_nowhere(void *opaque, const char *text, size_t n) {}
 
+static inline void rig_make(struct rig *r)
+{
+    struct err e;
+    r->m = machine_new(&r->config, &e);
+    if (!r->m) {
+        fprintf(stderr, "%s\n", e.text);
+        abort();
+    }
+    r->d = debugger_new(r->m, &(struct debugger_host){ .opaque = r, .write = rig_nowhere });
+}
+
 /* Runs every hart from CODE on. */
 static inline void rig_open(struct rig *r, const char *cpu, unsigned xlen, unsigned cpus)
 {
-    struct err e;
     *r = (struct rig){ .config = { .board = "virt", .xlen = xlen, .cpus = cpus, .ram_size = 16 << 20, .cpu = cpu } };
     for (size_t i = 0; i < ARRAY_LEN(rig_program); i++)
         store_le(r->bytes + 4 * i, 4, rig_program[i]);
     r->config.loaders[0] = (struct loader_config){ .file = { "program", r->bytes, sizeof r->bytes }, .has_addr = true,
                                                    .raw = true, .addr = CODE, .cpu_num = -1 };
     r->config.n_loaders = 1;
-    r->m = machine_new(&r->config, &e);
-    if (!r->m) {
-        fprintf(stderr, "%s\n", e.text);
-        abort();
-    }
+    rig_make(r);
     for (unsigned i = 0; i < cpus; i++)
         r->m->cpus[i]->ops->set_pc(r->m->cpus[i], CODE);
-    r->d = debugger_new(r->m, &(struct debugger_host){ .opaque = r, .write = rig_nowhere });
+    rig_attach(r);
+}
+
+/* A PC, every processor from CODE16 on. */
+static inline void rig_open_x86(struct rig *r, const char *cpu, unsigned xlen, unsigned cpus)
+{
+    *r = (struct rig){ .config = { .board = "pc", .xlen = xlen, .cpus = cpus, .ram_size = 16 << 20, .cpu = cpu } };
+    r->config.bios = (struct blob){ .name = "bios", .data = r->bios, .size = sizeof r->bios };
+    rig_make(r);
+    space_poke(r->m->mem, CODE16, rig_program16, sizeof rig_program16);
+    for (unsigned i = 0; i < cpus; i++) {
+        struct x86 *c = x86_of(r->m->cpus[i]);
+        c->activity = X86_WAIT_FOR_SIPI;
+        x86_startup(c, CODE16 >> 12);
+        c->cpu.ops->state_loaded(&c->cpu);
+    }
     rig_attach(r);
 }
 
@@ -121,7 +154,9 @@ static inline void rig_run(struct rig *r, u64 limit)
             gdb_stub_stopped(r->stub, MACHINE_REACHED);
             continue;
         }
-        why = step ? machine_step(r->m, step) : machine_run(r->m, end, true);
+        if (step)
+            cpu_skip_stop(step);
+        why = step ? machine_step_within(r->m, step, end) : machine_run(r->m, end, true); /* it may wait for ever */
         if (step && why == MACHINE_REACHED && gdb_stub_step_again(r->stub))
             continue;
         gdb_stub_stopped(r->stub, why);

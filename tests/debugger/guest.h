@@ -70,6 +70,18 @@ static inline bool guest_compile(struct guest *g, unsigned xlen, const char *fla
     return guest_read(NULL, g->elf, &g->image, &e);
 }
 
+/* The guest's C code as a relocatable file for a machine ("riscv64", "x86_64", "i386", "aarch64"), as a kernel module is one. */
+static inline bool guest_object(struct guest *g, const char *machine, struct buf *out)
+{
+    char src[512], cmd[2048], path[128];
+    struct err e;
+    guest_source_dir(src, sizeof src);
+    snprintf(path, sizeof path, "%s/%s.o", g->dir, machine);
+    snprintf(cmd, sizeof cmd, "clang --target=%s-unknown-elf %s -g -O1 -ffreestanding -ffunction-sections -c %s/guest.c -o %s 2>%s/log",
+             machine, strcmp(machine, "riscv64") ? "" : "-march=rv64gc -mcmodel=medany", src, path, g->dir);
+    return !system(cmd) && guest_read(NULL, path, out, &e);
+}
+
 static inline bool guest_start(struct guest *g, unsigned xlen, unsigned cpus)
 {
     struct err e;

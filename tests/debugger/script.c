@@ -207,9 +207,14 @@ static const struct line additions[] = {
     { "lua orrery.on(\"nothing\", print)", "there is no such stop" },
     { "lua orrery.on(\"watch\", function() return \"contine\" end)", NULL },
     { "c", "Hook 3 is removed: a hook on stops returns \"continue\" or nothing" },
+    { "tb counter_is_there", "not defined" },
+    { "lua deleter = orrery.on(\"watch\", function(s) orrery.execute(\"delete \" .. s.point) end)", NULL },
+    { "lua orrery.on(\"watch\", function(s) print(\"after that\", s.kind, s.point) return \"continue\" end)", NULL },
+    { "lua orrery.on(\"step\", function(s) if orrery.execute(\"continue\"):find(\"must not run\") then print(\"refused\") end end)", NULL },
+    { "si", "refused\n" },
     { "lua n = 0 orrery.on(\"watch\", function() n = n + 1 return \"continue\" end)", NULL },
     { "lua orrery.on(\"poweroff\", function(s) print(\"off\", n, s.position) end)", NULL },
-    { "c", "off\t" },
+    { "c", "after that\twatch\tnil\noff\t1\t" },
     { 0 },
 };
 

@@ -175,6 +175,45 @@ static void test_hostile(void)
     buf_free(&copy);
 }
 
+/* Sections of an object file put somewhere, as the kernel does with its modules: names, lines and types are there. */
+static void test_relocatable(void)
+{
+    static const char *const machines[] = { "riscv64", "x86_64", "aarch64", "i386" };
+    for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+        struct buf object = { 0 };
+        struct symbols *s = symbols_new();
+        struct err e;
+        struct section_place places[] = { { ".text.leaf", 0x40001000 }, { ".text.recurse", 0x40005000 },
+                                          { ".text.main", 0x40009000 }, { ".data", 0x40020000 }, { ".bss", 0x40030000 } };
+        struct symbols_where where = { .sections = places, .n_sections = ARRAY_LEN(places) };
+        CU_ASSERT_TRUE_FATAL(guest_object(&g, machines[i], &object));
+        CU_ASSERT_PTR_NULL(symbols_add_file(s, "x.ko", object.data, object.len, &(struct symbols_where){ .bias = 0 }, &e));
+        CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "--section .text=ADDRESS"));
+        struct symfile *f = symbols_add_file(s, "x.ko", object.data, object.len, &where, &e);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        const struct symbol *y = symbols_named(s, "recurse");
+        CU_ASSERT_TRUE_FATAL(y && y->addr == 0x40005000 && y->kind == SYM_FUNC);
+        CU_ASSERT_PTR_NULL(symbols_named(s, "build_list")); /* nobody said where its section is */
+        y = symbols_named(s, "table");
+        CU_ASSERT_TRUE(y && y->addr >= 0x40020000 && y->addr < 0x40021000 && y->size == 40);
+        struct source_pos p;
+        int found;
+        u64 low, high, addrs[8];
+        const char *name;
+        CU_ASSERT_TRUE(symbols_line_at(s, 0x40005000, &p) && !strcmp(strrchr(p.file, '/'), "/guest.c") && p.line == 35);
+        CU_ASSERT_TRUE(symbols_function_at(s, 0x40005004, &low, &high, &name) && !strcmp(name, "recurse") && low == 0x40005000);
+        size_t n = symbols_line_addrs(s, "guest.c", 38, &found, addrs, 8);
+        CU_ASSERT_TRUE(n >= 1 && found == 38 && addrs[0] > 0x40005000 && addrs[0] < 0x40005100);
+        Dwarf_Die die;
+        Dwarf_Addr at;
+        CU_ASSERT_TRUE(symbols_function_named(s, "main", &die, &f) && !dwarf_lowpc(&die, &at) && at == 0x40009000);
+        CU_ASSERT_EQUAL(symbols_struct_size(s, "node", &e), strcmp(machines[i], "i386") ? 56 : 44);
+        CU_ASSERT_FALSE(symbols_line_at(s, 0, &p)); /* what was not placed is nowhere */
+        symbols_free(s);
+        buf_free(&object);
+    }
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -183,6 +222,7 @@ int main(void)
         { "addresses of lines", test_line_addresses },
         { "types and members", test_types },
         { "not an ELF file", test_not_elf },
+        { "kernel modules", test_relocatable },
         { "damaged files", test_hostile },
         CU_TEST_INFO_NULL,
     };

@@ -1,5 +1,5 @@
 /* Bytes of a hostile gdb client: random ones, packets put together from words of the protocol, and mutations of a good
- * session, against a machine that runs in between. It must neither crash nor hang, and a client that comes after it
+ * session, against a machine of either kind that runs in between. It must neither crash nor hang, and a client that comes after it
  * must be served. Build with -fsanitize=address,undefined.
  *
  *   gdb_fuzz [SECONDS [SEED]]; default 3, 1 */
@@ -34,7 +34,15 @@ static const char *const good[] = {
     "qRcmd,68656c70", "qRcmd,696e666f20726567697374657273", "qRcmd,782f34786720307838303030303030303030",
     "qRcmd,7870202f3878672030", "qRcmd,627265616b202a30783830303030303130", "qRcmd,64656c657465", "D", "k", "vKill;1",
     "!",
-    "vMustReplyEmpty", "Qqemu.PhyMemMode:1", "Qqemu.PhyMemMode:0",
+    "vMustReplyEmpty", "Qqemu.PhyMemMode:1", "Qqemu.PhyMemMode:0", "qqemu.PhyMemMode", "bs", "bc",
+    "qXfer:memory-map:read::0,ffb", "qXfer:memory-map:read::10,20",
+    /* of a PC: rip, eflags, selectors, x87, vectors, segments, tables, control and debug registers */
+    "p10", "p11", "p18", "p20", "p28", "p50", "p60", "m7000,20", "mffff0,20", "m5ff0,100", "M7000,2:ebfe", "M7010,4:0f22c0f4",
+    "P10=0270000000000000", "P10=0000f00000000000", "P11=d70a0300", "P12=00600000", "P12=08000000", "P14=00000000", "P18=00000000000000c00040",
+    "P20=7f030000", "P22=ffff0000", "P28=ffffffff", "P30=78563412", "P31=000102030405060708090a0b0c0d0e0f",
+    "P52=0060000000000000", "P5a=ff", "P60=1100008000000000", "P61=0000000000000000", "P62=0060000000000000", "P63=2006000000000000",
+    "P64=0005000000000000", "P70=ffffffffffffffff", "c7000", "s7002", "vCont;r7000,700c:1", "Z0,7007,1", "z0,7007,1", "Z1,700c,1",
+    "Z2,6000,4", "Z3,6002,1", "Z4,0,ffffffffffffffff", "z4,0,ffffffffffffffff", "z2,6000,4",
 };
 static const char *const words[] = {
     ",", ";", ":", "=", "-1", "0", "1", "ffffffffffffffff", "80000000", "7fffffffffffffff", "4", "p1.2", "#", "$",
@@ -143,7 +151,10 @@ int main(int argc, char **argv)
         alarm(HANG_SECONDS);
         printf("seed %llu\n", (unsigned long long)seed); /* on the screen when an alarm or a sanitizer ends it */
         fflush(stdout);
-        rig_open(&r, NULL, seed & 1 ? 64 : 32, 2);
+        if (seed & 2)
+            rig_open_x86(&r, seed & 1 ? "max" : "486", seed & 1 ? 64 : 32, 2);
+        else
+            rig_open(&r, NULL, seed & 1 ? 64 : 32, 2);
         for (unsigned i = 0; i < ROUND; i++, inputs++) {
             one_input(&r, &rng);
             if (r.out.len > 1 << 24) {

@@ -117,6 +117,7 @@ static inline void map_page(unsigned long at)
     __asm__ volatile("invlpg (%0)" ::"r"(at) : "memory");
 }
 static inline void stop(int status) { __asm__ volatile("outl %0, %1" ::"a"(status), "d"((u16)0x501)); }
+static inline void write_msr(u32 n, u64 v) { __asm__ volatile("wrmsr" ::"c"(n), "a"((u32)v), "d"((u32)(v >> 32))); }
 static inline void start_traps(void)
 {
     for (int i = 0; i < 49; i++) {
@@ -130,6 +131,12 @@ static inline void start_traps(void)
     out8(0xa0, 0x11); out8(0xa1, 0x28); out8(0xa1, 2); out8(0xa1, 1);
     out8(0x21, 0xfe); out8(0xa1, 0xff);
     out8(0x43, 0x34); out8(0x40, 0); out8(0x40, 8); /* every 2048/1.19 us */
+#if defined(__x86_64__) && defined(SYSCALL)
+    void syscall_entry(void);
+    write_msr(0xc0000081, (u64)0x10 << 48 | (u64)8 << 32);
+    write_msr(0xc0000082, (u64)syscall_entry);
+    write_msr(0xc0000084, 0x200);
+#endif
     __asm__ volatile("sti");
 }
 static inline __attribute__((always_inline)) long call_kernel(long n, long v)

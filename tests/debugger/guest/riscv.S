@@ -165,6 +165,8 @@ leave_user:
         .globl  page_table
 page_table: .skip 4096
 page_table2: .skip 4096
+        .type   kernel_sp, @object
+        .size   kernel_sp, 16
 kernel_sp: .skip 16
         .skip   16384
         .globl  stack_top

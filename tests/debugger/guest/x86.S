@@ -301,6 +301,8 @@ pdpt:   .skip   4096
         .globl  pd
 pd:     .skip   4096
         .globl  tss
+        .type   tss, @object
+        .size   tss, 104
 tss:    .skip   104
         .balign 16
         .skip   16384
