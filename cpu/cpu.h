@@ -105,6 +105,8 @@ static inline bool cpu_watched(const struct cpu_stops *s, u64 va, u64 pa, u64 si
     return false;
 }
 
+#define EVENT_ALL UINT64_MAX /* as the address of a "cpu.tlb": of everything */
+
 struct cpu_observer {
     /* Called after each instruction. Returns how many ticks it took: 1 unless it is a timing model. */
     u64 (*retire)(void *opaque, struct cpu *c, const struct cpu_retire *r);

@@ -113,10 +113,12 @@ bool stop_parse_tlb(struct debugger *d, struct stop_point *p, const char *text, 
     return !*text || debugger_eval(d, text, &p->code, e);
 }
 
-/* Of an address: the instruction names its page. */
 bool stop_hears_tlb(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
 {
-    snprintf(what, n, "%s 0x%llx", ev->value[0].s, (unsigned long long)ev->value[1].u);
+    if (ev->value[1].u == EVENT_ALL)
+        snprintf(what, n, "%s, of everything", ev->value[0].s);
+    else
+        snprintf(what, n, "%s 0x%llx", ev->value[0].s, (unsigned long long)ev->value[1].u);
     return !p->has_code || p->code >> PAGE_SHIFT == ev->value[1].u >> PAGE_SHIFT;
 }
 

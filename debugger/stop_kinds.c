@@ -44,7 +44,7 @@ const struct stop_kind stop_kinds[] = {
       .judge = stop_judge_pte, .help = "when a store changes any page-table entry that translates ADDRESS in this address space",
       .example = "break pte 0x1000" },
     { .name = "tlb", .usage = "[ADDRESS]", .bare = true, .parse = stop_parse_tlb, .event = "cpu.tlb", .hears = stop_hears_tlb,
-      .help = "after an instruction that flushes translations, of everything or of ADDRESS: sfence.vma, INVLPG, MOV to CR3", .example = "trace tlb" },
+      .help = "after an instruction that flushes translations: sfence.vma, INVLPG, MOV to CR3; or only those that name the page of ADDRESS", .example = "trace tlb" },
     { .name = "magic", .usage = "[N]", .bare = true, .parse = stop_parse_magic, .event = "cpu.magic", .hears = stop_hears_magic,
       .help = "after a hint that is nothing otherwise: slti x0, x0, N on RISC-V, xchg bx, bx on x86", .example = "break magic" },
     { .name = "device", .aliases = "dev", .usage = "DEVICE[.REGISTER[.FIELD]] [read|write|change] [== VALUE]",

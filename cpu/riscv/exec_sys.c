@@ -136,7 +136,7 @@ static const struct event_type tlb_event = {
 
 OUT_OF_LINE static void tell_fence(struct hart *h, const struct rv_insn *i, const char *what)
 {
-    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &tlb_event, { .s = what }, { .u = i->rs1 ? h->x[i->rs1] : 0 });
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &tlb_event, { .s = what }, { .u = i->rs1 ? h->x[i->rs1] : EVENT_ALL });
 }
 
 /* Volume II, 10.2.1. There is nothing to do: what is kept of page tables is dropped when they are written (tables.c). */

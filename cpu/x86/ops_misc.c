@@ -38,7 +38,7 @@ bool x86_op_invpcid(struct x86 *c, const struct x86_insn *i)
     if (type == 0 && x86_long(c) && !x86_linear_ok(c, linear))
         return x86_gp0(c, "INVPCID: the address is not canonical");
     x86_flush_translations(c);
-    x86_tell_flush(c, "invpcid", linear);
+    x86_tell_flush(c, "invpcid", type ? EVENT_ALL : linear);
     return true;
 }
 

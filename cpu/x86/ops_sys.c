@@ -415,7 +415,7 @@ static void wrote_cr(struct x86 *c, unsigned n, u64 old)
     if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_REGISTER)))
         tell_register(c, "cr", n, old, cr_of(c, n), true);
     if (n == 3)
-        x86_tell_flush(c, "mov cr3", 0);
+        x86_tell_flush(c, "mov cr3", EVENT_ALL);
 }
 
 bool x86_op_mov_cr_reg(struct x86 *c, const struct x86_insn *i)
