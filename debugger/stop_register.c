@@ -102,7 +102,8 @@ void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu 
     if (!stop_test_holds(p, v) || !machine_stop_soon(d->machine))
         return;
     p->happened = true;
-    snprintf(p->what, sizeof p->what, "%s: 0x%llx -> 0x%llx", p->cpu_reg->name, (unsigned long long)before, (unsigned long long)v);
+    snprintf(p->what, sizeof p->what, "%s: 0x%llx -> 0x%llx", p->cpu_reg->name, (unsigned long long)before,
+             (unsigned long long)v);
 }
 
 /* --- page tables ------------------------------------------------------------------------------------------------- */
@@ -153,8 +154,9 @@ bool stop_judge_pte(struct debugger *d, struct stop_point *p, struct cpu *c)
         if (old == now)
             continue;
         if (!changed)
-            snprintf(p->what, sizeof p->what, "pte of 0x%llx, %u of %u, at 0x%llx: 0x%llx -> 0x%llx", (unsigned long long)p->addr,
-                     k + 1, p->n_entries, (unsigned long long)p->entry[k], (unsigned long long)old, (unsigned long long)now);
+            snprintf(p->what, sizeof p->what, "pte of 0x%llx, %u of %u, at 0x%llx: 0x%llx -> 0x%llx",
+                     (unsigned long long)p->addr, k + 1, p->n_entries, (unsigned long long)p->entry[k],
+                     (unsigned long long)old, (unsigned long long)now);
         changed = true;
     }
     if (changed) {
