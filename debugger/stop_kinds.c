@@ -65,8 +65,7 @@ const struct stop_kind stop_kinds[] = {
     { .name = "device", .aliases = "dev", .usage = "DEVICE[.REGISTER[.FIELD]] [read|write|change] [== VALUE]",
       .parse = stop_parse_device, .begin = stop_begin_device, .event = "device.", .hears = stop_hears_device,
       .help = "after the guest has read or written a register of a device; change: when its value, or that of "
-              "a field, is another "
-              "one after that or after the device drove an interrupt",
+              "a field, is another one after that or after the device drove an interrupt",
       .example = "break device uart0.LCR.DLAB change" },
     { .name = "dma", .usage = "[ADDRESS[,LENGTH]] [read|write]", .bare = true, .parse = stop_parse_dma, .event = "dma.",
       .hears = stop_hears_dma, .help = "when a device by itself reads or writes physical memory",
@@ -77,9 +76,8 @@ const struct stop_kind stop_kinds[] = {
     { .name = "console", .usage = "\"TEXT\" [DEVICE]", .parse = stop_parse_console, .event = "console.",
       .hears = stop_hears_console,
       .help = "when the guest has said TEXT on a serial line or console", .example = "run-until console \"login:\"" },
-    { .name = "time", .usage = "[+]N s|ms|us|ns", .parse = stop_parse_time, .arm = stop_arm_cycles, .begin = "
-              "stop_begin_cycles,
-      .judge = stop_judge_cycles, .passed = stop_passed, .help = "at guest time N since power-on, or with + from now",
+    { .name = "time", .usage = "[+]N s|ms|us|ns", .parse = stop_parse_time, .arm = stop_arm_cycles,
+      .begin = stop_begin_cycles, .judge = stop_judge_cycles, .passed = stop_passed, .help = "at guest time N since power-on, or with + from now",
       .example = "run-until time 3s" },
     { .name = "cycles", .usage = "[+]N", .parse = stop_parse_cycles, .arm = stop_arm_cycles, .begin = stop_begin_cycles,
       .judge = stop_judge_cycles, .passed = stop_passed,

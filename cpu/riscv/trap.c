@@ -135,7 +135,7 @@ static void tell_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, bool 
 }
 
 /* What a trap and the return from one do to CSRs and the privilege, for those who listen: before, and after. */
-enum { TOLD_MSTATUS, TOLD_MEPC, TOLD_MCAUSE, TOLD_MTVAL, TOLD_SEPC, TOLD_SCAUSE, TOLD_STVAL, TOLD };
+enum { TOLD = 8 };
 struct before {
     u64 v[TOLD];
     u8 priv;
@@ -143,7 +143,8 @@ struct before {
 
 static void note(const struct hart *h, struct before *b)
 {
-    *b = (struct before){ .v = { h->mstatus, h->mepc, h->mcause, h->mtval, h->sepc, h->scause, h->stval }, .priv = h->priv };
+    *b = (struct before){ .v = { h->mstatus, h->mepc, h->mcause, h->mtval, 0, h->sepc, h->scause, h->stval }, .priv = h->priv };
+    riscv_csr_peek(h, 0x100, &b->v[4]); /* a view of mstatus */
 }
 
 static void tell_changes(struct hart *h, const struct before *b)
@@ -152,7 +153,7 @@ static void tell_changes(struct hart *h, const struct before *b)
         const char *name;
         u16 number;
     } csr[TOLD] = { { "mstatus", 0x300 }, { "mepc", 0x341 }, { "mcause", 0x342 }, { "mtval", 0x343 },
-                    { "sepc", 0x141 }, { "scause", 0x142 }, { "stval", 0x143 } };
+                    { "sstatus", 0x100 }, { "sepc", 0x141 }, { "scause", 0x142 }, { "stval", 0x143 } };
     struct before now;
     note(h, &now);
     for (unsigned k = 0; event_wants(h->cpu.bus, EV_CPU_REGISTER) && k < TOLD; k++)
