@@ -154,7 +154,7 @@ def compare_with_gdb():
         kernel = build(f"kernel-{isa}{opt}-{compiler}", isa, "kernel.c", compiler, opt, dwarf, ("-DKERNEL", "-DCFI"))
         if compiler == "clang":
             same(what + ": interrupts", isa, kernel, [
-                "break on_fault", "continue", "bt", "info locals", "delete", "break on_call", "continue", "bt",
+                "break on_fault", "continue", "bt", "info args", "delete", "break on_call", "continue", "bt",
                 ("frame 5", "frame 4") if opt == "-O0" else ("frame 4", "frame 3"), "info locals", "up", "info locals", "info args"])
 
 
