@@ -171,7 +171,7 @@ int replay_main(int argc, char **argv)
     return replay_file("orrery replay", false, path, argc - 1, argv + 1);
 }
 
-bool debugs_recording(const struct options *o, int argc, char **argv, int *status)
+bool plays_recording(const struct options *o, bool debug, int argc, char **argv, int *status)
 {
     char start[RECORDING_MAGIC] = "";
     FILE *f = o->kernel ? fopen(o->kernel, "rb") : NULL;
@@ -181,7 +181,7 @@ bool debugs_recording(const struct options *o, int argc, char **argv, int *statu
     for (int i = 1; is && i < argc; i++) /* what is left are options behind the recorded ones */
         if (argv[i] == o->kernel) {
             memmove(argv + i, argv + i + 1, (size_t)(argc - i - 1) * sizeof *argv);
-            *status = replay_file(o->program, true, o->kernel, argc - 1, argv);
+            *status = replay_file(o->program, debug, o->kernel, argc - 1, argv);
             return true;
         }
     return false;

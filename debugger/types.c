@@ -138,6 +138,13 @@ void type_members(struct symbols *s, struct type *t, bool (*each)(void *opaque, 
         t->reader->members(s, t, each, opaque);
 }
 
+void type_parameters(struct symbols *s, struct type *t, bool (*each)(void *opaque, const char *name, struct type *type),
+                     void *opaque)
+{
+    if (t->kind == TYPE_FUNCTION && t->reader)
+        t->reader->parameters(s, t, each, opaque);
+}
+
 struct member_search {
     struct symbols *s;
     const char *name;
@@ -286,9 +293,8 @@ static void parameters_text(struct symbols *s, struct type *t, unsigned depth, s
         buf_printf(out, "...");
         return;
     }
-    if (t->reader)
-        t->reader->parameters(s, t, parameter_text, &p);
-    if (!p.n && !t->name) /* "code": what only a register points to */
+    type_parameters(s, t, parameter_text, &p);
+    if (!p.n && (t->reader || !t->name)) /* not "code", what only a register points to */
         buf_printf(out, "void");
 }
 
