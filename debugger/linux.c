@@ -230,8 +230,9 @@ void linux_notice(struct debugger *d)
 {
     struct cpu *c = d->cpu;
     u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c), now = machine_position(d->machine);
-    if (pc <= cpu_addr_mask(c) / 2 || symbols_at(d->syms, pc, NULL) || !process_root(c) ||
-        (d->linux_looked && now >= d->linux_looked && now - d->linux_looked < AGAIN))
+    if (pc <= cpu_addr_mask(c) / 2 || symbols_at(d->syms, pc, NULL) || !process_root(c))
+        return;
+    if (d->linux_looked && now + 1 - d->linux_looked + AGAIN < 2 * AGAIN) /* near, before or behind */
         return;
     d->linux_looked = now + 1;
     struct symfile *f = linux_from_memory(d, NULL);
