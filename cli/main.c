@@ -8,6 +8,7 @@
 #include "cli/dap.h"
 #include "cli/img.h"
 #include "cli/session.h"
+#include "cli/test.h"
 #include "machine/board.h"
 
 static const char *last_part(const char *path)
@@ -38,22 +39,20 @@ static bool write_pidfile(const struct options *o)
     return true;
 }
 
-enum face { FACE_RUN, FACE_DEBUG };
+enum face { FACE_RUN, FACE_DEBUG, FACE_TRACE };
 
 static int run_machine(const char *program, const struct isa *isa, unsigned xlen, int usage_status, enum face face,
-                       const char *record, const char *trace, int argc, char **argv)
+                       const char *record, int argc, char **argv)
 {
     struct arena *arena = arena_new();
     struct options o = { .arena = arena, .program = program, .isa = isa, .xlen = xlen, .usage_status = usage_status,
                          .debug = face == FACE_DEBUG };
     enum options_result parsed = options_parse(&o, argc, argv);
     int status = parsed == OPTIONS_DONE ? 0 : usage_status;
-    if (parsed != OPTIONS_RUN || (face == FACE_DEBUG && debugs_recording(&o, argc, argv, &status)))
+    if (parsed != OPTIONS_RUN || (face != FACE_RUN && plays_recording(&o, face == FACE_DEBUG, argc, argv, &status)))
         goto out;
     if (record)
         o.record = record;
-    if (trace)
-        o.traces[o.n_traces++] = trace;
     o.snapshot = o.snapshot || o.record;
     struct session *s = xcalloc(1, sizeof *s);
     struct err e = { "" };
@@ -77,12 +76,12 @@ out:
 
 static int on_run(int argc, char **argv)
 {
-    return run_machine("orrery run", NULL, 64, EXIT_USAGE, FACE_RUN, NULL, NULL, argc, argv);
+    return run_machine("orrery run", NULL, 64, EXIT_USAGE, FACE_RUN, NULL, argc, argv);
 }
 
 static int on_debug(int argc, char **argv)
 {
-    return run_machine("orrery debug", NULL, 64, EXIT_USAGE, FACE_DEBUG, NULL, NULL, argc, argv);
+    return run_machine("orrery debug", NULL, 64, EXIT_USAGE, FACE_DEBUG, NULL, argc, argv);
 }
 
 static int on_record(int argc, char **argv)
@@ -93,27 +92,28 @@ static int on_record(int argc, char **argv)
     }
     char *file = argv[1];
     argv[1] = argv[0];
-    return run_machine("orrery record", NULL, 64, EXIT_USAGE, FACE_RUN, file, NULL, argc - 1, argv + 1);
+    return run_machine("orrery record", NULL, 64, EXIT_USAGE, FACE_RUN, file, argc - 1, argv + 1);
 }
 
 static int on_trace(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "show"))
+        return trace_show_main(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "diff"))
+        return trace_diff_main(argc - 1, argv + 1);
     if (argc < 2 || argv[1][0] == '-') {
-        fprintf(stderr, "usage: orrery trace KIND:FILE [options] [KERNEL]\nkinds:\n");
+        fprintf(stderr, "usage: orrery trace KIND:FILE[,FILTER...] [options] [KERNEL|RECORDING]\n"
+                "       orrery trace show FILE [options]    what is in a trace of kind 'flow'\n"
+                "       orrery trace diff A B [options]     where two traces or recordings begin to differ\nkinds:\n");
         for (const struct trace_format *const *t = trace_formats; *t; t++)
             fprintf(stderr, "  %-10s %s\n", (*t)->name, (*t)->doc);
         return argc == 2 && strstr(argv[1], "help") ? EXIT_PASS : EXIT_USAGE;
     }
-    char *spec = argv[1];
-    struct err e;
-    char kind[32];
-    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(spec, ":"), spec);
-    if (!strchr(spec, ':') || !trace_format_named(kind, &e)) {
-        fprintf(stderr, "orrery trace: %s\n", strchr(spec, ':') ? e.text : "write KIND:FILE");
-        return EXIT_USAGE;
-    }
-    argv[1] = argv[0];
-    return run_machine("orrery trace", NULL, 64, EXIT_USAGE, FACE_RUN, NULL, spec, argc - 1, argv + 1);
+    char *option = xprintf("--trace=%s", argv[1]);
+    argv[1] = option;
+    int status = run_machine("orrery trace", NULL, 64, EXIT_USAGE, FACE_TRACE, NULL, argc, argv);
+    free(option);
+    return status;
 }
 
 static const struct {
@@ -121,7 +121,7 @@ static const struct {
     int (*fn)(int argc, char **argv);
 } commands[] = {
     { "run", on_run }, { "debug", on_debug }, { "dap", dap_main }, { "record", on_record }, { "replay", replay_main },
-    { "trace", on_trace }, { "info", info_main }, { "img", img_main },
+    { "trace", on_trace }, { "test", test_main }, { "info", info_main }, { "img", img_main },
 };
 
 static int own_face(int argc, char **argv)
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
     unsigned xlen;
     const struct isa *isa = isa_of_target(system + strlen("-system-"), &xlen);
     if (isa)
-        return run_machine(program, isa, xlen, 1, FACE_RUN, NULL, NULL, argc, argv);
+        return run_machine(program, isa, xlen, 1, FACE_RUN, NULL, argc, argv);
     fprintf(stderr, "%s: this version emulates", program);
     for (const struct isa *const *i = machine_isas; *i; i++)
         fprintf(stderr, " %s %s", (*i)->target[0], (*i)->target[1]);

@@ -68,13 +68,14 @@ void options_version(const char *program)
 void options_help(const char *program, bool ours)
 {
     if (ours)
-        printf("usage: orrery run|debug|dap|record|replay|trace|info|img [options] [KERNEL]\n\n"
+        printf("usage: orrery run|debug|dap|record|replay|trace|test|info|img [options] [KERNEL]\n\n"
                "  run      run a machine\n"
                "  debug    run it under the symbolic debugger\n"
                "  dap      run it for an editor: a debug adapter on standard input and output\n"
                "  record   run and record: orrery record FILE [options]\n"
                "  replay   run a recording again, exactly: orrery replay FILE\n"
                "  trace    run and write a trace: orrery trace KIND:FILE [options]\n"
+               "  test     run scripted guests and judge them: orrery test SUITE\n"
                "  info     boards, devices, instructions, CSRs, timing models\n"
                "  img      create, check, convert disk images\n\n");
     else

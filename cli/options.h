@@ -30,7 +30,7 @@ struct options {
     const char *machine_props; /* the rest of -machine; "" if none */
     const char *cpu;
     unsigned cpus;
-    u64 ram_size, quantum, seed;
+    u64 ram_size, quantum, schedule, seed;
     i64 rtc_base;
     const char *bios, *kernel, *initrd, *append, *dtb, *dumpdtb;
     const char *timing;

@@ -81,6 +81,8 @@ const struct option_row options_of_ours[] = {
     { "seed", NULL, "N", "seed of everything random in the machine (default 1)", SETS_NUMBER(seed) },
     { "quantum", NULL, "N", "instructions a hart executes before the next one's turn (default 4000)",
       CALLS(on_quantum) },
+    { "schedule", NULL, "N", "turns of random length up to a quantum, drawn from N: another interleaving of the harts",
+      SETS_NUMBER(schedule) },
     { "timing", NULL, "MODEL", "cycle model; '?' lists with badges (default: none)", CALLS(on_timing),
       .list = list_timing_models },
     { "pace", NULL, "real|none", "while the guest idles: wait as long as it does, or skip the time (default: real)",

@@ -66,65 +66,82 @@ static bool begin_debugging(struct session *s)
         free(line);
         return ok;
     }
+    char *note = replayer_note(s->m->replayer);
     run_begin(d, &r);
     run_judge(d, history_run(s->history, CLOCK_NEVER, &e), &r);
     run_end(d);
     report_stop(d, &r);
+    if (*note && r.why != MACHINE_REPLAY_END && !s->m->replayer)
+        debug_printf(d, "[The recording ended because %s]\n", note);
+    free(note);
     if (!e.text[0])
         return true;
     debug_printf(d, "%s\n", e.text);
     return false;
 }
 
-/* argv[0], then options of ours behind those recorded. */
+/* Its machine, with o's program and usage_status; argv: argv[0], then options of ours behind those recorded. On failure *status
+ * is EXIT_USAGE, for what is no recording, or EXIT_DIVERGED. */
+static bool open_recording(struct session *s, struct options *o, bool debug, const struct buf *file, int argc, char **argv,
+                           int *status, struct err *e)
+{
+    int n;
+    *status = EXIT_USAGE;
+    char *text = recording_config(file->data, file->len, e);
+    if (!text)
+        return false;
+    *status = EXIT_DIVERGED;
+    json_t *config = json_loads(text, 0, NULL);
+    free(text);
+    bool ok = config ? same_program(config, e) : err_set(e, "its configuration is damaged");
+    if (!ok)
+        goto out;
+    o->xlen = json_integer_value(json_object_get(config, "xlen")) == 32 ? 32 : 64;
+    char **all = join_arguments(o->arena, json_object_get(config, "arguments"), argc, argv, &n);
+    ok = options_parse(o, n, all) == OPTIONS_RUN || err_set(e, "its command line cannot be used");
+    if (!ok)
+        goto out;
+    if (!o->machine && json_is_string(json_object_get(config, "machine")))
+        o->machine = arena_strdup(o->arena, json_string_value(json_object_get(config, "machine")));
+    o->isa = o->machine && options_board(o->machine) ? options_board(o->machine)->isa : NULL;
+    o->snapshot = true;
+    o->start_stopped = false;
+    o->gdb = NULL;
+    o->debug = debug || o->n_commands || o->batch;
+    if (debug) /* the recording ends there; who looks at it goes on */
+        o->stop_at = o->max_instructions = CLOCK_NEVER;
+    o->rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
+    s->want_hashes = s->replay = true;
+    ok = session_choose_target(o, e) && session_open(s, o, e) && same_images(s, config, e) &&
+         replayer_new(s->m, file->data, file->len, e);
+out:
+    json_decref(config);
+    return ok;
+}
+
+bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status, struct err *e)
+{
+    *status = EXIT_USAGE;
+    return host_file_load(path, file, e) &&
+           (open_recording(s, o, false, file, 1, (char *[]){ arena_strdup(o->arena, "replay") }, status, e) || err_prefix(e, "%s", path));
+}
+
 static int replay(const char *program, bool debug, const char *path, int argc, char **argv, const struct buf *file)
 {
     struct err e = { "" };
-    int status = EXIT_USAGE, n;
-    struct arena *arena = arena_new();
+    int status;
     struct session *s = xcalloc(1, sizeof *s);
-    char *text = recording_config(file->data, file->len, &e);
-    json_t *config = text ? json_loads(text, 0, NULL) : NULL;
-    if (text && !config)
-        err_set(&e, "its configuration is damaged");
-    if (!config || !same_program(config, &e))
-        goto out;
-    struct options o = { .arena = arena, .program = program, .usage_status = EXIT_USAGE,
-                         .xlen = json_integer_value(json_object_get(config, "xlen")) == 32 ? 32 : 64 };
-    char **all = join_arguments(arena, json_object_get(config, "arguments"), argc, argv, &n);
-    if (options_parse(&o, n, all) != OPTIONS_RUN) {
-        err_set(&e, "its command line cannot be used");
-        goto out;
+    struct options o = { .arena = arena_new(), .program = program, .usage_status = EXIT_USAGE };
+    if (open_recording(s, &o, debug, file, argc, argv, &status, &e)) {
+        s->recording = path;
+        status = o.debug ? debug_main(s, debug ? begin_debugging : NULL) : session_run(s);
+    } else {
+        fprintf(stderr, "%s: %s: %s\n", program, path, e.text);
     }
-    if (!o.machine && json_is_string(json_object_get(config, "machine")))
-        o.machine = arena_strdup(arena, json_string_value(json_object_get(config, "machine")));
-    o.isa = o.machine && options_board(o.machine) ? options_board(o.machine)->isa : NULL;
-    if (!session_choose_target(&o, &e))
-        goto out;
-    o.snapshot = true;
-    o.start_stopped = false;
-    o.gdb = NULL;
-    o.debug = debug || o.n_commands || o.batch;
-    if (debug) /* the recording ends there; who looks at it goes on */
-        o.stop_at = o.max_instructions = CLOCK_NEVER;
-    o.rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
-    s->want_hashes = s->replay = true;
-    if (!session_open(s, &o, &e) || !same_images(s, config, &e) || !replayer_new(s->m, file->data, file->len, &e))
-        goto close;
-    s->recording = path;
-    status = o.debug ? debug_main(s, debug ? begin_debugging : NULL) : session_run(s);
-close:
     if (s->arena)
         session_close(s);
-out:
-    if (e.text[0] && status == EXIT_USAGE) {
-        fprintf(stderr, "%s: %s: %s\n", program, path, e.text);
-        status = text ? EXIT_DIVERGED : EXIT_USAGE; /* what is no recording differs from nothing */
-    }
-    json_decref(config);
-    free(text);
     free(s);
-    arena_free(arena);
+    arena_free(o.arena);
     return status;
 }
 
@@ -154,7 +171,7 @@ int replay_main(int argc, char **argv)
     return replay_file("orrery replay", false, path, argc - 1, argv + 1);
 }
 
-bool debugs_recording(const struct options *o, int argc, char **argv, int *status)
+bool plays_recording(const struct options *o, bool debug, int argc, char **argv, int *status)
 {
     char start[RECORDING_MAGIC] = "";
     FILE *f = o->kernel ? fopen(o->kernel, "rb") : NULL;
@@ -164,7 +181,7 @@ bool debugs_recording(const struct options *o, int argc, char **argv, int *statu
     for (int i = 1; is && i < argc; i++) /* what is left are options behind the recorded ones */
         if (argv[i] == o->kernel) {
             memmove(argv + i, argv + i + 1, (size_t)(argc - i - 1) * sizeof *argv);
-            *status = replay_file(o->program, true, o->kernel, argc - 1, argv);
+            *status = replay_file(o->program, debug, o->kernel, argc - 1, argv);
             return true;
         }
     return false;

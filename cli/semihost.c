@@ -30,6 +30,16 @@ static u64 word(struct session *s, struct cpu *c, u64 block, unsigned n)
     return load_le(bytes, size);
 }
 
+static void say(struct session *s, const void *bytes, size_t n)
+{
+    if (history_past(s->m->history))
+        return; /* it was written then */
+    if (s->console)
+        s->console(s->console_opaque, bytes, n);
+    else
+        fwrite(bytes, 1, n, stdout);
+}
+
 static void write_guest(struct session *s, struct cpu *c, u64 va, u64 n)
 {
     u8 chunk[256];
@@ -37,8 +47,7 @@ static void write_guest(struct session *s, struct cpu *c, u64 va, u64 n)
         u64 k = cpu_peek(c, va, chunk, n < sizeof chunk ? n : sizeof chunk);
         if (!k)
             return;
-        if (!history_past(s->m->history)) /* else it was written then */
-            fwrite(chunk, 1, k, stdout);
+        say(s, chunk, k);
         va += k;
         n -= k;
     }
@@ -62,8 +71,7 @@ bool session_semihost(struct session *s, struct cpu *c, int *status)
     case SYS_WRITE0: {
         u8 ch;
         for (u64 n = 0; n < 1 << 20 && cpu_peek(c, arg + n, &ch, 1) == 1 && ch; n++)
-            if (!history_past(s->m->history))
-                fputc(ch, stdout);
+            say(s, &ch, 1);
         break;
     }
     case SYS_WRITE: {

@@ -181,6 +181,7 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
     s->mc = (struct machine_config){
         .board = o->machine, .board_props = o->machine_props, .cpu = o->cpu, .xlen = o->xlen, .cpus = o->cpus,
         .ram_size = o->ram_size, .append = o->append, .seed = o->seed, .rtc_base = o->rtc_base, .quantum = o->quantum,
+        .schedule = o->schedule,
         .timing = o->timing, .semihosting = o->semihosting, .no_reboot = o->no_reboot, .globals = o->globals,
         .boot = { .order = o->boot_order, .once = o->boot_once, .menu = o->boot_menu, .strict = o->boot_strict,
                   .no_floppy_check = o->no_floppy_check, .has_splash_time = o->has_splash_time,

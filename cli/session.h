@@ -77,8 +77,12 @@ struct session {
     struct tui_terminal *screen; /* of --tui */
     struct dap_server *dap;      /* of `orrery dap`; not ours */
     struct history *history; /* of `orrery debug`; NULL: not kept */
+    u64 traced_since; /* ns: of the progress shown while a replay is traced; 0: not yet */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */
     struct session_compiled *compiled; /* NULL: nobody wants to know */
+    /* What the guest says on standard streams goes there, and nobody types; NULL: to the streams themselves. */
+    void (*console)(void *opaque, const void *bytes, size_t n);
+    void *console_opaque;
     bool has_symbols;
     struct symfile *linux_symbols; /* that the kernel had of itself; NULL: none */
     bool paused;               /* by a monitor or -S: nothing runs until told */
@@ -104,8 +108,15 @@ bool session_load(struct session *s, const char *path, struct err *e);
 /* record.c: begins a recording with the configuration that says what machine it is of. */
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
-/* replay.c: was `orrery debug` given a recording in place of a kernel? Then it is debugged, and *status is set. */
-bool debugs_recording(const struct options *o, int argc, char **argv, int *status);
+/* replay.c: for a replay of `path`; on failure *status is EXIT_USAGE or EXIT_DIVERGED. */
+bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status,
+                            struct err *e);
+/* replay.c: was `orrery debug` or `orrery trace` given a recording in place of a kernel? Then it is debugged, or replayed,
+ * and *status is set. */
+bool plays_recording(const struct options *o, bool debug, int argc, char **argv, int *status);
+/* trace_show.c, trace_diff.c: `orrery trace show` and `orrery trace diff`. */
+int trace_show_main(int argc, char **argv);
+int trace_diff_main(int argc, char **argv);
 
 /* debug.c: keeps the past of the machine from here on. False with a sentence on standard error. */
 bool session_keep_history(struct session *s);

@@ -27,6 +27,8 @@ static struct host_char *open_char(struct session *s, const char *spec, const ch
 {
     if (s->replay && !replayed_char(spec)) /* others would wait for somebody, or write to him twice */
         spec = arena_printf(s->arena, "null,id=%s", id);
+    if (s->console && (!strncmp(spec, "stdio", 5) || !strncmp(spec, "mon:stdio", 9)))
+        spec = arena_printf(s->arena, "vc,id=%s", id);
     if (!strncmp(spec, "chardev:", 8)) {
         for (unsigned i = 0; i < s->n_chars; i++)
             if (!strcmp(host_char_id(s->chars[i]), spec + 8))

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "cli/session.h"
 #include "debugger/debugger.h"
+#include "machine/record.h"
 
 struct session_trace {
     struct trace t;
@@ -53,6 +55,18 @@ static bool ends_in(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);
     return n >= m && !strcmp(s + n - m, end);
+}
+
+/* "-" is standard output; "/dev/fd/N" is what is open there, where it is (opening it would begin at the start of a file). */
+static FILE *open_file(const char *path)
+{
+    int fd;
+    if (!strcmp(path, "-"))
+        return stdout;
+    if (sscanf(path, "/dev/fd/%d", &fd) != 1)
+        return fopen(path, "wb");
+    fd = dup(fd);
+    return fd < 0 ? NULL : fdopen(fd, "wb");
 }
 
 /* Up to the next single comma; two are one of the name. The rest is behind it, or NULL. */
@@ -104,7 +118,7 @@ bool session_trace_add(struct session *s, const char *spec, struct err *e)
         err_set(e, "write KIND:FILE; '%s' names no file", spec);
         goto bad;
     }
-    st->file = strcmp(path, "-") ? fopen(path, "wb") : stdout;
+    st->file = open_file(path);
     if (!st->file) {
         err_set(e, "%s cannot be written: %m", path);
         goto bad;
@@ -136,10 +150,27 @@ static bool finish(struct session *s, struct session_trace *st, struct err *e)
     return ok;
 }
 
+/* A person waits for a replay to be traced: how far it is, when that takes more than a second. */
+static void progress(void *opaque)
+{
+    struct session *s = opaque;
+    u64 now = host_now_ns(), end = s->m->replayer ? replayer_end(s->m->replayer) : CLOCK_NEVER;
+    if (!s->traced_since)
+        s->traced_since = now;
+    if (now - s->traced_since < 1000000000 || end == CLOCK_NEVER)
+        return;
+    fprintf(stderr, "\rtracing: position %llu of %llu (Ctrl-C ends it there)\033[K\r",
+            (unsigned long long)machine_position(s->m), (unsigned long long)end);
+}
+
 bool session_open_traces(struct session *s, struct err *e)
 {
     const struct options *o = s->o;
     session_trace_symbols(s);
+    if (s->replay && isatty(STDERR_FILENO)) {
+        s->hub.progress = progress;
+        s->hub.opaque = s;
+    }
     if (o->timing && strcmp(o->timing, "none")) {
         s->timing.model = timing_model_named(o->timing, e);
         s->hub.timing = &s->timing;

@@ -153,7 +153,7 @@ static bool restore(struct history *h, const struct checkpoint *c, struct err *e
 {
     if (!h->past)
         h->end = h->m->clock.now;
-    taps_undo(h->taps, c->writes);
+    taps_goto(h->taps, c->writes);
     pages_restore(h->pages, c->memory);
     if (!snapshot_load_state(h->m, c->state.data, c->state.len, e))
         return err_prefix(e, "going back to position %llu", (unsigned long long)c->at);

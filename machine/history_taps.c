@@ -5,7 +5,7 @@
 
 enum { PIECE = 64 << 10 };
 
-/* What a disk held before it was written. */
+/* What a disk held before it was written; while that is undone, what was written. */
 struct old {
     struct drive_tap *drive;
     u64 offset;
@@ -40,9 +40,35 @@ struct taps {
     struct net_tap net[8];
     unsigned n_drives, n_chars, n_nets;
     struct old *old;
-    u64 first, n, cap; /* old[0] is write number `first` */
+    u64 first, n, cap; /* old[0] is write number `first`, old[n] the next */
+    u64 undone;        /* behind old[n] */
     u64 bytes;
 };
+
+static void drop(struct taps *s, struct old *o)
+{
+    s->bytes -= o->n + sizeof *o;
+    free(o->bytes);
+}
+
+/* The next write. When the past is executed again it is the one that was undone. */
+static void add(struct taps *s, struct drive_tap *t, u64 offset, size_t n, u8 *bytes)
+{
+    struct old *next = &s->old[s->n];
+    if (s->undone && next->drive == t && next->offset == offset && next->n == n) {
+        drop(s, next);
+        s->undone--;
+    } else {
+        while (s->undone)
+            drop(s, &s->old[s->n + --s->undone]);
+    }
+    if (s->n + s->undone == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 256;
+        s->old = xrealloc(s->old, s->cap * sizeof *s->old);
+    }
+    s->old[s->n++] = (struct old){ .drive = t, .offset = offset, .n = n, .bytes = bytes };
+    s->bytes += n + sizeof *s->old;
+}
 
 static void keep(struct drive_tap *t, u64 offset, u64 len, bool zeroing)
 {
@@ -56,12 +82,7 @@ static void keep(struct drive_tap *t, u64 offset, u64 len, bool zeroing)
         if (zeroing && !memcmp(bytes, zero, n)) { /* it stays what it was */
             free(bytes);
         } else {
-            if (s->n == s->cap) {
-                s->cap = s->cap ? 2 * s->cap : 256;
-                s->old = xrealloc(s->old, s->cap * sizeof *s->old);
-            }
-            s->old[s->n++] = (struct old){ .drive = t, .offset = offset, .n = n, .bytes = bytes };
-            s->bytes += n + sizeof *s->old;
+            add(s, t, offset, n, bytes);
         }
         offset += n;
         len -= n;
@@ -144,6 +165,8 @@ void taps_free(struct taps *s)
     if (!s)
         return;
     taps_forget(s, taps_written(s));
+    while (s->undone)
+        drop(s, &s->old[--s->undone]);
     for (unsigned i = 0; i < s->n_drives; i++) {
         s->drive[i].port->ops = s->drive[i].inner;
         s->drive[i].port->tap = NULL;
@@ -170,20 +193,22 @@ u64 taps_bytes(const struct taps *s)
     return s->bytes;
 }
 
-static void drop(struct taps *s, struct old *o)
+static void swap(struct taps *s, struct old *o)
 {
-    s->bytes -= o->n + sizeof *o;
+    u8 *now = xmalloc(o->n);
+    const struct block_ops *ops = o->drive->inner;
+    if (!ops->read(o->drive->port, o->offset, now, o->n, NULL) || !ops->write(o->drive->port, o->offset, o->bytes, o->n, NULL))
+        *s->lost = true;
     free(o->bytes);
+    o->bytes = now;
 }
 
-void taps_undo(struct taps *s, u64 number)
+void taps_goto(struct taps *s, u64 number)
 {
-    while (s->n && s->first + s->n > number) {
-        struct old *o = &s->old[--s->n];
-        if (!o->drive->inner->write(o->drive->port, o->offset, o->bytes, o->n, NULL))
-            *s->lost = true;
-        drop(s, o);
-    }
+    for (; s->n && s->first + s->n > number; s->undone++)
+        swap(s, &s->old[--s->n]);
+    for (; s->undone && s->first + s->n < number; s->undone--)
+        swap(s, &s->old[s->n++]);
 }
 
 void taps_forget(struct taps *s, u64 number)
@@ -193,7 +218,7 @@ void taps_forget(struct taps *s, u64 number)
         drop(s, &s->old[n++]);
     if (!n)
         return;
-    memmove(s->old, s->old + n, (s->n - n) * sizeof *s->old);
+    memmove(s->old, s->old + n, (s->n + s->undone - n) * sizeof *s->old);
     s->first += n;
     s->n -= n;
 }

@@ -14,7 +14,9 @@ void taps_free(struct taps *t); /* the ports are as before */
 /* Every write to a disk has a number; taps_written() is that of the next one. */
 u64 taps_written(const struct taps *t);
 u64 taps_bytes(const struct taps *t);
-void taps_undo(struct taps *t, u64 number);   /* the newest writes, this one included */
+/* Undoes the newest writes, this one included; or does those before it again that were undone. What is undone is kept until
+ * another write comes in its place. */
+void taps_goto(struct taps *t, u64 number);
 void taps_forget(struct taps *t, u64 number); /* the oldest writes, this one not included: they cannot be undone any more */
 
 #endif

@@ -30,18 +30,42 @@ static void fini_clock(void *p)
     clock_fini(p);
 }
 
+/* Devices keep what a reset leaves them: nothing of that is memory of a program's. */
+static void cut_power(struct machine *m)
+{
+    for (struct ram *r = m->rams; r; r = r->next)
+        if (!strcmp(r->name, "ram"))
+            ram_clear(r);
+    m->request_pending = m->reset_next = false;
+    machine_reset(m);
+}
+
 static void control(void *opaque, const u8 *bytes, size_t n)
 {
-    const struct isa *isa = ((struct machine *)opaque)->board->isa;
+    struct machine *m = opaque;
     for (size_t i = 0; i < n; i++)
-        if (bytes[i] == MACHINE_CONTROL_NMI && isa->nmi)
-            isa->nmi(opaque);
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] == MACHINE_CONTROL_RESET && !((struct machine *)opaque)->request_pending)
-            ((struct machine *)opaque)->resets.outside = true;
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] == MACHINE_CONTROL_RESET || bytes[i] == MACHINE_CONTROL_POWEROFF)
-            machine_request(opaque, bytes[i] == MACHINE_CONTROL_RESET ? MACHINE_RESET : MACHINE_POWEROFF, 0, NULL);
+        switch (bytes[i]) {
+        case MACHINE_CONTROL_RESET:
+            m->resets.outside = m->resets.outside || !m->request_pending;
+            machine_request(m, MACHINE_RESET, 0, NULL);
+            break;
+        case MACHINE_CONTROL_POWEROFF: machine_request(m, MACHINE_POWEROFF, 0, NULL); break;
+        case MACHINE_CONTROL_POWER_CUT: cut_power(m); break;
+        case MACHINE_CONTROL_NMI:
+            if (m->board->isa->nmi)
+                m->board->isa->nmi(m);
+            break;
+        }
+}
+
+static void write_disk(void *opaque, const u8 *bytes, size_t n)
+{
+    const struct machine_config *c = ((struct machine *)opaque)->config;
+    struct reader in = { .data = bytes, .len = n };
+    u64 drive = reader_le(&in, 1), offset = reader_le(&in, 8), len = n - in.pos;
+    struct block_port *b = !in.bad && drive < c->n_drives ? c->drives[drive] : NULL;
+    if (b && !b->read_only && offset <= b->size && len <= b->size - offset)
+        b->ops->write(b, offset, bytes + in.pos, len, NULL);
 }
 
 struct machine *machine_new(const struct machine_config *config, struct err *e)
@@ -81,8 +105,9 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
         arena_free(a);
         return NULL;
     }
-    m->turn_left = m->quantum;
+    m->turn_left = m->config->schedule ? 0 : m->quantum; /* 0: the schedule says who begins */
     m->control = (struct input_channel){ .name = "machine", .deliver = control, .opaque = m };
+    m->disks = (struct input_channel){ .name = "machine.disks", .deliver = write_disk, .opaque = m };
     return m;
 }
 
@@ -100,7 +125,7 @@ void machine_reset(struct machine *m)
     for (struct device *d = m->devices; d; d = d->next)
         device_reset(d);
     m->turn = 0;
-    m->turn_left = m->quantum;
+    m->turn_left = m->config->schedule ? 0 : m->quantum; /* 0: the schedule says who begins */
     struct err e;
     if (!m->board->boot(m, &e)) /* it worked when the machine was made, from the same blobs */
         machine_request(m, MACHINE_PANIC, 0, e.text);
@@ -139,6 +164,12 @@ void machine_request(struct machine *m, enum machine_stop why, int code, const c
     clock_kick(&m->clock);
 }
 
+void machine_pause(struct machine *m)
+{
+    m->pause = true;
+    clock_kick(&m->clock);
+}
+
 struct device *machine_device(struct machine *m, const char *path)
 {
     for (struct device *d = m->devices; d; d = d->next)
@@ -160,6 +191,8 @@ struct input_channel *machine_channel(struct machine *m, const char *name)
     for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)
         if (!strcmp(ch->name, name))
             return ch;
+    if (m->disks.name && !strcmp(name, m->disks.name))
+        return &m->disks;
     return m->control.name && !strcmp(name, m->control.name) ? &m->control : NULL;
 }
 

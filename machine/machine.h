@@ -1,7 +1,8 @@
 /* A machine: a board built, its clock, its harts taking turns, its one door, its state.
  *
  * Schedule: harts run one after another, each for a declared quantum of ticks; one tick is one instruction of the
- * hart whose turn it is (or what a timing model says). Idle harts are passed over. So the master clock counts every
+ * hart whose turn it is (or what a timing model says). Idle harts are passed over. With config.schedule turns have random
+ * lengths, a function of that number and the position where they begin: another interleaving, as reproducible. So the master clock counts every
  * instruction of the machine and `position` names one exactly. */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -54,6 +55,7 @@ struct machine_config {
     u64 seed;
     i64 rtc_base;            /* seconds since 1970 at position 0 */
     u64 quantum;             /* 0: default */
+    u64 schedule;            /* 0: each turn is a whole quantum; else turns of random length up to it, drawn from this */
     const char *timing;      /* NULL or "none" */
     bool semihosting;
     bool no_reboot;
@@ -95,6 +97,7 @@ enum machine_stop {
     MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
     MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
+    MACHINE_PAUSED,    /* machine_pause() */
     MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
                           that machine would: it resets, or goes on */
     MACHINE_EVENT,     /* what machine_stop_soon() was called for has happened, or m->soon says here: stop.cpu was executing, or
@@ -151,6 +154,7 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
+    bool pause;                    /* machine_pause() */
     bool reset_next;               /* of a MACHINE_STORY: going on is a reset */
     struct {                       /* resets in a row that the same instruction asked for; not state of the guest */
         u64 when, pc;
@@ -164,6 +168,7 @@ struct machine {
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
 
     struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
+    struct input_channel disks;   /* "machine.disks": u8 drive, u64 offset, bytes: somebody outside writes to a disk */
 
     struct recorder *recorder; /* NULL: not recording; record.h */
     struct replayer *replayer; /* NULL: not replaying */
@@ -208,6 +213,7 @@ void machine_input(struct machine *m, struct input_channel *ch, const u8 *bytes,
 struct input_channel *machine_channel(struct machine *m, const char *name);
 #define MACHINE_CONTROL_RESET 'r'
 #define MACHINE_CONTROL_POWEROFF 'p'
+#define MACHINE_CONTROL_POWER_CUT 'c' /* and power comes back: memory is empty, disks are as they are */
 #define MACHINE_CONTROL_NMI 'n' /* where the ISA has one */
 /* While a machine is recorded or replayed only input may change it: why a debugger must not, or NULL when it may. */
 const char *machine_untouchable(const struct machine *m);
@@ -229,6 +235,10 @@ u64 machine_hash(struct machine *m);           /* of the whole guest state */
 
 /* A device asks for an end or a reset; the run loop stops after the instruction. */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
+
+/* Somebody who watches what the guest does, from a port, wants machine_run() to return with MACHINE_PAUSED right behind this
+ * instruction. Going on changes nothing. */
+void machine_pause(struct machine *m);
 
 struct device *machine_device(struct machine *m, const char *path);
 /* The n-th device that is a display adapter (cls->screen), from 0; NULL: there are not so many. */

@@ -41,6 +41,8 @@ char *recording_config(const u8 *data, size_t size, struct err *e);
 struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, struct err *e);
 u64 replayer_next(const struct replayer *r);
 enum machine_stop replayer_step(struct replayer *r, struct machine *m); /* what is due now */
+void replayer_over(const struct replayer *r, struct machine *m); /* after MACHINE_REPLAY_END: stop.text is what is known of why */
+char *replayer_note(const struct replayer *r); /* the same, beforehand; free it */
 /* Is this where the recording ended? What is left at this position is done. */
 bool replayer_ends_here(struct replayer *r, struct machine *m);
 /* The guest ended by itself, with `why`. Is that so in the recording? Returns `why`, or MACHINE_DIVERGED. */

@@ -277,13 +277,27 @@ static enum machine_stop compare_state(struct replayer *r, struct machine *m, st
     return MACHINE_REACHED;
 }
 
-static void take_note(const struct replayer *r, struct machine *m)
+static void take_note(const struct replayer *r, char *text, size_t room)
 {
-    size_t n = r->note.len - r->note.pos, room = sizeof m->stop.text - 1;
-    n = n < room ? n : room;
+    size_t n = r->note.len - r->note.pos;
+    n = n < room ? n : room - 1;
     if (n)
-        memcpy(m->stop.text, r->note.data + r->note.pos, n);
-    m->stop.text[n] = 0;
+        memcpy(text, r->note.data + r->note.pos, n);
+    text[n] = 0;
+}
+
+void replayer_over(const struct replayer *r, struct machine *m)
+{
+    if (r->kind == 'E')
+        take_note(r, m->stop.text, sizeof m->stop.text);
+}
+
+char *replayer_note(const struct replayer *r)
+{
+    size_t room = r->note.len - r->note.pos + 1;
+    char *text = xmalloc(room);
+    take_note(r, text, room);
+    return text;
 }
 
 enum machine_stop replayer_step(struct replayer *r, struct machine *m)
@@ -304,7 +318,6 @@ enum machine_stop replayer_step(struct replayer *r, struct machine *m)
         if (why == MACHINE_DIVERGED)
             return why;
         m->replayer = NULL;
-        take_note(r, m);
         return MACHINE_REPLAY_END;
     default:
         m->replayer = NULL;

@@ -7,9 +7,26 @@
 
 #include <stdio.h>
 
+#include "base/hash.h"
+
 static u64 min_u64(u64 a, u64 b)
 {
     return a < b ? a : b;
+}
+
+struct turn {
+    u64 length;
+    unsigned skip; /* so many harts do not get it */
+};
+
+/* The turn that begins now. Of random ones short are as likely as long: a power of two first, then a length below it. */
+static struct turn next_turn(const struct machine *m)
+{
+    if (!m->config->schedule)
+        return (struct turn){ .length = m->quantum };
+    u64 r = hash_u64(m->clock.now, m->config->schedule);
+    u64 most = (u64)2 << (r & 63) % (64 - (unsigned)__builtin_clzll(m->quantum));
+    return (struct turn){ .length = 1 + (r >> 12) % min_u64(most, m->quantum), .skip = (r >> 6 & 63) % m->n_cpus };
 }
 
 /* The hart that goes next, or NULL when all wait. A turn ends when its quantum is used up or its hart waits. */
@@ -18,14 +35,15 @@ static struct cpu *whose_turn(struct machine *m)
     struct cpu *c = m->cpus[m->turn];
     if (m->turn_left && c->ops->has_work(c))
         return c;
+    struct turn t = next_turn(m);
     for (unsigned i = 1; i <= m->n_cpus; i++) {
-        unsigned next = (m->turn + i) % m->n_cpus;
+        unsigned next = (m->turn + t.skip + i) % m->n_cpus;
         c = m->cpus[next];
         if (!c->ops->has_work(c))
             continue;
         m->board->isa->quantum_end(m->cpus[m->turn]);
         m->turn = next;
-        m->turn_left = m->quantum;
+        m->turn_left = t.length;
         return c;
     }
     return NULL;
@@ -218,7 +236,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         if (m->recorder && clock->now >= recorder_next(m->recorder))
             recorder_due(m->recorder, m);
         if (machine_replaying(m) && clock->now >= replayer_next(m->replayer)) {
-            enum machine_stop why = replayer_step(m->replayer, m);
+            struct replayer *r = m->replayer;
+            enum machine_stop why = replayer_step(r, m);
+            if (why == MACHINE_REPLAY_END)
+                replayer_over(r, m);
             if (why != MACHINE_REACHED)
                 return stop(m, why, NULL);
             continue;
@@ -226,6 +247,10 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
         if (m->history && clock->now >= history_next(m->history)) {
             history_due(m->history);
             continue;
+        }
+        if (m->pause) {
+            m->pause = false;
+            return stop(m, MACHINE_PAUSED, NULL);
         }
         if (UNLIKELY(event_due(m)))
             return stop(m, MACHINE_EVENT, m->soon.cpu);

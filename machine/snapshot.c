@@ -23,11 +23,6 @@ static void put_chunk(struct buf *out, const char *kind, const char *name, struc
     b->len = 0;
 }
 
-static bool page_is_zero(const u8 *p)
-{
-    return !p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1);
-}
-
 /* u64 size of the memory; then the non-zero pages as (u64 number, 4 KiB), compressed as a whole. */
 static void save_ram(struct ram *r, struct buf *b)
 {
@@ -70,15 +65,7 @@ static bool unpack_ram(struct ram *r, struct reader *in, u8 **raw, u64 *raw_len,
 
 static void load_ram(struct ram *r, const u8 *raw, u64 raw_len)
 {
-    for (u64 p = 0; p < r->pages; p++) {
-        if (!r->gen[p])
-            continue;
-        u8 *host = r->host + (p << PAGE_SHIFT);
-        if (!page_is_zero(host)) {
-            memset(host, 0, PAGE_SIZE);
-            ram_written(r, p << PAGE_SHIFT, PAGE_SIZE);
-        }
-    }
+    ram_clear(r);
     for (u64 at = 0; at < raw_len; at += 8 + PAGE_SIZE) {
         u64 p = load_le(raw + at, 8);
         memcpy(r->host + (p << PAGE_SHIFT), raw + at + 8, PAGE_SIZE);

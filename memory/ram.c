@@ -114,6 +114,17 @@ static void written(struct ram *r, u64 offset, u64 len, bool tables_too)
     }
 }
 
+void ram_clear(struct ram *r)
+{
+    for (u64 p = 0; p < r->pages; p++) {
+        u8 *page = r->host + (p << PAGE_SHIFT);
+        if (r->gen[p] && !page_is_zero(page)) { /* one that was never written is not touched either */
+            memset(page, 0, PAGE_SIZE);
+            ram_written(r, p << PAGE_SHIFT, PAGE_SIZE);
+        }
+    }
+}
+
 void ram_written(struct ram *r, u64 offset, u64 len)
 {
     written(r, offset, len, true);

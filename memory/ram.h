@@ -6,6 +6,8 @@
 #ifndef MEMORY_RAM_H
 #define MEMORY_RAM_H
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/types.h"
@@ -61,6 +63,14 @@ static inline bool ram_store_fast(const struct ram *r, u64 page)
 {
     return !r->rom && (r->flags[page] & (RAM_DIRTY | RAM_CODE | RAM_TABLE)) == RAM_DIRTY;
 }
+
+static inline bool page_is_zero(const u8 *page)
+{
+    return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
+}
+
+/* All zero, as it was made. */
+void ram_clear(struct ram *r);
 
 /* Must be called for every store that did not go through such a pointer, before or after it. */
 void ram_written(struct ram *r, u64 offset, u64 len);

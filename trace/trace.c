@@ -6,10 +6,10 @@
 #include "machine/history.h"
 
 extern const struct trace_format trace_spike, trace_cycles, trace_exec, trace_in_asm, trace_lcov, trace_callgrind, trace_folded,
-    trace_execlog, trace_tarmac, trace_konata, trace_drcov;
+    trace_execlog, trace_tarmac, trace_konata, trace_drcov, trace_flow;
 const struct trace_format *const trace_formats[] = {
     &trace_spike, &trace_execlog, &trace_tarmac, &trace_exec, &trace_in_asm, &trace_cycles, &trace_konata, &trace_lcov,
-    &trace_drcov, &trace_callgrind, &trace_folded, NULL
+    &trace_drcov, &trace_callgrind, &trace_folded, &trace_flow, NULL
 };
 
 const struct trace_format *trace_format_named(const char *name, struct err *e)
@@ -49,6 +49,8 @@ static u64 hub_retire(void *opaque, struct cpu *c, const struct cpu_retire *r)
     u64 start = c->clock->now - 1; /* the engine has counted the one tick that every instruction takes */
     u64 ticks = hub->timing ? timing_retire(hub->timing, c, r) : 1;
     bool past = history_past(hub->m->history);
+    if (UNLIKELY(!(++hub->observed & ((1 << 20) - 1)) && hub->progress))
+        hub->progress(hub->opaque);
     for (struct trace *t = hub->traces; t; t = t->next) {
         if (past && start < t->written)
             continue; /* it was written then */

@@ -73,6 +73,9 @@ struct trace_hub {
     struct cpu_observer observer;
     struct event_listener listener;
     bool running, observing, listening;
+    void (*progress)(void *opaque); /* every million observed instructions; NULL: nobody waits */
+    void *opaque;
+    u64 observed;
 };
 
 void trace_hub_start(struct trace_hub *hub, struct machine *m); /* with the traces it has */

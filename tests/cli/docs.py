@@ -12,7 +12,7 @@ for args, name in (['--version'], None), (['-version'], None), (['--version'], '
     check(r.status == 0 and re.fullmatch(r'\d+\.\d+\.\d+', r.out.split('\n')[0].split()[3]), f'{name} {args}: field 4', r.out)
 for args in ['--help'], ['-h'], ['help'], ['run', '-h'], ['run', '--help'], ['debug', '-help']:
     expect(f'orrery {args}', 0, run(*args), out='usage: orrery')
-for command in 'record', 'replay', 'trace', 'info', 'img':
+for command in 'record', 'replay', 'test', 'trace', 'info', 'img':
     expect(f'orrery {command} --help', 0, run(command, '--help'))
 
 # Every list behind '?' and help, and what is grepped in it.
@@ -41,6 +41,14 @@ check(re.findall('^-[^ ,]*', run('run', '-help').out, re.M) == re.findall('^-[^ 
 long_lines = [l for l in run('--help').out.split('\n') if len(l) > 120]
 check(not long_lines, 'no line of --help is longer than 120', long_lines)
 
+# orrery test: its help and its page have the same options.
+said = set(re.findall('^-([a-z-]+) ', run('test', 'help').out, re.M)) - {'j'}
+page = open(SRC + '/docs/user/grading.md').read()
+told = {w for line in re.findall(r'^\| (`.*?`) \|', page, re.M) for w in re.findall('`-?([a-z-]+)', line)} | {'only', 'out'}
+check(said == told and len(said) > 20, 'grading.md has the options of orrery test', said ^ told)
+for w in 'only', 'out':
+    has('grading.md', page, f'`-{w} ' if w == 'out' else f'[-{w} ')
+
 # The manual page.
 page = open(SRC + '/cli/orrery.1').read()
 bold = set(re.findall(r'^\.(?:B|BI|BR|RB) "?\\-([A-Za-z\\-]+)', page, re.M))
@@ -50,10 +58,10 @@ for n in names:
 known = set(names) | {'k', 'no-user-config', 'icount', 'listen'} # the last one is of `orrery dap`
 for b in bold:
     check(b in known, f'-{b} of orrery.1 is an option')
-for n in known - set(names):
+for n in known - set(names) - {'listen'}:
     arg = [] if n == 'no-user-config' else ['x']
     expect(f'-{n} is accepted', 0, run('run', f'-{n}', *arg, '-version'))
-for status in '0', '1', '2', '3', '4', '6':
+for status in '0', '1', '2', '3', '4', '5', '6', '7':
     check(f'.B {status}\n' in page, f'orrery.1 has exit status {status}')
 if shutil.which('man'):
     r = subprocess.run(['man', '--warnings', '-l', SRC + '/cli/orrery.1'], capture_output=True, text=True,

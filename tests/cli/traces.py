@@ -237,4 +237,95 @@ r = run('debug', '--batch', '-ex', 'run-until 1000', '-ex', 'tracefile exec:d.tx
 check(read('d.txt').splitlines() == [l for l in whole if 1000 <= int(l.split()[0]) < 2500], 'tracefile: once, whatever is gone back to', r.out)
 check(read('p.txt').splitlines() == [l for l in whole if 500 <= int(l.split()[0]) < 700], 'tracefile in the past', r.out)
 has('tracefile', r.out, 'exec:d.txt')
+
+# --- flow: found again by position, the rest from a recording --------------------------------------------------------
+
+for isa, (args, status) in CALLS.items():
+    flow = f'{isa}.one.flow'
+    executed = [l.split() for l in read(f'{isa}.one.exec').splitlines()]
+    r = expect(f'{isa} show', 0, run('trace', 'show', flow))
+    blocks = [re.fullmatch(r'(\d+) cpu(\d) (\d) 0x([0-9a-f]+)\.\.0x([0-9a-f]+) (\d+)( jump| trap| interrupt)?', l) for l in r.out.splitlines()]
+    check(all(blocks), f'{isa} show: each line has its form', [l for l, b in zip(r.out.splitlines(), blocks) if not b][:3])
+    check(sum(int(b[6]) for b in blocks) == len(executed), f'{isa} show: all instructions', (len(blocks), len(executed)))
+    at = {int(w[0]): int(w[2].rstrip(':'), 16) for w in executed}
+    check(all(at[int(b[1])] == int(b[4], 16) for b in blocks), f'{isa} show: blocks begin where it was executed')
+    size = os.path.getsize(flow)
+    check(size < len(executed) / 8, f'{isa} flow is small', (size, len(executed)))
+    middle = min(at) + 20000
+    r = run('trace', 'show', flow, '--from', str(middle), '--to', str(middle + 100))
+    there = [b[0] for b in blocks if int(b[1]) + int(b[6]) > middle and int(b[1]) < middle + 100]
+    check(r.out.splitlines() == there, f'{isa} show: a part of it', (r.out, there))
+    r = run('trace', 'show', flow, '--from', str(middle), '--symbols', f'{isa}.elf')
+    has(f'{isa} show: symbols', r.out, ' at calls.c:')
+    for kind in ('exec', 'execlog') + (('spike',) if isa == 'riscv64' else ()):
+        r = expect(f'{isa} show --format {kind}', 0, run('trace', 'show', flow, '--from', str(middle), '--to', str(middle + 500), '--format', kind,
+                                                      '--recording', f'{isa}.rec'))
+        whole = read(f'{isa}.one.{kind}').splitlines()
+        check(len(r.out.splitlines()) > 400 and '\n'.join(r.out.splitlines()) in '\n'.join(whole), f'{isa} show --format {kind}: as in the whole trace', r.out[:300])
+    with open('cut.flow', 'wb') as f:
+        f.write(read(flow, 'rb')[:-10])
+    r = expect(f'{isa} show: cut off', 0, run('trace', 'show', 'cut.flow'), err='was cut off')
+    check(r.out.splitlines() == [b[0] for b in blocks], f'{isa} show: cut off: what is there')
+expect('show: another recording', 6, run('trace', 'show', 'riscv64.one.flow', '--from', '1000', '--to', '9000', '--format', 'exec', '--recording',
+                                         'i386.rec'), err='is not of this recording')
+expect('show: no flow', 2, run('trace', 'show', 'riscv64.one.exec'), err="no trace of kind 'flow'")
+expect('show: half', 2, run('trace', 'show', 'riscv64.one.flow', '--format', 'exec'), err='--format needs --recording')
+expect('trace of a recording', 0, run('trace', 'exec:again.txt', 'riscv64.rec'))
+check(read('again.txt') == read('riscv64.one.exec'), 'orrery trace KIND:FILE RECORDING')
+expect('trace of a recording, a part', 0, run('trace', 'exec:again.txt,from=100,to=110', 'riscv64.rec'))
+check(len(read('again.txt').splitlines()) == 10, 'with filters', read('again.txt'))
+
+# --- diff --------------------------------------------------------------------------------------------------------------
+
+def diff(what, status, *args, out=(), **options):
+    r = expect(what, status, run('trace', 'diff', *args, **options))
+    for part in out:
+        has(what, r.out, part)
+    return r
+lines = read('riscv64.one.spike').splitlines()
+at = next(n for n in range(30000, len(lines)) if ' x14 ' in lines[n])
+changed = lines[:at] + [re.sub(r'( x14 0x)[0-9a-f]{16}', r'\g<1>00000000deadbeef', lines[at])] + lines[at + 1:]
+with open('changed.spike', 'w') as f:
+    f.write('\n'.join(changed) + '\n')
+with open('short.spike', 'w') as f:
+    f.write('\n'.join(lines[:500]) + '\n')
+tool('zstd', '-q', '-f', 'changed.spike', '-o', 'changed.zst')
+diff('diff: equal', 0, 'riscv64.one.spike', 'riscv64.two.spike')
+for other in 'changed.spike', 'changed.zst':
+    r = diff(f'diff: {other}', 1, 'riscv64.one.spike', other, '--symbols', 'riscv64.elf', '--context', '3',
+             out=[f'differ from line {at + 1} on', 'A ' + lines[at], 'B ' + changed[at], '0.x14            A 0x', 'B 0x00000000deadbeef', 'at calls.c:',
+                  'Registers before it'])
+    check(all(l[3:].startswith(w) for l, w in zip(r.out.splitlines()[1:4], lines[at - 3:at])), 'diff: three lines before', r.out[:600])
+diff('diff: one ends', 1, 'riscv64.one.spike', 'short.spike', out=['differ from line 501 on', 'B ends here'])
+for kind in 'exec', 'tarmac', 'execlog', 'cycles', 'konata', 'flow':
+    diff(f'diff: {kind} equal', 0, f'riscv64.one.{kind}', f'riscv64.two.{kind}')
+data = bytearray(read('riscv64.one.cycles', 'rb'))
+data[32 * 1000 + 12] ^= 1
+with open('changed.cycles', 'wb') as f:
+    f.write(data)
+diff('diff: cycles', 1, 'riscv64.one.cycles', 'changed.cycles', out=['differ from line 1001 on'])
+expect('a later flow', 0, run('run', *CALLS['riscv64'][0], '--trace', 'flow:later.flow,from=6'))
+diff('diff: flow', 1, 'riscv64.one.flow', 'later.flow', out=['from block 1 on', 'A position 0 ', 'B position 6 '])
+diff('diff: kinds', 2, 'riscv64.one.flow', 'riscv64.one.spike')
+diff('diff: nothing there', 2, 'riscv64.one.spike', 'nowhere')
+diff('diff: usage', 2, 'one')
+echo = guest('echo', '''
+    li s1, 0x10000000
+1:  lbu t0, 5(s1)
+    andi t0, t0, 1
+    beqz t0, 1b
+    lbu t0, 0(s1)
+    sb t0, 0(s1)
+    li t1, 'x'
+    bne t0, t1, 1b
+    li t0, 0x100000
+    li t1, 0x5555
+    sw t1, 0(t0)
+2:  j 2b
+''')
+for name, text in ('a', b'abcx'), ('b', b'abdx'), ('c', b'abcx'):
+    expect(f'record {name}', 0, run('record', f'{name}.rec', '-bios', 'none', '-nographic', echo, stdin=text))
+diff('diff: equal recordings', 0, 'a.rec', 'c.rec')
+r = diff('diff: recordings', 1, 'a.rec', 'b.rec', '--symbols', echo, out=['The recordings hold the same up to position', 'MR1 0000000010000000 63',
+                                                                    'MR1 0000000010000000 64', 'lbu t0,0(s1)'])
 finish()

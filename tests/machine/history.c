@@ -324,10 +324,27 @@ static void disks(void)
     }
     taps_forget(t, number[10]);
     for (unsigned i = 50; i-- > 10;) {
-        taps_undo(t, number[i]);
+        taps_goto(t, number[i]);
         CU_ASSERT(!memcmp(disk.bytes, was[i].bytes, sizeof disk.bytes));
     }
-    CU_ASSERT_EQUAL(taps_bytes(t), 0);
+    for (unsigned i = 0; i < 200; i++) { /* back and forth */
+        unsigned k = 10 + (unsigned)(rng_next(&rng) % 40);
+        taps_goto(t, number[k]);
+        CU_ASSERT(!memcmp(disk.bytes, was[k].bytes, sizeof disk.bytes));
+    }
+    taps_goto(t, number[30]);
+    for (unsigned i = 0; i < 3; i++) /* another life: not what was written then */
+        disk.port.ops->write(&disk.port, 100 + i, bytes, 77, NULL);
+    CU_ASSERT_EQUAL(taps_written(t), number[30] + 3);
+    taps_goto(t, number[49]);
+    CU_ASSERT_EQUAL(taps_written(t), number[30] + 3);
+    taps_goto(t, number[20]);
+    CU_ASSERT(!memcmp(disk.bytes, was[20].bytes, sizeof disk.bytes));
+    taps_goto(t, number[10]);
+    CU_ASSERT(!memcmp(disk.bytes, was[10].bytes, sizeof disk.bytes));
+    u64 kept = taps_bytes(t);
+    disk.port.ops->write(&disk.port, 5, bytes, 11, NULL);
+    CU_ASSERT(taps_bytes(t) < kept); /* what was undone is gone */
     taps_free(t);
     CU_ASSERT_PTR_EQUAL(disk.port.ops, &ops);
     CU_ASSERT_FALSE(lost);
