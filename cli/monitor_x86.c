@@ -1,8 +1,10 @@
-/* What scripts read from QEMU's monitor about an x86, in its form: registers and what is mapped. The debugger's own form has
+/* What scripts read from QEMU's monitor about a PC, in its form: registers, what is mapped, and PCI. The debugger's own form has
  * more; `orrery debug`, `info registers NAME` and everything that is not a PC have that. */
+#include <ctype.h>
 #include <string.h>
 
 #include "cli/monitor_rows.h"
+#include "cli/pci_view.h"
 #include "cpu/x86/show.h"
 #include "debugger/commands.h"
 
@@ -115,9 +117,51 @@ static bool mappings(struct session *s, bool pages, struct buf *out, struct err 
 MONITOR(mapped_ranges) { return mappings(s, false, out, e); }
 MONITOR(mapped_pages) { return mappings(s, true, out, e); }
 
+/* --- PCI --- */
+
+static bool has_pci(struct session *s, const char *args)
+{
+    const struct device *d = s->m->devices;
+    while (d && !d->cls->pci)
+        d = d->next;
+    return d && !*args;
+}
+
+static void function(const struct device *d, struct buf *out)
+{
+    const struct pci_function *f = d->cls->pci;
+    const char *kind = pci_kind(f->class_code >> 16, f->class_code >> 8 & 0xff);
+    struct pci_view v;
+    buf_printf(out, "  Bus  0, device %3u, function %u:\n    %c%s: PCI device %04x:%04x\n      PCI subsystem %04x:%04x\n", pci_devfn(d) >> 3,
+               pci_devfn(d) & 7, toupper((u8)*kind), kind + 1, f->vendor, f->device, f->subsystem_vendor, f->subsystem);
+    if (f->pin)
+        buf_printf(out, "      IRQ %u, pin %c\n", (unsigned)device_reg_value(d, "INTLN"), 'A' + f->pin - 1);
+    for (unsigned n = 0; n < PCI_VIEW_REGIONS; n++) {
+        if (!pci_view_region(d, n, &v))
+            continue;
+        if (v.ports)
+            buf_printf(out, "      BAR%u: I/O at 0x%04llx [0x%04llx].\n", n, HEX(v.at), HEX(v.at + v.size - 1));
+        else
+            buf_printf(out, "      BAR%u: %u bit%s memory at 0x%08llx [0x%08llx].\n", n, v.wide ? 64 : 32, v.prefetch ? " prefetchable" : "",
+                       HEX(v.at), HEX(v.at + v.size - 1));
+    }
+    buf_printf(out, "      id \"\"\n");
+}
+
+/* In the order of the bus. */
+MONITOR(pci)
+{
+    for (unsigned devfn = 0; devfn < 256; devfn++)
+        for (const struct device *d = s->m->devices; d; d = d->next)
+            if (d->cls->pci && pci_devfn(d) == devfn)
+                function(d, out);
+    return true;
+}
+
 const struct monitor_row monitor_x86[] = {
     { "info registers", all_registers, "[-a]", "the CPU's registers, or (-a) every CPU's, as QEMU shows them", is_x86 },
     { "info mem", mapped_ranges, "", "the ranges that are mapped, with their rights", is_x86 },
     { "info tlb", mapped_pages, "", "the pages that are mapped, with the flags of their entries", is_x86 },
+    { "info pci", pci, "", "the functions on the PCI bus, with their windows", has_pci },
     { 0 },
 };

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/pci_view.h"
 #include "cpu/cpu.h"
 #include "host/block/image.h"
 #include "iodev/block/i82077.h"
 #include "iodev/block/ide.h"
-#include "iodev/bus/pci.h"
 #include "machine/board.h"
 #include "machine/isa.h"
 
@@ -79,19 +79,12 @@ QUERY(cpu_definitions)
     return list;
 }
 
-static json_t *region(const struct device *d, unsigned n)
+static json_t *region(unsigned n, const struct pci_view *v)
 {
-    u64 value = device_reg_element(d, "BAR", n);
-    unsigned kind = d->cls->pci->bar[n].kind, command = (unsigned)device_reg_value(d, "PCICMD");
-    bool ports = kind == PCI_BAR_PORTS, on = command & (ports ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
-    u64 size = d->cls->pci->bar[n].size ? d->cls->pci->bar[n].size : d->bank_size[d->cls->pci->bar[n].bank];
-    u64 at = on ? value & ~(u64)(ports ? 3 : 15) : ~(u64)0;
-    if (on && kind == PCI_BAR_MEM64_PREFETCH && n < 5)
-        at |= device_reg_element(d, "BAR", n + 1) << 32;
-    json_t *o = json_pack("{s:i,s:s,s:I,s:I}", "bar", (int)n, "type", ports ? "io" : "memory", "address", (json_int_t)at, "size", (json_int_t)size);
-    if (!ports)
-        json_object_update_new(o, json_pack("{s:b,s:b}", "prefetch", kind >= PCI_BAR_MEM32_PREFETCH, "mem_type_64",
-                                            kind == PCI_BAR_MEM64_PREFETCH));
+    json_t *o = json_pack("{s:i,s:s,s:I,s:I}", "bar", (int)n, "type", v->ports ? "io" : "memory", "address", (json_int_t)v->at, "size",
+                          (json_int_t)v->size);
+    if (!v->ports)
+        json_object_update_new(o, json_pack("{s:b,s:b}", "prefetch", v->prefetch, "mem_type_64", v->wide));
     return o;
 }
 
@@ -102,9 +95,10 @@ QUERY(pci)
         if (!d->cls->pci)
             continue;
         json_t *regions = json_array();
-        for (unsigned n = 0; n < 6; n++)
-            if (d->cls->pci->bar[n].kind)
-                json_array_append_new(regions, region(d, n));
+        struct pci_view v;
+        for (unsigned n = 0; n < PCI_VIEW_REGIONS; n++)
+            if (pci_view_region(d, n, &v))
+                json_array_append_new(regions, region(n, &v));
         json_t *o = json_pack("{s:i,s:i,s:i,s:{s:i,s:s},s:{s:i,s:i,s:i,s:i},s:s,s:o}", "bus", 0, "slot", (int)(pci_devfn(d) >> 3), "function",
                               (int)(pci_devfn(d) & 7), "class_info", "class", (int)(d->cls->pci->class_code >> 8), "desc",
                               d->cls->doc ? d->cls->doc : d->cls->name, "id", "vendor", (int)d->cls->pci->vendor, "device",

@@ -116,9 +116,10 @@ HANDLER(cmd_printf)
             double real;
             if (!*skip_space(text))
                 ok = err_set(e, "Bad format string, missing argument for %%%c", letter);
-            else if (!(ok = expr_value(&env, text, &v, e)))
-                ;
-            else if (letter == 's') {
+            else if (!(ok = expr_value(&env, text, &v, e))) {
+                if ((ok = letter == 'v'))
+                    buf_printf(&out, "<%s>", e->text);
+            } else if (letter == 's') {
                 char str[201] = "";
                 if (value_u64(&env, &v, &raw, e))
                     cpu_peek(d->cpu, raw & cpu_addr_mask(d->cpu), str, 200);

@@ -311,7 +311,7 @@ void debugger_interrupt_name(struct debugger *d, unsigned vector, char *out, siz
 /* --- PCI ------------------------------------------------------------------------------------------------------------------------ */
 
 /* PCI Code and ID Assignment Specification: the ones that are met here. */
-static const char *pci_kind(unsigned base, unsigned sub)
+const char *pci_kind(unsigned base, unsigned sub)
 {
     static const struct {
         u8 base, sub;

@@ -201,12 +201,55 @@ HANDLER(info_frame)
     return true;
 }
 
+/* Without DWARF: at a function's first instruction its arguments are where a call puts them, and BTF says what they are. */
+struct entry_arguments {
+    struct debugger *d;
+    const struct frame *f;
+    const struct frame_isa *isa;
+    unsigned n;
+};
+
+static bool print_entry_argument(void *opaque, const char *name, struct type *type)
+{
+    struct entry_arguments *q = opaque;
+    u8 slot = q->n < q->isa->n_args ? q->isa->args[q->n++] : SLOT_NONE;
+    if (!type || slot == SLOT_NONE || !(q->f->known >> slot & 1))
+        return false;
+    struct expr_env env = debugger_env(q->d);
+    struct value_format format = { .pretty = q->d->pretty };
+    struct value v = value_typed(type, q->f->reg[slot]);
+    struct buf out = { 0 };
+    if (!value_is_scalar(q->d->syms, &v))
+        return false; /* where a struct and what follows it are is another story */
+    buf_printf(&out, "%s = ", name && *name ? name : "?");
+    value_print(&env, &v, &format, &out);
+    buf_printf(&out, "\n");
+    debug_write(q->d, &out);
+    buf_free(&out);
+    return true;
+}
+
+static bool entry_arguments(struct debugger *d, const struct frame *f)
+{
+    u64 offset;
+    const struct symbol *y = symbols_at(d->syms, f->pc, &offset);
+    struct type *t = y && y->kind == SYM_FUNC ? type_of_symbol(d->syms, y) : NULL;
+    if (!t || f->level || offset)
+        return false;
+    struct entry_arguments q = { d, f, isa_now(d->cpu), 0 };
+    type_parameters(d->syms, t, print_entry_argument, &q);
+    if (!q.n)
+        debug_printf(d, "No arguments.\n");
+    return true;
+}
+
 static bool names(struct debugger *d, int tag, const char *none, struct err *e)
 {
     const struct frame *f = debugger_frame(d, d->selected);
     struct symfile *file;
     if (!f || !symbols_cu_at(d->syms, f->lookup_pc, &(Dwarf_Die){ 0 }, &file))
-        return err_set(e, "No symbol table info available for 0x%llx.",
+        return (f && tag == DW_TAG_formal_parameter && entry_arguments(d, f)) ||
+               err_set(e, "No symbol table info available for 0x%llx.",
                        (unsigned long long)(f ? f->pc : debugger_pc(d)));
     if (!print_names(d, f, tag, ""))
         debug_printf(d, "%s\n", none);

@@ -113,6 +113,7 @@ bool debugger_far(struct debugger *d, const char *text, u64 *addr, bool *far, st
 void show_x86_registers(struct debugger *d);  /* segments, tables and control registers; nothing on others */
 bool show_x86_mappings(struct debugger *d, bool pages, bool qemu, struct err *e); /* qemu: in the form of its monitor */
 /* cmd_parts.c */
+const char *pci_kind(unsigned base, unsigned sub); /* "IDE controller", by class code */
 HANDLER(info_pic); HANDLER(info_ioapic); HANDLER(info_lapic); HANDLER(info_pit); HANDLER(info_hpet); HANDLER(info_rtc);
 HANDLER(info_ide); HANDLER(info_fdc); HANDLER(info_kbd); HANDLER(info_dma); HANDLER(info_pci); HANDLER(info_irq);
 

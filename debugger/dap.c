@@ -212,13 +212,15 @@ static void respond(struct dap *p, json_t *request, json_t *body, const char *er
 
 /* --- requests ----------------------------------------------------------------------------------------------------------- */
 
-static void put_filter(json_t *list, const char *id, const char *label, const char *description, bool on)
+static void put_filter(json_t *list, const char *id, const char *label, const char *description, bool on, const char *condition)
 {
     json_t *o = json_object();
     put_text(o, "filter", id);
     put_text(o, "label", label);
     put_text(o, "description", description);
     put_bool(o, "default", on);
+    put_bool(o, "supportsCondition", condition != NULL);
+    put_text(o, "conditionDescription", condition);
     json_array_append_new(list, o);
 }
 
@@ -232,7 +234,7 @@ static REQUEST(on_initialize)
         "supportsLoadedSourcesRequest", "supportsTerminateRequest", "supportsDataBreakpoints", "supportsReadMemoryRequest",
         "supportsWriteMemoryRequest", "supportsDisassembleRequest", "supportsCancelRequest",
         "supportsBreakpointLocationsRequest", "supportsSteppingGranularity", "supportsInstructionBreakpoints",
-        "supportsSetExpression", "supportTerminateDebuggee",
+        "supportsSetExpression", "supportTerminateDebuggee", "supportsLogPoints", "supportsExceptionFilterOptions",
     };
     if (p->initialized)
         return failed(e, "initialize was there already");
@@ -249,7 +251,11 @@ static REQUEST(on_initialize)
     for (size_t i = 0; i < ARRAY_LEN(can); i++)
         put_bool(body, can[i], true);
     put_filter(filters, "story", "The guest lost its way",
-               "A triple fault, an endless trap: what a real machine would answer with a reset or with nothing", true);
+               "A triple fault, an endless trap: what a real machine would answer with a reset or with nothing", true, NULL);
+    put_filter(filters, "exception", "Exceptions", "At the handler of an exception that an instruction raised, system calls too", false,
+               "a part of the cause, or its number; from and to a privilege: page fault from U");
+    put_filter(filters, "interrupt", "Interrupts", "At the handler of an interrupt", false,
+               "a part of the cause, or its number: timer");
     json_object_set_new(body, "exceptionBreakpointFilters", filters);
     json_array_append_new(characters, json_string("."));
     json_array_append_new(characters, json_string("$"));
@@ -419,12 +425,10 @@ static bool handle_now(struct dap *p, json_t *request)
     /* What runs has the debugger's choices as they are. */
     struct cpu *cpu = d ? d->cpu : NULL;
     unsigned selected = d ? d->selected : 0;
-    struct stop_point *collecting = d ? d->collecting : NULL;
     int interrupted = d ? d->interrupted : 0;
     struct buf *capture = d ? d->capture : NULL;
     if (d) {
         d->interrupted = 0;
-        d->collecting = NULL;
         d->capture = NULL;
         if (p->running)
             debugger_changed(d);
@@ -432,7 +436,6 @@ static bool handle_now(struct dap *p, json_t *request)
     handle(p, request);
     if (d) {
         d->capture = capture;
-        d->collecting = collecting;
         d->interrupted = d->interrupted || interrupted;
         if (p->running) {
             d->cpu = cpu;

@@ -1,6 +1,7 @@
 /* The Debug Adapter Protocol: stop points. They are made by the debugger's own commands, and each request of a kind (and
  * source) says all there are to be. */
 #include "debugger/dap_state.h"
+#include "debugger/stop_kinds.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -89,33 +90,75 @@ static bool one_line(const char *s)
     return !s || !strpbrk(s, "\r\n");
 }
 
-/* `verb place [if condition]` as a command. NULL: it cannot be, and the error says why. */
-static struct stop_point *make(struct dap *p, const char *verb, const char *place, json_t *o, struct err *e)
+/* "x is {x}" as what printf takes: "x is %v", x. NULL: a brace is not closed. malloc'd. */
+static char *log_format(const char *message)
+{
+    struct buf format = { 0 }, args = { 0 };
+    bool ok = true;
+    buf_printf(&format, "\"");
+    for (const char *s = message; *s; s++) {
+        if (*s == '{') {
+            const char *end = s + 1;
+            for (unsigned depth = 1; *end && (depth += (*end == '{') - (*end == '}'));)
+                end++;
+            if (!(ok = *end != 0))
+                break;
+            buf_printf(&format, "%%v");
+            buf_printf(&args, ", %.*s", (int)(end - s - 1), s + 1);
+            s = end;
+        } else if (*s == '"' || *s == '\\') {
+            buf_printf(&format, "\\%c", *s);
+        } else {
+            buf_printf(&format, *s == '%' ? "%%%%" : "%c", *s);
+        }
+    }
+    buf_printf(&format, "\\n\"%s", buf_cstr(&args));
+    char *text = ok ? xstrdup(buf_cstr(&format)) : NULL;
+    buf_free(&format);
+    buf_free(&args);
+    return text;
+}
+
+/* How a stop point is asked for that stops, and one that only says something. */
+enum way { WAY_CODE, WAY_WRITE, WAY_READ, WAY_ACCESS, WAY_PLAIN };
+static const char *const ways[][2] = {
+    [WAY_CODE] = { "break code", "log code" }, [WAY_WRITE] = { "watch", "log write" }, [WAY_READ] = { "rwatch", "log read" },
+    [WAY_ACCESS] = { "awatch", "log access" }, [WAY_PLAIN] = { "break", "log" },
+};
+
+/* NULL: it cannot be, and the error says why. */
+static struct stop_point *make(struct dap *p, enum way way, const char *place, json_t *o, struct err *e)
 {
     struct debugger *d = p->d;
-    const char *condition = get_text(o, "condition"), *hits = get_text(o, "hitCondition"), *log = get_text(o, "logMessage");
+    const char *condition = get_text(o, "condition"), *hits = get_text(o, "hitCondition"), *message = get_text(o, "logMessage");
+    char *format = NULL;
     u64 ignore = 0;
-    if (!one_line(place) || !one_line(condition))
-        return err_set(e, "a place and a condition are one line"), NULL;
+    message = message && *message ? message : NULL;
+    if (!one_line(place) || !one_line(condition) || !one_line(message))
+        return err_set(e, "a place, a condition and a message are one line each"), NULL;
     if (hits && *hits && !parse_hits(hits, &ignore))
         return err_set(e, "the hit condition '%.40s' is not understood: N or >= N stops from the Nth time on, > N after it", hits), NULL;
-    if (log && *log)
-        return err_set(e, "log messages are not possible yet"), NULL;
-    struct buf said = { 0 };
-    char *line = condition && *condition ? xprintf("%s %s if %s", verb, place, condition) : xprintf("%s %s", verb, place);
-    int last = d->stops.last_number;
-    int interrupted = d->interrupted;
+    if (message && !(format = log_format(message)))
+        return err_set(e, "a '{' of the message has no '}'"), NULL;
+    struct buf line = { 0 }, said = { 0 };
+    buf_printf(&line, "%s %s", ways[way][message != NULL], place);
+    if (condition && *condition)
+        buf_printf(&line, " if %s", condition);
+    if (message)
+        buf_printf(&line, " print %s", format);
+    int last = d->stops.last_number, interrupted = d->interrupted;
     struct stop_point *collecting = d->collecting; /* `commands` is being typed */
     d->collecting = NULL;
-    debugger_capture(d, line, &said);
+    debugger_capture(d, buf_cstr(&line), &said);
     d->collecting = collecting;
     d->interrupted = interrupted;
-    free(line);
     struct stop_point *point = d->stops.last_number != last ? stops_find(&d->stops, d->stops.last_number) : NULL;
     if (point)
         point->ignore = ignore;
     else
         take_text(&said, e);
+    free(format);
+    buf_free(&line);
     buf_free(&said);
     return point;
 }
@@ -179,9 +222,9 @@ static struct stop_point *at_line(struct dap *p, const char *path, int line, jso
     struct err first = { "" };
     for (const char *part = path, *slash; ; part = slash + 1) {
         char *place = xprintf("%s:%d", part, line);
-        struct stop_point *point = make(p, "break", place, o, e);
+        struct stop_point *point = make(p, WAY_CODE, place, o, e);
         free(place);
-        if (point || strncmp(e->text, "No source file", 14))
+        if (point || (strncmp(e->text, "No source file", 14) && strncmp(e->text, "Line ", 5)))
             return point;
         if (part == path)
             first = *e;
@@ -205,12 +248,35 @@ static struct stop_point *at_source(struct dap *p, json_t *source, const char *p
         return err_set(e, "there is no instruction in that line"), NULL;
     char place[32];
     snprintf(place, sizeof place, "*0x%llx", (unsigned long long)addr);
-    return make(p, "break", place, o, e);
+    return make(p, WAY_CODE, place, o, e);
+}
+
+/* What dap_data_breakpoint_info() said: a place in memory, or a kind of stop point and what it is about. */
+static struct stop_point *at_data(struct dap *p, json_t *o, struct err *e)
+{
+    static const struct { const char *name; enum way way; const char *word; } access[] = {
+        { "read", WAY_READ, " read" }, { "write", WAY_WRITE, " write" }, { "readWrite", WAY_ACCESS, "" },
+    };
+    const char *id = get_text(o, "dataId"), *wanted = get_text(o, "accessType");
+    size_t i = 0;
+    if (!id)
+        return err_set(e, "a data breakpoint has a 'dataId'"), NULL;
+    while (i < ARRAY_LEN(access) && strcmp(wanted ? wanted : "write", access[i].name))
+        i++;
+    if (i == ARRAY_LEN(access))
+        return err_set(e, "the access type '%.20s' is not known: read, write, readWrite", wanted), NULL;
+    if (!strncmp(id, "register ", 9))
+        return make(p, WAY_PLAIN, id, o, e);
+    if (strncmp(id, "device ", 7) && strncmp(id, "csr ", 4))
+        return make(p, access[i].way, id, o, e);
+    char *place = xprintf("%s%s", id, access[i].word);
+    struct stop_point *point = make(p, WAY_PLAIN, place, o, e);
+    free(place);
+    return point;
 }
 
 static struct stop_point *of_kind(struct dap *p, enum dap_point_kind kind, json_t *args, const char *path, json_t *o, struct err *e)
 {
-    static const char *const access[][2] = { { "read", "rwatch" }, { "write", "watch" }, { "readWrite", "awatch" } };
     char place[40];
     u64 addr;
     const char *s;
@@ -218,24 +284,13 @@ static struct stop_point *of_kind(struct dap *p, enum dap_point_kind kind, json_
     case POINT_SOURCE: return at_source(p, json_object_get(args, "source"), path, o, e);
     case POINT_FUNCTION:
         s = get_text(o, "name");
-        if (!s || !*s)
-            return err_set(e, "a function breakpoint has a 'name'"), NULL;
-        return make(p, "break", s, o, e);
+        return s && *s ? make(p, WAY_CODE, s, o, e) : (err_set(e, "a function breakpoint has a 'name'"), NULL);
     case POINT_INSTRUCTION:
         if (!dap_address(p, get_text(o, "instructionReference"), &addr, e))
             return NULL;
         snprintf(place, sizeof place, "*0x%llx", (unsigned long long)(addr + (u64)get_int_or(o, "offset", 0)));
-        return make(p, "break", place, o, e);
-    default:
-        if (!get_text(o, "dataId"))
-            return err_set(e, "a data breakpoint has a 'dataId'"), NULL;
-        s = get_text(o, "accessType");
-        for (size_t i = 0; s && i < ARRAY_LEN(access); i++)
-            if (!strcmp(s, access[i][0]))
-                return make(p, access[i][1], get_text(o, "dataId"), o, e);
-        if (s)
-            return err_set(e, "the access type '%.20s' is not known: read, write, readWrite", s), NULL;
-        return make(p, "watch", get_text(o, "dataId"), o, e);
+        return make(p, WAY_CODE, place, o, e);
+    default: return at_data(p, o, e);
     }
 }
 
@@ -294,9 +349,13 @@ void dap_points_again(struct dap *p)
 {
     for (struct dap_wish *w = p->wishes; w; w = w->next) {
         struct err e;
-        json_t *args = json_incref(w->args), *body = set_all(p, w->kind, args, true, &e), *list = json_object_get(body, "breakpoints"), *o;
+        json_t *args = json_incref(w->args);
+        json_t *body = w->kind == POINT_EXCEPTION ? dap_set_exception_breakpoints(p, args, &e) : set_all(p, w->kind, args, true, &e);
+        json_t *list = json_object_get(body, "breakpoints"), *o;
         size_t i;
         json_array_foreach(list, i, o) {
+            if (w->kind == POINT_EXCEPTION)
+                break; /* they have no place that could be shown */
             json_t *event = json_object();
             put_text(event, "reason", "changed");
             json_object_set(event, "breakpoint", o);
@@ -324,23 +383,71 @@ void dap_points_told(struct dap *p)
 
 /* --- what can be set ---------------------------------------------------------------------------------------------------- */
 
+/* "exception" and "interrupt" are kinds of stop points; "story" is the guest's own end. */
+static json_t *set_filter(struct dap *p, const char *name, const char *condition)
+{
+    struct err why = { "there is no such filter" };
+    struct stop_point *point = NULL;
+    bool known = name && !strcmp(name, "story");
+    json_t *answer = json_object();
+    p->stories |= known;
+    if (name && (!strcmp(name, "exception") || !strcmp(name, "interrupt"))) {
+        char *place = xprintf("%s %s", name, condition ? condition : "");
+        point = make(p, WAY_PLAIN, place, NULL, &why);
+        free(place);
+        known = point != NULL;
+    }
+    if (point)
+        note(p, ++p->last_id, POINT_EXCEPTION, NULL, point);
+    put_bool(answer, "verified", known);
+    put_text(answer, "message", known ? NULL : why.text);
+    return answer;
+}
+
 REQUEST(dap_set_exception_breakpoints)
 {
-    json_t *filters = json_object_get(args, "filters"), *o, *list = json_array(), *body = json_object();
+    json_t *o, *list = json_array(), *body = json_object();
     size_t i;
-    p->stories = false;
     json_object_set_new(body, "breakpoints", list);
-    json_array_foreach(filters, i, o) {
-        const char *name = json_string_value(o);
-        json_t *answer = json_object();
-        bool known = name && !strcmp(name, "story");
-        p->stories |= known;
-        put_bool(answer, "verified", known);
-        if (!known)
-            put_text(answer, "message", "there is no such filter");
-        json_array_append_new(list, answer);
-    }
+    remember(p, POINT_EXCEPTION, NULL, args);
+    remove_old(p, POINT_EXCEPTION, NULL);
+    p->stories = false;
+    json_array_foreach(json_object_get(args, "filters"), i, o)
+        json_array_append_new(list, set_filter(p, json_string_value(o), NULL));
+    json_array_foreach(json_object_get(args, "filterOptions"), i, o)
+        json_array_append_new(list, set_filter(p, get_text(o, "filterId"), get_text(o, "condition")));
     return body;
+}
+
+/* The kind of stop point that waits for what a variable of the client stands for, other than memory. malloc'd; NULL: none does. */
+static char *stop_of(const struct dap_ref *r, const char *name)
+{
+    static const char *const system[] = { "csr", "msr", "control", "debug" };
+    char *text = NULL, index[16] = "";
+    switch (r->kind) {
+    case REF_DEVICE: text = xprintf("device %s.%s", r->dev->path, name); break;
+    case REF_ARRAY: text = xprintf("device %s.%s%s", r->dev->path, r->row->name, name); break;
+    case REF_FIELDS:
+        if (r->dev && r->row->count > 1)
+            snprintf(index, sizeof index, "[%u]", r->index);
+        text = r->dev ? xprintf("device %s.%s%s.%s", r->dev->path, r->row->name, index, name) : xprintf("csr %s", r->reg->name);
+        break;
+    case REF_GROUP:
+        for (size_t i = 0; i < ARRAY_LEN(system); i++)
+            if (!strcmp(r->group, system[i]))
+                return xprintf("csr %s", name);
+        return xprintf("register %s", name);
+    default: break;
+    }
+    return text;
+}
+
+static bool kind_exists(const char *id)
+{
+    for (const struct stop_kind *k = stop_kinds; k->name; k++)
+        if (!strncmp(k->name, id, strlen(k->name)) && id[strlen(k->name)] == ' ')
+            return true;
+    return false;
 }
 
 REQUEST(dap_data_breakpoint_info)
@@ -366,15 +473,18 @@ REQUEST(dap_data_breakpoint_info)
             const struct dap_ref *r = dap_ref(p, reference, e);
             if (!r)
                 return NULL;
-            text = dap_child_expr(p, r, name);
+            id = stop_of(r, name);
+            if (id && !kind_exists(id))
+                free(id), id = NULL;
+            text = id ? NULL : dap_child_expr(p, r, name);
             if (r->kind != REF_GROUP && r->kind != REF_FIELDS && r->kind != REF_DEVICES && r->kind != REF_DEVICE)
                 frame = (i64)(r->cpu + 1) << 16 | r->level;
         } else {
             text = xstrdup(name);
         }
-        if (!text)
+        if (!text && !id)
             err_set(&why, "%.60s is not in memory", name);
-        else if (frame > 0 && !dap_select(p, frame, &why))
+        else if (text && frame > 0 && !dap_select(p, frame, &why))
             free(text), text = NULL;
         if (text) {
             struct expr_env env = debugger_env(p->d);
@@ -392,9 +502,12 @@ REQUEST(dap_data_breakpoint_info)
         json_t *access = json_array();
         put_text(body, "dataId", id);
         put_text(body, "description", text ? text : name);
-        json_array_append_new(access, json_string("read"));
+        bool written = !strncmp(id, "register ", 9); /* who reads it, nobody knows */
+        if (!written)
+            json_array_append_new(access, json_string("read"));
         json_array_append_new(access, json_string("write"));
-        json_array_append_new(access, json_string("readWrite"));
+        if (!written)
+            json_array_append_new(access, json_string("readWrite"));
         json_object_set_new(body, "accessTypes", access);
     } else {
         json_object_set_new(body, "dataId", json_null());

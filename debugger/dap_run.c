@@ -174,13 +174,13 @@ void dap_tell_going(struct dap *p)
     dap_event(p, "continued", body);
 }
 
-static void tell_exception(struct dap *p, const char *id, const char *text)
+static void tell_exception(struct dap *p, const char *id, const char *text, int point)
 {
     free(p->exception);
     p->exception = xstrdup(text);
     p->exception_id = id;
     char *first = xprintf("%.*s", (int)strcspn(text, "\n"), text);
-    dap_tell_stopped(p, "exception", first, text, 0);
+    dap_tell_stopped(p, "exception", first, text, point);
     free(first);
 }
 
@@ -189,23 +189,23 @@ static void tell_machine(struct dap *p, const struct stop_report *r)
     struct machine *m = p->d->machine;
     char text[80];
     switch (r->why) {
-    case MACHINE_STORY: tell_exception(p, "story", m->stop.text); break;
-    case MACHINE_PANIC: tell_exception(p, "panic", m->stop.text); break;
-    case MACHINE_DIVERGED: tell_exception(p, "diverged", m->stop.text); break;
+    case MACHINE_STORY: tell_exception(p, "story", m->stop.text, 0); break;
+    case MACHINE_PANIC: tell_exception(p, "panic", m->stop.text, 0); break;
+    case MACHINE_DIVERGED: tell_exception(p, "diverged", m->stop.text, 0); break;
     case MACHINE_IDLE:
         dap_tell_stopped(p, "pause", "Every CPU waits for an interrupt, and nothing that could send one is armed", NULL, 0);
         break;
     case MACHINE_POWEROFF:
         snprintf(text, sizeof text, "The guest powered off with status %d", m->stop.code);
         if (m->history && (p->stop_at_end || m->stop.code))
-            tell_exception(p, "end", text);
+            tell_exception(p, "end", text, 0);
         else
             tell_end(p);
         break;
     case MACHINE_RESET:
     case MACHINE_REPLAY_END:
         if (m->history && p->stop_at_end)
-            tell_exception(p, "end", r->why == MACHINE_RESET ? "The guest asked for a reset" : "The recording is over");
+            tell_exception(p, "end", r->why == MACHINE_RESET ? "The guest asked for a reset" : "The recording is over", 0);
         else
             tell_end(p);
         break;
@@ -217,14 +217,17 @@ static void tell_point(struct dap *p, const struct stop_report *r, const struct 
 {
     static const char *const names[POINT_KINDS] = {
         [POINT_SOURCE] = "breakpoint", [POINT_FUNCTION] = "function breakpoint",
-        [POINT_INSTRUCTION] = "instruction breakpoint", [POINT_DATA] = "data breakpoint",
+        [POINT_INSTRUCTION] = "instruction breakpoint", [POINT_DATA] = "data breakpoint", [POINT_EXCEPTION] = "exception",
     };
     const struct dap_point *mine = dap_point(p, point->number);
     const char *reason = mine ? names[mine->kind] : r->reason == REASON_WATCHPOINT ? "data breakpoint" : "breakpoint";
     char *text = r->reason == REASON_EVENT
                      ? xprintf("%s: %s", point->kind->name, point->what[0] ? point->what : point->spec)
                      : xprintf("%s %d: %s", r->reason == REASON_WATCHPOINT ? "Watchpoint" : "Breakpoint", point->number, point->spec);
-    dap_tell_stopped(p, reason, text, NULL, mine ? mine->id : 0);
+    if (mine && mine->kind == POINT_EXCEPTION)
+        tell_exception(p, point->kind->name, text, mine->id);
+    else
+        dap_tell_stopped(p, reason, text, NULL, mine ? mine->id : 0);
     free(text);
 }
 

@@ -28,12 +28,13 @@ struct dap_ref {
     const struct device *dev;
     unsigned bank;
     const struct reg_desc *row;
+    u32 index;
     struct value value;
     char *expr; /* that says the value again; NULL: none does */
 };
 
 /* A stop point the client set, and with which request. */
-enum dap_point_kind { POINT_SOURCE, POINT_FUNCTION, POINT_INSTRUCTION, POINT_DATA, POINT_KINDS };
+enum dap_point_kind { POINT_SOURCE, POINT_FUNCTION, POINT_INSTRUCTION, POINT_DATA, POINT_EXCEPTION, POINT_KINDS };
 struct dap_point {
     int id;     /* as the client knows it */
     int number; /* the debugger's */

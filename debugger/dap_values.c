@@ -251,12 +251,6 @@ static void list_value(struct tree *t)
     }
 }
 
-static u64 fields_ref(struct tree *t, const struct cpu_reg *reg, const struct device *dev, const struct reg_field *fields, u64 raw)
-{
-    return fields ? dap_ref_new(t->p, (struct dap_ref){ .kind = REF_FIELDS, .cpu = t->of.cpu, .level = t->of.level, .reg = reg,
-                                                        .dev = dev, .fields = fields, .raw = raw }) : 0;
-}
-
 static void list_group(struct tree *t)
 {
     struct cpu *c = t->env.cpu;
@@ -282,10 +276,12 @@ static void list_group(struct tree *t)
         } else {
             pointer_print(&t->env, raw, &text);
         }
+        struct dap_ref fields = { .kind = REF_FIELDS, .cpu = t->of.cpu, .level = t->of.level, .reg = r, .fields = r->fields,
+                                  .raw = raw };
         json_t *o = new_variable(t, r->name);
         put_value_text(o, "value", &text);
         put_text(o, "type", r->doc);
-        put_int(o, "variablesReference", known && !real ? fields_ref(t, r, NULL, r->fields, raw) : 0);
+        put_int(o, "variablesReference", known && !real && r->fields ? dap_ref_new(t->p, fields) : 0);
         put_text(o, "evaluateName", name);
         if (known && !real && !r->fields)
             put_hex(o, "memoryReference", raw);
@@ -317,7 +313,8 @@ static void list_register(struct tree *t, const char *name, const struct device 
         buf_printf(&text, " ");
         fields_format(r->fields, v, false, &text);
     }
-    plain(t, name, buf_cstr(&text), r->doc, fields_ref(t, NULL, dev, r->fields, v));
+    struct dap_ref fields = { .kind = REF_FIELDS, .dev = dev, .row = r, .index = index, .fields = r->fields, .raw = v };
+    plain(t, name, buf_cstr(&text), r->doc, r->fields ? dap_ref_new(t->p, fields) : 0);
     buf_free(&text);
 }
 
@@ -504,6 +501,7 @@ static json_t *command(struct dap *p, const char *text)
     struct debugger *d = p->d;
     struct buf out = { 0 };
     u64 before = machine_position(d->machine);
+    const struct symfile *files = d->syms->files;
     p->going = false;
     do {
         size_t n = strcspn(text, "\n");
@@ -518,6 +516,8 @@ static json_t *command(struct dap *p, const char *text)
     json_object_set_new(body, "result", dap_text((const char *)out.data, out.len));
     put_int(body, "variablesReference", 0);
     buf_free(&out);
+    if (d->syms->files != files || !d->syms->types)
+        dap_refs_forget(p); /* their types are gone */
     bool moved = p->going || machine_position(d->machine) != before;
     dap_look(p, before);
     dap_points_told(p);

@@ -40,6 +40,7 @@ struct frame_isa {
     u8 word;                    /* bytes of an address and of what a call pushes */
     u8 sp, fp, pc, ra;          /* slots; ra: where a call leaves the return address, SLOT_NONE: on the stack; pc: SLOT_NONE when it has none */
     u8 result, result_high, result_float; /* what functions return; result_high: of a number of two words */
+    u8 args[8], n_args;         /* slots where a function finds its first arguments that are numbers or pointers */
     const u8 *dwarf;            /* slot by DWARF number */
     u8 n_dwarf;
     u64 kept;                   /* bit per slot: a function that says nothing leaves it as it was */

@@ -83,7 +83,7 @@ static bool call_before(struct cpu *c, u64 addr, bool far)
 
 #define RISCV(bits)                                                                                                          \
     .name = "riscv" #bits, .word = bits / 8, .sp = SP, .fp = FP, .pc = SLOT_NONE, .ra = RA, .result = A0, .result_high = A1,        \
-    .result_float = F0 + A0, .dwarf = dwarf, .n_dwarf = sizeof dwarf,                                                        \
+    .result_float = F0 + A0, .args = { A0, A1, 12, 13, 14, 15, 16, 17 }, .n_args = 8, .dwarf = dwarf, .n_dwarf = sizeof dwarf,                                                        \
     .kept = 0x0ffc0318 | (u64)0x0ffc0300 << F0 /* gp, tp, s0 to s11, fs0 to fs11 */, .chain_fp = -2, .chain_ra = -1,         \
     .slot = slot, .slot_named = slot_named, .pointers = 1u << SP | 1u << FP | 1u << GP | 1u << TP, .sp_now = sp_now, .look = look, .called = called, .trapped = trapped, .pushed = pushed,                    \
     .call_before = call_before, .is_entry = riscv_is_entry, .trap = riscv_trap_frame

@@ -161,4 +161,5 @@ const struct frame_isa isa_i386 = {
 const struct frame_isa isa_x86_64 = {
     X86(64), .name = "x86_64", .result_float = XMM0, .dwarf = dwarf64, .n_dwarf = sizeof dwarf64,
     .kept = BIT(BX) | BIT(BP) | BIT(12) | BIT(13) | BIT(14) | BIT(15),
+    .args = { 7, 6, 2, 1, 8, 9 }, .n_args = 6, /* rdi rsi rdx rcx r8 r9: System V psABI, 3.2.3 */
 };

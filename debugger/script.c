@@ -6,11 +6,11 @@
 
 enum { LOOK_EVERY = 10000 }; /* instructions of Lua between looks at the time */
 #define SCRIPT_TOO_LONG "the script has executed 500 million instructions of Lua: it does not seem to end"
-#define HOOK_TOO_LONG "two million instructions of Lua were executed: that is too long for a hook or a condition"
+#define HOOK_TOO_LONG "two million instructions of Lua were executed: too long for a hook or a condition"
 
 struct script *script_of(lua_State *L)
 {
-    return *(struct script **)lua_getextraspace(L); /* threads get a copy of the main one's (manual, lua_getextraspace) */
+    return *(struct script **)lua_getextraspace(L); /* threads get a copy of the main one's */
 }
 
 static void *allocate(void *opaque, void *p, size_t old, size_t new)
@@ -70,6 +70,36 @@ static int explain(lua_State *L)
 int script_fail(lua_State *L, const struct err *e)
 {
     return luaL_error(L, "%s", e->text);
+}
+
+void script_set_int(lua_State *L, const char *key, u64 v)
+{
+    lua_pushinteger(L, (lua_Integer)v);
+    lua_setfield(L, -2, key);
+}
+
+void script_set_text(lua_State *L, const char *key, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
+static int push_text(lua_State *L)
+{
+    const struct buf *b = lua_touserdata(L, 1);
+    lua_pushlstring(L, (const char *)b->data, b->len);
+    return 1;
+}
+
+/* Protected: where there is no memory for the text, the buffer is freed all the same. */
+void script_take_text(lua_State *L, struct buf *b)
+{
+    lua_pushcfunction(L, push_text);
+    lua_pushlightuserdata(L, b);
+    int status = lua_pcall(L, 1, 1, 0);
+    buf_free(b);
+    if (status != LUA_OK)
+        lua_error(L);
 }
 
 bool script_call(struct script *s, lua_CFunction work, void *arg, enum debugger_rights rights, struct err *e)

@@ -18,10 +18,13 @@ bool script_source(struct debugger *d, const char *path, struct err *e); /* a fi
 void script_free(struct script *s); /* NULL is allowed */
 
 /* Commands that scripts made: `what` is "" or "info ". *found: there is one of that name. */
-bool script_command(struct debugger *d, const char *what, const char *word, const char *args, bool *found, struct err *e);
-void script_commands_each(struct debugger *d, void (*each)(void *opaque, const char *name, const char *help), void *opaque);
+bool script_command(struct debugger *d, const char *what, const char *word, const char *args, bool *found,
+                    struct err *e);
+void script_commands_each(struct debugger *d, void (*each)(void *opaque, const char *name, const char *help),
+                          void *opaque);
 
-/* A stop is about to be reported: runs the hooks of "stop" and of its kind. True: one of them wants the machine to go on. */
+/* A stop is about to be reported: runs the hooks of "stop" and of its kind. True: one of them wants the machine to go
+ * on. */
 bool script_stopped(struct debugger *d, const struct stop_report *r);
 
 /* Puts in use the profile of an operating system that recognises the guest. False: none does, and why for each. */

@@ -152,18 +152,6 @@ static int guest_reg(lua_State *L)
     return 1;
 }
 
-static void set_int(lua_State *L, const char *key, u64 v)
-{
-    lua_pushinteger(L, (lua_Integer)v);
-    lua_setfield(L, -2, key);
-}
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
 static int guest_cpus(lua_State *L)
 {
     struct machine *m = script_of(L)->d->machine;
@@ -171,12 +159,12 @@ static int guest_cpus(lua_State *L)
     for (unsigned i = 0; i < m->n_cpus; i++) {
         struct cpu *c = m->cpus[i];
         lua_newtable(L);
-        set_int(L, "index", i);
-        set_text(L, "name", c->name);
-        set_text(L, "isa", c->ops->isa);
-        set_text(L, "privilege", c->ops->privilege_name(c));
-        set_int(L, "pc", cpu_linear_pc(c) & cpu_addr_mask(c));
-        set_int(L, "retired", c->retired);
+        script_set_int(L, "index", i);
+        script_set_text(L, "name", c->name);
+        script_set_text(L, "isa", c->ops->isa);
+        script_set_text(L, "privilege", c->ops->privilege_name(c));
+        script_set_int(L, "pc", cpu_linear_pc(c) & cpu_addr_mask(c));
+        script_set_int(L, "retired", c->retired);
         lua_pushboolean(L, c->idle);
         lua_setfield(L, -2, "idle");
         lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -237,11 +225,11 @@ static void push_register(lua_State *L, const struct device *dev, const struct r
 {
     u64 v = device_reg_get(dev, r, i);
     lua_newtable(L);
-    set_int(L, "value", v);
+    script_set_int(L, "value", v);
     if (r->doc)
-        set_text(L, "doc", r->doc);
+        script_set_text(L, "doc", r->doc);
     for (const struct reg_field *f = r->fields; f && f->name; f++)
-        set_int(L, f->name, v >> f->low & (f->width >= 64 ? UINT64_MAX : ((u64)1 << f->width) - 1));
+        script_set_int(L, f->name, v >> f->low & (f->width >= 64 ? UINT64_MAX : ((u64)1 << f->width) - 1));
 }
 
 /* device(path): { path, class, registers = { LSR = { value, THRE, ... } } }; of arrays a table from 0 on. */
@@ -253,8 +241,8 @@ static int guest_device(lua_State *L)
     if (!dev)
         return luaL_argerror(L, 1, "there is no such device; `info devices` lists them");
     lua_newtable(L);
-    set_text(L, "path", dev->path);
-    set_text(L, "class", dev->cls->name);
+    script_set_text(L, "path", dev->path);
+    script_set_text(L, "class", dev->cls->name);
     lua_newtable(L);
     for (unsigned bank = 0; bank < DEVICE_BANKS; bank++)
         for (const struct reg_desc *r = device_rows(dev->cls, bank); r && r->name; r++) {
@@ -288,14 +276,6 @@ static int guest_devices(lua_State *L)
 
 /* --- Commands ---------------------------------------------------------------------------------------------------- */
 
-/* Protected, because whoever has the buffer must free it. */
-static int push_text(lua_State *L)
-{
-    const struct buf *b = lua_touserdata(L, 1);
-    lua_pushlstring(L, (const char *)b->data, b->len);
-    return 1;
-}
-
 /* execute(line): what the command printed, and whether it went well. */
 static int guest_execute(lua_State *L)
 {
@@ -313,12 +293,7 @@ static int guest_execute(lua_State *L)
     bool ok = debugger_capture(d, line, &out);
     d->source_depth--;
     s->now = caller;
-    lua_pushcfunction(L, push_text);
-    lua_pushlightuserdata(L, &out);
-    int status = lua_pcall(L, 1, 1, 0);
-    buf_free(&out);
-    if (status != LUA_OK)
-        return lua_error(L);
+    script_take_text(L, &out);
     lua_pushboolean(L, ok);
     return 2;
 }
@@ -327,8 +302,10 @@ void script_open_guest(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         { "walk", guest_walk },         { "reg", guest_reg },         { "cpus", guest_cpus },     { "cpu", guest_cpu },
-        { "position", guest_position }, { "symbol", guest_symbol },   { "name", guest_name },     { "line", guest_line },
-        { "device", guest_device },     { "devices", guest_devices }, { "execute", guest_execute }, { NULL, NULL },
+        { "position", guest_position }, { "symbol", guest_symbol },   { "name", guest_name },
+        { "line", guest_line },
+        { "device", guest_device },     { "devices", guest_devices }, { "execute", guest_execute },
+        { NULL, NULL },
     };
     open_memory(L, false);
     luaL_setfuncs(L, functions, 0);

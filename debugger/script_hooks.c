@@ -12,7 +12,7 @@
 
 static const char *const reasons[] = {
     [REASON_BREAKPOINT] = "break", [REASON_WATCHPOINT] = "watch", [REASON_STEPPED] = "step",
-    [REASON_INTERRUPTED] = "interrupt", [REASON_ARRIVED] = "arrive",
+    [REASON_INTERRUPTED] = "ctrl-c", [REASON_ARRIVED] = "arrive",
 };
 static const char *const ends[] = {
     [MACHINE_IDLE] = "idle", [MACHINE_POWEROFF] = "poweroff", [MACHINE_RESET] = "reset", [MACHINE_PANIC] = "panic",
@@ -38,7 +38,7 @@ static bool is_kind(const char *name)
     for (size_t i = 0; i < ARRAY_LEN(ends) && !found; i++)
         found = ends[i] && !strcmp(name, ends[i]);
     for (const struct stop_kind *k = stop_kinds; k->name && !found; k++)
-        found = !strcmp(name, k->name);
+        found = (k->event || k->passed) && !strcmp(name, k->name); /* the others are "break" and "watch" */
     return found;
 }
 
@@ -51,40 +51,28 @@ struct stop_hooks {
     bool go_on;
 };
 
-static void set_int(lua_State *L, const char *key, u64 v)
-{
-    lua_pushinteger(L, (lua_Integer)v);
-    lua_setfield(L, -2, key);
-}
-
-static void set_text(lua_State *L, const char *key, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
 static void push_stop(lua_State *L, const struct stop_report *r, const char *kind)
 {
     struct debugger *d = script_of(L)->d;
     lua_newtable(L);
-    set_text(L, "kind", kind);
-    set_int(L, "cpu", d->cpu->index);
-    set_int(L, "pc", debugger_pc(d));
-    set_int(L, "position", machine_position(d->machine));
+    script_set_text(L, "kind", kind);
+    script_set_int(L, "cpu", d->cpu->index);
+    script_set_int(L, "pc", debugger_pc(d));
+    script_set_int(L, "position", machine_position(d->machine));
     if (r->reason == REASON_MACHINE && d->machine->stop.text[0])
-        set_text(L, "text", d->machine->stop.text);
+        script_set_text(L, "text", d->machine->stop.text);
     if (!stops_has(&d->stops, r->point)) /* a hook before this one may have deleted it */
         return;
-    set_int(L, "point", (u64)r->point->number);
-    set_text(L, "spec", r->point->spec);
-    set_int(L, "hits", r->point->hits);
+    script_set_int(L, "point", (u64)r->point->number);
+    script_set_text(L, "spec", r->point->spec);
+    script_set_int(L, "hits", r->point->hits);
     if (r->point->what[0])
-        set_text(L, "what", r->point->what);
+        script_set_text(L, "what", r->point->what);
     if (r->reason != REASON_WATCHPOINT)
         return;
     size_t n = r->point->len < WATCH_MAX_BYTES ? (size_t)r->point->len : WATCH_MAX_BYTES;
-    set_int(L, "addr", d->cpu->hit.addr);
-    set_text(L, "access", d->cpu->hit.access == CPU_READ ? "read" : "write");
+    script_set_int(L, "addr", d->cpu->hit.addr);
+    script_set_text(L, "access", d->cpu->hit.access == CPU_READ ? "read" : "write");
     lua_pushlstring(L, (const char *)r->before, n);
     lua_setfield(L, -2, "before");
     lua_pushlstring(L, (const char *)r->point->old, n);
@@ -162,14 +150,14 @@ static int run_event_hook(lua_State *L)
         return 0;
     lua_getfield(L, -1, "run");
     lua_newtable(L);
-    set_text(L, "event", ev->type->name);
-    set_text(L, "source", ev->source ? ev->source : "");
-    set_int(L, "position", ev->when);
+    script_set_text(L, "event", ev->type->name);
+    script_set_text(L, "source", ev->source ? ev->source : "");
+    script_set_int(L, "position", ev->when);
     for (unsigned i = 0; i < EVENT_MAX_FIELDS && ev->type->field[i].kind != EV_NONE; i++) {
         if (ev->type->field[i].kind == EV_STR)
-            set_text(L, ev->type->field[i].name, ev->value[i].s ? ev->value[i].s : "");
+            script_set_text(L, ev->type->field[i].name, ev->value[i].s ? ev->value[i].s : "");
         else
-            set_int(L, ev->type->field[i].name, ev->value[i].u);
+            script_set_int(L, ev->type->field[i].name, ev->value[i].u);
     }
     lua_call(L, 1, 0);
     return 0;
@@ -183,7 +171,8 @@ static void hear(void *opaque, const struct event *ev)
     struct cpu *outer = s->cpu;
     struct heard h = { ev, hook->id };
     struct err e;
-    if (hook->dead || s->d->looking_back)
+    if (hook->dead || s->d->looking_back ||
+        (hook->only && stop_is_interrupt(ev) != (hook->only == TRAPS_INTERRUPTS)))
         return;
     for (unsigned i = 0; i < m->n_cpus; i++)
         if (ev->source && !strcmp(m->cpus[i]->name, ev->source))
@@ -212,14 +201,15 @@ static int hooks_on(lua_State *L)
     struct script *s = script_of(L);
     const char *kind = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    const char *event = !strcmp(kind, "exception") ? "cpu.trap" : strchr(kind, '.') ? kind : NULL;
+    bool exceptions = !strcmp(kind, "exception"), interrupts = !strcmp(kind, "interrupt");
+    const char *event = exceptions || interrupts ? "cpu.trap" : strchr(kind, '.') ? kind : NULL;
     if (!event && !is_kind(kind))
-        return luaL_argerror(L, 1, "there is no such stop; kinds are stop, break, watch, step, interrupt, arrive, idle, "
-                             "poweroff, reset, panic, lost; exception; or the name of an event, as irq.level");
+        return luaL_argerror(L, 1, "there is no such stop; kinds are stop, break, watch, step, ctrl-c, arrive, idle, "
+                             "poweroff, reset, panic, lost, and those of `break`; or an event, as irq.level");
     int id = s->last_id + 1;
     lua_getfield(L, LUA_REGISTRYINDEX, SCRIPT_HOOKS);
     lua_newtable(L);
-    set_text(L, "kind", event ? event : kind);
+    script_set_text(L, "kind", event ? event : kind);
     lua_pushvalue(L, 2);
     lua_setfield(L, -2, "run");
     lua_rawseti(L, -2, id);
@@ -228,6 +218,7 @@ static int hooks_on(lua_State *L)
         struct script_event *hook = xcalloc(1, sizeof *hook);
         hook->script = s;
         hook->id = id;
+        hook->only = exceptions ? TRAPS_EXCEPTIONS : interrupts ? TRAPS_INTERRUPTS : TRAPS_ALL;
         hook->prefix = xstrdup(event);
         hook->listener = (struct event_listener){ .prefix = hook->prefix, .hear = hear, .opaque = hook };
         hook->next = s->events;
@@ -311,7 +302,8 @@ static int run_command_of(lua_State *L)
     return 0;
 }
 
-bool script_command(struct debugger *d, const char *what, const char *word, const char *args, bool *found, struct err *e)
+bool script_command(struct debugger *d, const char *what, const char *word, const char *args, bool *found,
+                    struct err *e)
 {
     *found = false;
     if (!d->script)
@@ -350,7 +342,8 @@ static int run_each(lua_State *L)
     }
 }
 
-void script_commands_each(struct debugger *d, void (*each)(void *opaque, const char *name, const char *help), void *opaque)
+void script_commands_each(struct debugger *d, void (*each)(void *opaque, const char *name, const char *help),
+                          void *opaque)
 {
     struct each_command q = { each, opaque };
     struct err e;
@@ -410,7 +403,8 @@ static int run_function(lua_State *L)
         memcpy(&raw, &real, 8);
         *c->out = value_typed(type_builtin(y, TYPE_FLOAT, 8, true, "double"), raw);
     } else {
-        return luaL_error(L, "$%s returned a %s: expressions are made of numbers and booleans", c->name, luaL_typename(L, -1));
+        return luaL_error(L, "$%s returned a %s: expressions are made of numbers and booleans", c->name,
+                          luaL_typename(L, -1));
     }
     return 0;
 }

@@ -1,9 +1,9 @@
 /* Lua's own functions, without those that reach the host, and with the same results every time.
  *
- * Left out: io, os, package, debug; dofile, loadfile, collectgarbage; string.dump and bytecode; finalizers, which Lua runs
- * without counting (manual, 2.5.3). Changed: next() and pairs() go in the order of the keys, because that of the hash table
- * comes from a seed that Lua takes from addresses and the clock; table.sort() is stable for the same reason; texts of
- * tables and functions do not say where they are. */
+ * Left out: io, os, package, debug; dofile, loadfile, collectgarbage; string.dump and bytecode; finalizers, which Lua
+ * runs without counting (manual, 2.5.3). Changed: next() and pairs() go in the order of the keys, because that of the
+ * hash table comes from a seed that Lua takes from addresses and the clock; table.sort() is stable for the same reason;
+ * texts of tables and functions do not say where they are. */
 #include "debugger/script_state.h"
 
 #include <ctype.h>
@@ -19,7 +19,8 @@ static int rank(lua_State *L, int i)
     case LUA_TNUMBER: return 0;
     case LUA_TSTRING: return 1;
     case LUA_TBOOLEAN: return 2;
-    default: return luaL_error(L, "a key is a %s: such keys have no order that is the same every time", luaL_typename(L, i));
+    default:
+        return luaL_error(L, "a key is a %s: such keys have no order that is the same every time", luaL_typename(L, i));
     }
 }
 
@@ -117,7 +118,7 @@ static int lib_sort(lua_State *L)
     return 0;
 }
 
-/* The iterator of pairs(): upvalues are the sorted keys and how far it is. Keys that went away meanwhile are passed over. */
+/* The iterator of pairs(): upvalues are the sorted keys and how far it is. Keys that went away are passed over. */
 static int pairs_step(lua_State *L)
 {
     for (;;) {

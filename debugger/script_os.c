@@ -4,8 +4,8 @@
  *   current(cpu)  the task that runs on a CPU, or nil
  *   tasks()       all of them, in the guest's order
  *   modules()     loaded pieces of the kernel; may be missing
- * A task is { pid, name, root, object, state, stack, cpu }: root is the physical address of its page table (nil: a thread of
- * the kernel), object where the guest describes it, stack its kernel stack. */
+ * A task is { pid, name, root, object, state, stack, cpu }: root is the physical address of its page table (nil: a
+ * thread of the kernel), object where the guest describes it, stack its kernel stack. */
 #include "debugger/script_state.h"
 
 #include <stdio.h>
@@ -323,8 +323,8 @@ static int show_tasks(lua_State *L)
             snprintf(root, sizeof root, "0x%llx", (unsigned long long)p.root);
         if (has_stack)
             snprintf(kstack, sizeof kstack, "0x%llx", (unsigned long long)stack);
-        debug_printf(q->d, "%c %6llu %3s %-10s %-16s %18s %18s 0x%llx\n", now ? '*' : ' ', (unsigned long long)p.pid, number,
-                     state, p.name, root, kstack, (unsigned long long)p.object);
+        debug_printf(q->d, "%c %6llu %3s %-10s %-16s %18s %18s 0x%llx\n", now ? '*' : ' ', (unsigned long long)p.pid,
+                     number, state, p.name, root, kstack, (unsigned long long)p.object);
         lua_settop(L, list);
     }
     return 0;

@@ -13,6 +13,7 @@ struct script_event { /* a hook on events of the machine */
     struct script_event *next;
     int id;
     char *prefix;
+    enum { TRAPS_ALL, TRAPS_EXCEPTIONS, TRAPS_INTERRUPTS } only; /* of the events cpu.trap */
     bool dead; /* stays in the list till the end: an event may be on its way to it */
 };
 
@@ -48,6 +49,11 @@ struct script *script_get(struct debugger *d, struct err *e); /* makes the state
 /* Calls work(L) with `arg` as its light user data, protected. `rights` are those of the commands and edits in it. */
 bool script_call(struct script *s, lua_CFunction work, void *arg, enum debugger_rights rights, struct err *e);
 int script_fail(lua_State *L, const struct err *e); /* raises it, with file and line of the caller */
+
+/* t[key] = value, of the table on top. */
+void script_set_int(lua_State *L, const char *key, u64 v);
+void script_set_text(lua_State *L, const char *key, const char *text);
+void script_take_text(lua_State *L, struct buf *b); /* pushes it and frees the buffer */
 
 struct cpu *script_cpu(lua_State *L, int arg); /* the optional number of a CPU */
 /* What expressions mean now; `f` is where its frame may be kept. */

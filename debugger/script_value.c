@@ -1,5 +1,5 @@
-/* Expressions and types of the guest's language in scripts. Numbers become numbers, arrays of char strings; structs, unions
- * and other arrays are values whose members and elements are read when they are asked for. */
+/* Expressions and types of the guest's language in scripts. Numbers become numbers, arrays of char strings; structs,
+ * unions and other arrays are values whose members and elements are read when they are asked for. */
 #include "debugger/script_state.h"
 
 #include <string.h>
@@ -200,24 +200,14 @@ static int held_len(lua_State *L)
     return 1;
 }
 
-static int push_text(lua_State *L)
-{
-    const struct buf *b = lua_touserdata(L, 1);
-    lua_pushlstring(L, (const char *)b->data, b->len);
-    return 1;
-}
-
 static int held_tostring(lua_State *L)
 {
     const struct held *h = to_held(L, 1);
     struct expr_env env = debugger_env_at(script_of(L)->d, h->cpu, NULL);
     struct buf out = { 0 };
-    lua_pushcfunction(L, push_text);
     value_print(&env, &h->value, NULL, &out);
-    lua_pushlightuserdata(L, &out);
-    int status = lua_pcall(L, 1, 1, 0);
-    buf_free(&out);
-    return status == LUA_OK ? 1 : lua_error(L);
+    script_take_text(L, &out);
+    return 1;
 }
 
 struct names {
@@ -261,8 +251,8 @@ void script_open_values(lua_State *L)
                                           { "sizeof", value_sizeof },       { "addressof", value_addressof },
                                           { "member", value_member_at },    { "members", value_members },
                                           { NULL, NULL } };
-    static const luaL_Reg methods[] = { { "__index", held_index }, { "__len", held_len }, { "__tostring", held_tostring },
-                                        { NULL, NULL } };
+    static const luaL_Reg methods[] = {
+        { "__index", held_index }, { "__len", held_len }, { "__tostring", held_tostring }, { NULL, NULL } };
     luaL_newmetatable(L, SCRIPT_VALUE);
     luaL_setfuncs(L, methods, 0);
     lua_pushliteral(L, "value of the guest");

@@ -84,17 +84,17 @@ static bool hears_trap(struct debugger *d, struct stop_point *p, const struct ev
     return true;
 }
 
-static bool interrupt(const struct event *ev)
+bool stop_is_interrupt(const struct event *ev)
 {
     return ev->type == &riscv_event_interrupt || ev->type == &x86_event_interrupt;
 }
 
 bool stop_hears_exception(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
 {
-    return !interrupt(ev) && hears_trap(d, p, ev, what, n);
+    return !stop_is_interrupt(ev) && hears_trap(d, p, ev, what, n);
 }
 
 bool stop_hears_interrupt(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
 {
-    return interrupt(ev) && hears_trap(d, p, ev, what, n);
+    return stop_is_interrupt(ev) && hears_trap(d, p, ev, what, n);
 }

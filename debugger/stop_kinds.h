@@ -62,6 +62,7 @@ bool stop_judge_memory(struct debugger *d, struct stop_point *p, struct cpu *c);
 bool stop_judge_io(struct debugger *d, struct stop_point *p, struct cpu *c);
 /* stop_cpu.c */
 bool stop_parse_trap(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+bool stop_is_interrupt(const struct event *ev); /* of events cpu.trap: an interrupt, not an exception? */
 bool stop_hears_exception(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 bool stop_hears_interrupt(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 /* stop_device.c */

@@ -65,6 +65,8 @@ void stops_delete(struct stops *s, struct stop_point *p)
             if (ear->points[i] == p)
                 ear->points[i--] = ear->points[--ear->n];
     }
+    if (s->d && s->d->collecting == p) /* an editor deletes while its `commands` are typed */
+        s->d->collecting = NULL;
     stop_commands_clear(p);
     expr_free(p->condition);
     free(p->condition_text);

@@ -55,6 +55,9 @@ struct type *type_function(struct symbols *s, struct type *returned);
 void type_members(struct symbols *s, struct type *t, bool (*each)(void *opaque, const struct member *m), void *opaque);
 /* Also looks into anonymous members. */
 bool type_member(struct symbols *s, struct type *t, const char *name, struct member *out);
+/* Calls each parameter of a function in order until it returns false; type NULL: "...". */
+void type_parameters(struct symbols *s, struct type *t, bool (*each)(void *opaque, const char *name, struct type *type),
+                     void *opaque);
 const char *type_enumerator(struct type *t, u64 value); /* its name, or NULL */
 bool enumerator_value(Dwarf_Die *die, u64 *value);
 

@@ -201,6 +201,66 @@ def the_past():
     c.end()
 
 
+def messages_and_exceptions():
+    c = Client()
+    c.start(TEACH, '-bios', 'none')
+    check({f['filter'] for f in c.can['exceptionBreakpointFilters']} == {'story', 'exception', 'interrupt'}, 'filters')
+    with open(f'{SRC}/tests/labs/teach/kernel.c') as f:
+        tick = next(i for i, l in enumerate(f, 1) if 'ticks++' in l)
+    b = c.do('setBreakpoints', source={'path': f'{SRC}/tests/labs/teach/kernel.c'},
+             breakpoints=[{'line': tick, 'logMessage': 'tick {ticks} is 100% "{t->name}"', 'condition': 'ticks < 2'},
+                          {'line': tick, 'logMessage': 'open {ticks'}])['breakpoints']
+    check(b[0]['verified'] and not b[1]['verified'], 'log messages', b)
+    e = c.do('setExceptionBreakpoints', filters=['story'], filterOptions=[{'filterId': 'interrupt', 'condition': 'timer'},
+                                                                         {'filterId': 'nonsense'}])['breakpoints']
+    check([x['verified'] for x in e] == [True, True, False], 'exception filters', e)
+    c.do('configurationDone')
+    c.stopped('entry')
+    c.do('continue', threadId=1)
+    why = c.stopped('exception')
+    check('timer' in why['text'], 'an interrupt', why)
+    info = c.do('exceptionInfo', threadId=1)
+    check(info['exceptionId'] == 'interrupt' and 'timer' in info['description'], 'which one', info)
+    c.do('setExceptionBreakpoints', filters=['exception'])
+    c.do('continue', threadId=1)
+    c.stopped('exception')
+    check(c.do('exceptionInfo', threadId=1)['exceptionId'] == 'exception', 'an exception')
+    c.do('setExceptionBreakpoints', filters=[])
+    f = c.do('setFunctionBreakpoints', breakpoints=[{'name': 'power_off'}])
+    c.do('continue', threadId=1)
+    c.stopped('function breakpoint')
+    lines = [l for l in c.output['console'].splitlines() if l.startswith('tick ')]
+    check(len(lines) == 2 and lines[0] == 'tick 0 is 100% "<value not available: optimized out>"' and lines[1].startswith('tick 1 is'), 'what was logged', lines)
+    # what is not memory can be watched where the debugger knows how
+    frame = c.top()[2]
+    devices = c.variables(c.scope('Devices', frame))
+    uart = devices['/uart0']['variablesReference']
+    for reference, name, id in ((uart, 'LSR', 'device /uart0.LSR'), (c.variables(uart)['LSR']['variablesReference'], 'THRE', 'device /uart0.LSR.THRE'),
+                                (c.scope('Control and status registers', frame), 'satp', 'csr satp')):
+        got = c.do('dataBreakpointInfo', variablesReference=reference, name=name)
+        if got['dataId'] is not None:
+            check(got['dataId'] == id, f'{id} can be watched', got)
+            r = c.do('setDataBreakpoints', breakpoints=[{'dataId': id, 'accessType': 'write'}])['breakpoints'][0]
+            check(r['verified'], f'{id} is watched', r)
+        else:
+            print(f'NOT CHECKED: {id}: the debugger has no such kind of stop point')
+    c.do('setDataBreakpoints', breakpoints=[])
+    c.do('setFunctionBreakpoints', breakpoints=[])
+    c.do('continue', threadId=1)
+    c.event('exited')
+    c.event('terminated')
+    c.end()
+    # a guest that fails stops, and one can go back
+    c = Client()
+    c.start(LOST, '-bios', 'none', stop=False)
+    c.do('configurationDone')
+    why = c.stopped('exception')
+    check(c.do('exceptionInfo', threadId=1)['description'], 'why', why)
+    c.do('stepBack', threadId=1, granularity='instruction')
+    c.stopped('step')
+    c.end()
+
+
 def memory_and_instructions():
     c = open_guest()
     c.do('setFunctionBreakpoints', breakpoints=[{'name': 'sum_table'}])
@@ -253,6 +313,15 @@ LOOP = guest('loop', '''
         sb      t2, (t0)
         j       2b
 text:   .asciz  "it runs \\303\\244 \\377\\n> "
+''')
+
+
+# Ends with a failure.
+LOST = guest('lost', '''
+        li      t0, 0x100000
+        li      t1, 0x73333
+        sw      t1, (t0)
+1:      j       1b
 ''')
 
 
@@ -394,6 +463,7 @@ def sockets():
 
 steps_and_values()
 the_past()
+messages_and_exceptions()
 memory_and_instructions()
 while_it_runs()
 mistakes()

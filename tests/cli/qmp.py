@@ -190,7 +190,7 @@ else:
     except subprocess.TimeoutExpired as late:
         said = f'no end: {late.stdout} {late.stderr}'
     for part in ('version 0.', 'Orrery', 'status StatusPaused', 'commands true', 'supported true', 'cpus 2 halted false pc 0xfffffff0',
-                 'block ide0 disk.img raw removable false', 'removable true', 'jobs 0', 'pci 01.1 8086:7010 regions 1', 'screendump P6', 'events RESUME RESET STOP',
+                 'block ide0 disk.img raw removable false', 'removable true', 'jobs 0', 'pci 01.1 8086:7010 regions 1', 'pci 02.0 1234:1111 regions 3', 'screendump P6', 'events RESUME RESET STOP',
                  'unknown: The command no-such-command has not been found'):
         has('go-qemu', said, part)
     if p.poll() is None:

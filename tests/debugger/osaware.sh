@@ -80,6 +80,8 @@ expect commands.txt 'names and numbers need a profile'
 
 say "Debian's riscv64 kernel"
 want_linux
+echo '0000000000010000 T init_code' >init.map
+echo '0000000000010000 T shell_code' >sh.map
 debug riscv.txt 60 -M virt -m 256M -display none -serial null -kernel "$linux/Image" -initrd "$linux/initrd.gz" \
   -append "console=ttyS0 panic=1" <<'END'
 symbols list
@@ -100,12 +102,19 @@ info variables ^init_task$
 symbols kernel
 info symbol $pc
 print PIDTYPE_TGID
+info args
+os linux
+symbols add init.map --process init
+symbols add sh.map --process sh
+symbols list
+backtrace
 END
 expect riscv.txt '^\[Linux [0-9.]+.*riscv64: [0-9]{5,6} names and its types' '\*1  Linux .*kallsyms.*types \(BTF\)' \
   'Breakpoint 1, .* in kernel_init \(\)' '= 1$' '= "swapper/0"' '= "swapper/0"' \
   'Breakpoint 2, .* in do_execveat_common' '#0 .*do_execveat_common' '#[1-9] .*execve' '#[2-9] .*do_trap_ecall_u' '= 0' '= 1' \
   'struct list_head \*next;' 'type = void \(long' '^struct task_struct$' 'struct task_struct init_task$' \
-  'Linux .* at 0xffffffff8' '^do_execveat_common$' '= 1$'
+  'Linux .* at 0xffffffff8' '^do_execveat_common$' '= 1$' '^fd = ' '^filename = \(struct filename \*\) 0x' \
+  '^ [12]  sh.map: 1 symbols, in process sh only' '^\*[12]  init.map: .* in process init only' 'in init_code \(\)'
 
 say "Debian's amd64 kernel"
 want_pc_linux amd64
@@ -122,6 +131,7 @@ debug amd64.txt 60 -M pc -m 256M -display none -serial null -kernel vmlinux -ini
 symbols list
 tbreak do_exit
 continue
+info args
 backtrace 2
 symbols kernel
 print (*(struct task_struct **)(__per_cpu_offset[0] + (unsigned long)&current_task))->comm
@@ -129,7 +139,7 @@ print ((struct task_struct *)init_task.tasks.next)->__state >= 0
 ptype current_task
 info variables current_task
 END
-expect amd64.txt 'Linux .*amd64: kallsyms.*types' 'in do_exit \(\)' '#0 .* in do_exit' '#1 .* in ' 'at 0xffffffff81000000' '= "' \
+expect amd64.txt 'Linux .*amd64: kallsyms.*types' 'in do_exit \(\)' '^code = 0$' '#0 .* in do_exit' '#1 .* in ' 'at 0xffffffff81000000' '= "' \
   '= 1' '^type = struct task_struct \{' 'struct task_struct \*current_task \(of each CPU\)'
 
 # The bzImage moves itself (KASLR): only what it says in memory is right.
