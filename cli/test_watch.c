@@ -6,9 +6,9 @@
 /* --- what it says ----------------------------------------------------------------------------------------------- */
 
 /* Does `p` end with the byte at `end` - 1, all of it behind `from`? */
-static bool ends_here(const struct pattern *p, const struct buf *b, size_t from, size_t end)
+static bool ends_here(const struct pattern *p, struct buf *b, size_t from, size_t end)
 {
-    const char *text = (const char *)b->data;
+    const char *text = buf_cstr(b);
     if (!p->regex)
         return end - from >= p->n && !memcmp(text + end - p->n, p->text, p->n);
     bool whole = text[end - 1] == '\n';

@@ -15,9 +15,23 @@ static const struct symbols *symbols_of(void *opaque)
     return s->debugger->syms;
 }
 
+/* With the files of the process that runs on the CPU now. */
+static const struct symbols *symbols_on(void *opaque, struct cpu *c)
+{
+    struct session *s = opaque;
+    const struct symbols *syms = symbols_of(s);
+    struct cpu *selected = s->debugger->cpu;
+    if (c) {
+        s->debugger->cpu = c;
+        process_see(s->debugger, NULL);
+        s->debugger->cpu = selected;
+    }
+    return syms;
+}
+
 static bool function(void *opaque, struct cpu *c, u64 pc, struct trace_function *out)
 {
-    const struct symbols *syms = symbols_of(opaque);
+    const struct symbols *syms = symbols_on(opaque, c);
     const char *name;
     if (!symbols_function_at(syms, pc, &out->low, &out->high, &name) || !name)
         return false;
@@ -55,7 +69,7 @@ static const char *whole_path(struct session *s, const struct source_pos *p)
 static bool line(void *opaque, struct cpu *c, u64 pc, const char **file, int *number)
 {
     struct source_pos p;
-    if (!symbols_line_at(symbols_of(opaque), pc, &p))
+    if (!symbols_line_at(symbols_on(opaque, c), pc, &p))
         return false;
     *file = whole_path(opaque, &p);
     *number = p.line;

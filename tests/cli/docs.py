@@ -93,6 +93,8 @@ check(complete(system, '-timing', 'ibex-s') == ['ibex-small'], 'completion of ti
 check(complete(system, '-trace', 'sp') == ['spike:'], 'completion of traces')
 check(set(complete(ORRERY, '')) >= {'run', 'debug', 'record', 'replay', 'trace', 'info', 'img', '--help'}, 'completion of commands')
 check(complete(ORRERY, 'info', 'dev') == ['devices'], 'completion of topics')
+check(complete(ORRERY, 'test', '--no') == ['--no-progress'] and complete(ORRERY, 'test', '--expect', 'x', '--', '-mach') == ['-machine'],
+      'completion of orrery test')
 check('create' in complete(ORRERY, 'img', ''), 'completion of img commands')
 open('kernel.elf', 'w').close()
 check(complete(system, '-kernel', 'ker') == ['kernel.elf'], 'completion of files', complete(system, '-kernel', 'ker'))

@@ -70,8 +70,8 @@ instructions +1000
 time +10us
 execute &done,4
 END
-rv rv.interp <<<"$every"
-rv rv.jit -accel jit <<<"$every"
+rv rv.interp -accel interp <<<"$every"
+rv rv.jit -accel jit,threshold=2 <<<"$every"
 same "RISC-V: both tiers stop at the same positions" "$(hits "$dir/rv.jit")" "$(hits "$dir/rv.interp")"
 expect "$dir/rv.interp" "breakpoint 1, csr: mtvec: 0x0 -> 0x8" "breakpoint 2, csr: satp: 0x0 -> 0x8" "breakpoint 3, mode: from M to S" \
     "breakpoint 4, .*count" "atchpoint 5: " "^New value = 3" "atchpoint 6: " "reakpoint 7, write phys &counter,8 == 5: 0x4 -> 0x5" \
@@ -104,10 +104,10 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
 position
 "
 done
-rv back <<<"$back
+rv back -accel interp <<<"$back
 continue
 position"
-rv back.jit -accel jit <<<"$back
+rv back.jit -accel jit,threshold=2 <<<"$back
 continue
 position"
 same "RISC-V: both tiers go back to the same positions" "$(hits "$dir/back.jit")" "$(hits "$dir/back")"
@@ -203,8 +203,8 @@ position
 tb kernel
 continue
 $every"
-pc pc.interp <<<"$every"
-pc pc.jit -accel jit <<<"$every"
+pc pc.interp -accel interp <<<"$every"
+pc pc.jit -accel jit,threshold=2 <<<"$every"
 same "PC: both tiers stop at the same positions" "$(hits "$dir/pc.jit")" "$(hits "$dir/pc.interp")"
 expect "$dir/pc.interp" "reakpoint 1, mode: from real to CPL 0" "^position 24 " "breakpoint 3, csr: cr3: 0x0 -> 0x" "breakpoint 4, csr: 0x1b: " \
     "breakpoint 5, csr: IA32_PAT: 0x7040600070406 -> 0x7040700070406" "breakpoint 6, tlb: invlpg 0x5000" "breakpoint 7, magic" \
