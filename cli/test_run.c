@@ -1,5 +1,6 @@
 /* One job: a guest, run by its scenario's steps. Everything that decides how it goes on happens at positions of the guest's own
  * run, so the outcome is the same on any host; only the wall limit comes from outside. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,10 +373,9 @@ static bool run_script(struct test_run *t)
     bool marked = restart < n, ok = do_script(t, 0, restart);
     if (!ok || !t->job->crash)
         return ok;
+    test_taps_crash(t->taps); /* fewer writes than that: where the steps end */
     if (marked && restart + 1 == n)
         return true; /* the disk is looked at as it is */
-    /* Fewer writes than that: the power is cut where the script ends. */
-    test_taps_crash(t->taps);
     t->ended = false;
     t->console.want = NULL;
     t->console.from = t->console.fed = t->console.text.len;
@@ -411,40 +411,56 @@ static bool disk_to_file(struct block_port *b, int fd)
     return ok;
 }
 
-/* A shell command, with a file for each disk behind it. */
-static bool run_check(struct test_run *t, const char *files)
+/* Names of temporary files differ in each run, and outcomes do not. */
+static void put_without(const char *text, const char *dir, struct buf *out)
 {
-    struct buf said = { 0 };
+    for (const char *at; (at = strstr(text, dir)); text = at + strlen(dir))
+        buf_put(out, text, (size_t)(at - text));
+    buf_printf(out, "%s", text);
+}
+
+/* A shell command, with a file for each disk behind it. */
+static bool run_check(struct test_run *t, const char *files, const char *dir)
+{
+    struct buf said = { 0 }, shown = { 0 };
     char *command = xprintf("exec 2>&1 </dev/null; %s%s", t->scenario->check_disk, files), piece[4096];
     FILE *f = popen(command, "r");
     for (size_t n; f && (n = fread(piece, 1, sizeof piece, f));)
         buf_put(&said, piece, n);
     int status = f ? pclose(f) : -1;
+    put_without(buf_cstr(&said), dir, &shown);
     bool ok = !status || fail(t, TEST_FAILED, "check-disk: '%s' ended with status %d: %s", t->scenario->check_disk,
-                              WIFEXITED(status) ? WEXITSTATUS(status) : -1, buf_cstr(&said));
+                              WIFEXITED(status) ? WEXITSTATUS(status) : -1, buf_cstr(&shown));
     free(command);
     buf_free(&said);
+    buf_free(&shown);
     return ok;
 }
 
 static bool check_disk(struct test_run *t)
 {
     const struct machine_config *c = &t->s->mc;
-    char path[MACHINE_MAX_DRIVES][32];
+    char dir[32] = "/tmp/orrery-disks-XXXXXX", *path[MACHINE_MAX_DRIVES];
     struct buf files = { 0 };
     unsigned n = 0;
-    bool ok = c->n_drives || fail(t, TEST_USAGE, "check-disk: the machine has no disk");
+    if (!c->n_drives)
+        return fail(t, TEST_USAGE, "check-disk: the machine has no disk");
+    bool ok = mkdtemp(dir) || fail(t, TEST_USAGE, "check-disk: %s cannot be made: %m", dir);
     for (; ok && n < c->n_drives; n++) {
-        strcpy(path[n], "/tmp/orrery-disk-XXXXXX");
-        int fd = mkstemp(path[n]);
+        path[n] = xprintf("%s/disk%u", dir, n);
+        int fd = open(path[n], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         ok = (fd >= 0 && disk_to_file(c->drives[n], fd)) || fail(t, TEST_USAGE, "check-disk: %s cannot be written: %m", path[n]);
         if (fd >= 0)
             close(fd);
         buf_printf(&files, " %s", path[n]);
     }
-    ok = ok && run_check(t, buf_cstr(&files));
-    while (n--)
+    strcat(dir, "/");
+    ok = ok && run_check(t, buf_cstr(&files), dir);
+    while (n--) {
         unlink(path[n]);
+        free(path[n]);
+    }
+    rmdir(dir);
     buf_free(&files);
     return ok;
 }

@@ -248,8 +248,8 @@ void test_taps_crash_at(struct test_taps *t, u64 n)
 
 void test_taps_crash(struct test_taps *t)
 {
+    u64 writes = test_taps_crashing(t) ? t->crash_at : t->writes;
     t->crash_at = 0;
-    u64 writes = t->writes;
     for (; t->late; drop_late(t)) {
         struct late *l = t->late;
         struct buf b = { 0 };

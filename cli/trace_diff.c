@@ -234,8 +234,9 @@ static int diff_lines(struct diff *d, struct trace_file *a, struct trace_file *b
 static void block_text(const struct flow_block *b, char *out, size_t n)
 {
     static const char *const how[] = { "follows", "jump", "trap", "interrupt" };
-    snprintf(out, n, "position %llu cpu%u privilege %u 0x%llx, %llu bytes, %llu instructions, %llu ticks, root 0x%llx, by %s", ull(b->at),
-             b->cpu, b->privilege, ull(b->pc), ull(b->bytes), ull(b->instructions), ull(b->ticks), ull(b->root), how[b->how & 3]);
+    snprintf(out, n, "position %llu cpu%u privilege %u 0x%llx, %llu bytes, %llu instructions, %llu ticks, root 0x%llx, by %s",
+             ull(b->at), b->cpu, b->privilege, ull(b->pc), ull(b->bytes), ull(b->instructions), ull(b->ticks), ull(b->root),
+             how[b->how & 3]);
 }
 
 static int diff_flow(struct diff *d, struct trace_file *a, struct trace_file *b, struct err *e)
@@ -367,7 +368,8 @@ static int diff_recordings(struct diff *d, struct err *e)
     }
     status = diff_lines(d, &t[0], &t[1], e);
     if (status == SAME) {
-        printf("%s\n", cut ? "One is shorter: what both hold is equal." : "Replayed, they do the same: what differs is in the recordings only.");
+        printf("%s\n", cut ? "One is shorter: what both hold is equal."
+                           : "Replayed, they do the same: what differs is in the recordings only.");
         status = DIFFERENT;
     }
     for (unsigned s = 0; s < 2; s++) {

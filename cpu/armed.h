@@ -6,18 +6,25 @@
 #include "cpu/cpu.h"
 #include "memory/ram.h"
 
-struct cpu_armed {
-    u64 *code; /* sorted */
-    size_t n, room;
-};
 struct cpu_places { /* in a page, a bit each byte */
     u64 bits[PAGE_SIZE / 64];
+};
+struct cpu_armed {
+    struct cpu_armed_list {
+        u64 *at; /* sorted */
+        size_t n, room;
+    } code, phys;
+    struct cpu_places places; /* where in its page something is armed */
+    u32 heard; /* families of events that blocks are made for */
 };
 
 void cpu_armed_free(void *armed); /* for arena_defer() */
 /* Where addresses were armed or disarmed since cpu_armed_take(); false: nowhere. `now` may be NULL. */
 bool cpu_armed_moved(const struct cpu_armed *a, const struct cpu_stops *now, struct cpu_places *places);
 void cpu_armed_take(struct cpu_armed *a, const struct cpu_stops *now);
+
+/* Is the address in this sorted list? */
+bool cpu_armed_at(const u64 *list, size_t n, u64 addr);
 
 static inline bool cpu_place(const struct cpu_places *p, u64 addr)
 {

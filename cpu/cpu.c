@@ -2,6 +2,30 @@
 
 #include <string.h>
 
+static bool among(const struct cpu_stops *s, size_t from, size_t to, u64 at, u64 size, unsigned access)
+{
+    u64 last = at + (size - 1);
+    size_t low = from, high = to;
+    while (low < high) { /* the first that begins behind it */
+        size_t mid = (low + high) / 2;
+        if (s->watch[mid].addr <= last)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (; low > from && s->reach[low - 1] >= at; low--) {
+        const struct cpu_watch *w = &s->watch[low - 1];
+        if ((w->access & access) && at <= w->addr + (w->len - 1))
+            return true;
+    }
+    return false;
+}
+
+bool cpu_watched_among(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access)
+{
+    return among(s, 0, s->n_virtual, va, size, access) || among(s, s->n_virtual, s->n_watch, pa, size, access);
+}
+
 static u64 by_page(struct cpu *c, u64 va, u8 *bytes, u64 len, bool write)
 {
     u64 done = 0;

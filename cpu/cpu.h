@@ -28,12 +28,18 @@ enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4, CPU_USER = 8 /* wal
 struct cpu_stops {
     const u64 *code; /* sorted */
     size_t n_code;
+    const u64 *phys; /* physical addresses of code; sorted */
+    size_t n_phys;
     const struct cpu_watch {
         u64 addr, len;
         u8 access; /* CPU_READ | CPU_WRITE */
         bool physical;
     } *watch;
     size_t n_watch;
+    /* NULL, or for many: `watch` is sorted by address, the n_virtual that are not physical first, and reach[k] is the highest
+     * last address among those of its sort up to k. */
+    const u64 *reach;
+    size_t n_virtual;
     const struct cpu_watch *port; /* I/O ports: addr is the first one, CPU_READ is IN, CPU_WRITE is OUT */
     size_t n_port;
 };
@@ -82,9 +88,14 @@ struct cpu_retire {
     } mem[4];
 };
 
+static inline bool cpu_stops_any(const struct cpu_stops *s) { return s->n_code || s->n_phys || s->n_watch || s->n_port; }
+bool cpu_watched_among(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access); /* when there is s->reach */
+
 /* Does a watch of the accesses [va, va + size), which are [pa, pa + size) in memory, exist? */
 static inline bool cpu_watched(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access)
 {
+    if (s && UNLIKELY(s->reach != NULL))
+        return cpu_watched_among(s, va, pa, size, access);
     for (size_t k = 0; s && k < s->n_watch; k++) {
         const struct cpu_watch *w = &s->watch[k];
         u64 at = w->physical ? pa : va;
@@ -93,6 +104,8 @@ static inline bool cpu_watched(const struct cpu_stops *s, u64 va, u64 pa, u64 si
     }
     return false;
 }
+
+#define EVENT_ALL UINT64_MAX /* as the address of a "cpu.tlb": of everything */
 
 struct cpu_observer {
     /* Called after each instruction. Returns how many ticks it took: 1 unless it is a timing model. */

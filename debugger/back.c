@@ -430,8 +430,8 @@ bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
     r->new_frame = true;
     if (r->point) {
         r->point->hits++;
-        if (r->reason == REASON_WATCHPOINT)
-            cpu_peek(d->cpu, r->point->addr, r->point->old, r->point->len < WATCH_MAX_BYTES ? r->point->len : WATCH_MAX_BYTES);
+        if (r->point->kind->begin)
+            r->point->kind->begin(d, r->point);
     }
     return true;
 }

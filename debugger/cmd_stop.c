@@ -158,7 +158,7 @@ static bool add(struct debugger *d, const char *args, enum stop_verb verb, bool 
     if (!p)
         return false;
     p->temporary = temporary;
-    stops_arm(&d->stops, d->machine);
+    d->stops.stale = true;
     say_added(d, p);
     return true;
 }
@@ -218,7 +218,7 @@ static bool add_watch(struct debugger *d, const char *args, u8 access, bool chan
                                        (unsigned long long)(p->addr + p->len - 1))
                              : xprintf("io 0x%llx", (unsigned long long)p->addr);
     }
-    stops_arm(&d->stops, d->machine);
+    d->stops.stale = true;
     debug_printf(d, "%s %d: %s\n", io                        ? "I/O watchpoint"
                                    : access == CPU_READ  ? "Hardware read watchpoint"
                                    : access == CPU_WRITE ? "Hardware watchpoint"
@@ -252,7 +252,7 @@ static bool each_point(struct debugger *d, const char *args, void (*act)(struct 
             next = p->next;
             act(d, p);
         }
-        stops_arm(&d->stops, d->machine);
+        d->stops.stale = true;
         return true;
     }
     while (*args) {
@@ -275,7 +275,7 @@ static bool each_point(struct debugger *d, const char *args, void (*act)(struct 
         if (!any)
             return err_set(e, "No breakpoint number %ld; `info breakpoints` lists them.", first);
     }
-    stops_arm(&d->stops, d->machine);
+    d->stops.stale = true;
     return true;
 }
 
@@ -374,7 +374,7 @@ HANDLER(cmd_clear)
             n++;
         }
     }
-    stops_arm(&d->stops, d->machine);
+    d->stops.stale = true;
     return n ? true : err_set(e, "No breakpoint at %s.", *args ? args : "this place");
 }
 

@@ -464,6 +464,8 @@ bool debugger_execute(struct debugger *d, const char *line)
         }
     }
     free(text);
+    if (d->stops.stale && !d->source_depth) /* somebody else may let the machine run */
+        stops_arm(&d->stops, d->machine);
     d->failed = !ok;
     return ok;
 }

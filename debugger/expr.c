@@ -404,7 +404,7 @@ static struct type *base_type(struct parser *p)
 /* Behind `(`: on to behind its `)`. */
 static bool skip_parens(struct parser *p)
 {
-    for (unsigned open = 1; open && p->token != T_END; next(p))
+    for (unsigned open = 1; open && p->token != T_END && !p->failed; next(p))
         open += is(p, "(") ? 1u : is(p, ")") ? UINT32_MAX : 0;
     return !p->failed;
 }

@@ -32,27 +32,21 @@ static bool find_tokens(const u8 *image, size_t size, size_t digits, struct kall
             return false;
         at = (size_t)(end - image) + 1;
     }
-    for (unsigned word = 8; word >= 4; word -= 4) {
-        size_t index = align_up(at, word);
-        if (index > size || size - index < 2 * TOKENS || load_le(image + index, 2))
-            continue;
-        size_t before = load_le(image + index + 2 * '0', 2);
-        if (before > digits)
-            continue;
-        size_t table = digits - before;
-        bool ok = true;
-        for (unsigned i = 1; i < TOKENS && ok; i++) {
-            size_t from = load_le(image + index + 2 * (i - 1), 2), to = load_le(image + index + 2 * i, 2);
-            ok = to > from && table + to < at && !image[table + to - 1] && !memchr(image + table + from, 0, to - from - 1);
-        }
-        if (ok) {
-            k->tokens = table;
-            k->index = index;
-            k->word = (u8)word;
-            return true;
-        }
+    size_t index = align_up(at, k->word);
+    if (index > size || size - index < 2 * TOKENS || load_le(image + index, 2))
+        return false;
+    size_t before = load_le(image + index + 2 * '0', 2);
+    if (before > digits)
+        return false;
+    size_t table = digits - before;
+    for (unsigned i = 1; i < TOKENS; i++) {
+        size_t from = load_le(image + index + 2 * (i - 1), 2), to = load_le(image + index + 2 * i, 2);
+        if (to <= from || table + to >= at || image[table + to - 1] || memchr(image + table + from, 0, to - from - 1))
+            return false;
     }
-    return false;
+    k->tokens = table;
+    k->index = index;
+    return true;
 }
 
 /* The length of a packed name: one byte, or two of seven bits (6.1 and later); false at the end. */
@@ -165,17 +159,25 @@ static bool find_values(const u8 *image, size_t size, struct kallsyms *k)
     return count >= (size_t)k->n * k->word && sorted(image, size, k);
 }
 
-bool kallsyms_read(const u8 *image, size_t size, size_t at, struct kallsyms *out, const char **why)
+static bool read_as(const u8 *image, size_t size, size_t at, struct kallsyms *k, const char **why)
 {
-    *out = (struct kallsyms){ .n = 0 };
     *why = "there is no index behind the tokens";
-    if (!find_tokens(image, size, at, out))
+    if (!find_tokens(image, size, at, k))
         return false;
     *why = "the packed names are not where they should be";
-    if (!find_names(image, out))
+    if (!find_names(image, k))
         return false;
     *why = "the addresses of the names are not where they should be";
-    return find_values(image, size, out);
+    return find_values(image, size, k);
+}
+
+bool kallsyms_read(const u8 *image, size_t size, size_t at, struct kallsyms *out, const char **why)
+{
+    *out = (struct kallsyms){ .word = 8 };
+    if (read_as(image, size, at, out, why))
+        return true;
+    *out = (struct kallsyms){ .word = 4 };
+    return read_as(image, size, at, out, why);
 }
 
 void kallsyms_each(const u8 *image, size_t size, const struct kallsyms *k,

@@ -30,8 +30,8 @@ static bool add(void *opaque, u64 addr, char letter, const char *name)
     buf_put(&g->names, name, strlen(name) + 1);
     if (!strcmp(name, "_stext") || !strcmp(name, "_text"))
         g->low = g->low && g->low < y->addr ? g->low : y->addr;
-    if (!strcmp(name, "_end"))
-        g->high = y->addr;
+    if (y->kind != SYM_OFFSET && y->addr >= g->high) /* _end, or near it where data is not listed */
+        g->high = y->addr + 1;
     return true;
 }
 
@@ -73,10 +73,8 @@ static struct symfile *read_one(struct symbols *s, const u8 *image, size_t size,
 {
     struct kallsyms k;
     const char *why;
-    if (!kallsyms_read(image, size, at, &k, &why)) {
-        err_set(e, "what looks like the kernel's list of names is none: %s", why);
-        return NULL;
-    }
+    if (!kallsyms_read(image, size, at, &k, &why))
+        return NULL; /* tables of characters have all digits in a row too */
     size_t from = at > NEAR ? at - NEAR : 0, to = size - at > NEAR ? at + NEAR : size, btf_at = 0;
     size_t btf_size = find_btf(image + from, to - from, &btf_at);
     char *name = banner(image + from, to - from);
@@ -230,8 +228,9 @@ void linux_notice(struct debugger *d)
 {
     struct cpu *c = d->cpu;
     u64 pc = cpu_linear_pc(c) & cpu_addr_mask(c), now = machine_position(d->machine);
-    if (pc <= cpu_addr_mask(c) / 2 || symbols_at(d->syms, pc, NULL) || !process_root(c) ||
-        (d->linux_looked && now >= d->linux_looked && now - d->linux_looked < AGAIN))
+    if (pc <= cpu_addr_mask(c) / 2 || symbols_at(d->syms, pc, NULL) || !process_root(c))
+        return;
+    if (d->linux_looked && now + 1 - d->linux_looked + AGAIN < 2 * AGAIN) /* near, before or behind */
         return;
     d->linux_looked = now + 1;
     struct symfile *f = linux_from_memory(d, NULL);

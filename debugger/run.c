@@ -116,12 +116,20 @@ static bool judge_point(struct debugger *d, struct stop_point *p, struct cpu *by
 
 static struct stop_point *break_hit(struct debugger *d, struct cpu *c)
 {
-    size_t n;
-    const struct stop_code *at = stops_at_code(&d->stops, cpu_linear_pc(c) & cpu_addr_mask(c), &n);
     struct stop_point *first = NULL;
-    for (size_t i = 0; i < n; i++)
-        if (at[i].point && judge_point(d, at[i].point, c) && !first)
-            first = at[i].point;
+    u64 va = cpu_linear_pc(c) & cpu_addr_mask(c), pa = 0;
+    struct cpu_walk w;
+    if (d->stops.n_physes) {
+        c->ops->walk(c, va, CPU_EXEC, &w);
+        pa = w.pa;
+    }
+    for (unsigned physical = 0; physical < (d->stops.n_physes && w.ok ? 2 : 1); physical++) {
+        size_t n;
+        const struct stop_code *at = stops_at_code(&d->stops, physical ? pa : va, physical, &n);
+        for (size_t i = 0; i < n; i++)
+            if (at[i].point && judge_point(d, at[i].point, c) && !first)
+                first = at[i].point;
+    }
     return first;
 }
 
@@ -180,8 +188,11 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         break;
     case MACHINE_WATCH:
         r->point = watch_hit(d, m->stop.cpu, r->before);
-        if (!r->point)
+        if (!r->point) {
+            if (d->stops.stale)
+                stops_arm(&d->stops, m);
             return false;
+        }
         r->reason = REASON_WATCHPOINT;
         break;
     case MACHINE_EVENT:
@@ -204,6 +215,8 @@ bool run_judge(struct debugger *d, enum machine_stop why, struct stop_report *r)
         d->dead = ended(why) && !(why == MACHINE_REPLAY_END && d->machine->history); /* it lives on, or goes back */
         break;
     }
+    if (d->stops.stale)
+        stops_arm(&d->stops, m);
     if (m->stop.cpu && (why == MACHINE_BREAK || why == MACHINE_WATCH || why == MACHINE_EVENT))
         debugger_select_cpu(d, m->stop.cpu);
     return true;

@@ -207,7 +207,7 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
         return;
     }
     if (p->physical) {
-        debug_printf(d, "\nBreakpoint %d, %s\n", p->number, p->what);
+        debug_printf(d, "\n%s %d, %s\n", p->temporary ? "Temporary breakpoint" : "Breakpoint", p->number, p->what);
         return;
     }
     bool read = p->access == CPU_READ, both = p->access == (CPU_READ | CPU_WRITE);

@@ -98,3 +98,38 @@ bool stop_hears_interrupt(struct debugger *d, struct stop_point *p, const struct
 {
     return stop_is_interrupt(ev) && hears_trap(d, p, ev, what, n);
 }
+
+bool stop_hears_mode(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
+{
+    if (!same_privilege(p->from, ev->value[0].s) || !same_privilege(p->to, ev->value[1].s))
+        return false;
+    snprintf(what, n, "from %s to %s", ev->value[0].s, ev->value[1].s);
+    return true;
+}
+
+bool stop_parse_tlb(struct debugger *d, struct stop_point *p, const char *text, struct err *e)
+{
+    p->has_code = *text;
+    return !*text || debugger_eval(d, text, &p->code, e);
+}
+
+bool stop_hears_tlb(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
+{
+    if (ev->value[1].u == EVENT_ALL)
+        snprintf(what, n, "%s, of everything", ev->value[0].s);
+    else
+        snprintf(what, n, "%s 0x%llx", ev->value[0].s, (unsigned long long)ev->value[1].u);
+    return !p->has_code || p->code >> PAGE_SHIFT == ev->value[1].u >> PAGE_SHIFT;
+}
+
+bool stop_parse_magic(struct debugger *d, struct stop_point *p, const char *text, struct err *e)
+{
+    p->has_code = *text;
+    return !*text || debugger_eval(d, text, &p->code, e);
+}
+
+bool stop_hears_magic(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
+{
+    snprintf(what, n, "number %llu", (unsigned long long)ev->value[0].u);
+    return !p->has_code || p->code == ev->value[0].u;
+}

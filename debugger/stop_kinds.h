@@ -28,6 +28,7 @@ struct stop_kind { /* the list ends with a NULL name */
 };
 
 extern const struct stop_kind stop_kinds[];
+extern const struct stop_kind *const stop_kind_register;
 extern const struct stop_kind *const stop_kind_code, *const stop_kind_memory, *const stop_kind_io; /* `code`, `write`, `io` */
 
 /* By the first word of *text, which is then behind it. NULL: it is no kind, or it is also the name of a symbol that stands
@@ -65,7 +66,27 @@ bool stop_parse_trap(struct debugger *d, struct stop_point *p, const char *text,
 bool stop_is_interrupt(const struct event *ev); /* of events cpu.trap: an interrupt, not an exception? */
 bool stop_hears_exception(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 bool stop_hears_interrupt(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+bool stop_hears_mode(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+bool stop_hears_tlb(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+bool stop_parse_tlb(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+bool stop_parse_magic(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+bool stop_hears_magic(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+/* stop_register.c */
+bool stop_parse_csr(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+bool stop_hears_csr(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+bool stop_parse_register(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+void stop_begin_register(struct debugger *d, struct stop_point *p);
+void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu *c); /* it has executed an instruction */
+bool stop_parse_pte(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+void stop_begin_pte(struct debugger *d, struct stop_point *p);
+void stop_arm_pte(struct stops *s, struct stop_point *p, struct machine *m);
+bool stop_judge_pte(struct debugger *d, struct stop_point *p, struct cpu *c);
 /* stop_device.c */
+bool stop_parse_device(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+void stop_begin_device(struct debugger *d, struct stop_point *p);
+bool stop_hears_device(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
+bool stop_parse_dma(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+bool stop_hears_dma(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 bool stop_parse_irq(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
 bool stop_hears_irq(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 bool stop_parse_console(struct debugger *d, struct stop_point *p, const char *text, struct err *e);

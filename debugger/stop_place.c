@@ -12,6 +12,12 @@ enum { MOST_CODE = 1 << 20 }; /* bytes of an executed range */
 bool stop_parse_code(struct debugger *d, struct stop_point *p, const char *text, struct err *e)
 {
     struct place place;
+    if (!strncmp(text, "phys ", 5)) {
+        p->addrs = xmalloc(sizeof *p->addrs);
+        p->n_addrs = 1;
+        p->physical = true;
+        return debugger_eval(d, *skip_space(text + 5) == '*' ? skip_space(text + 5) + 1 : text + 5, p->addrs, e);
+    }
     if (!place_resolve(d, text, &place, e))
         return false;
     p->addrs = xmalloc(place.n * sizeof *p->addrs);
@@ -42,7 +48,7 @@ bool stop_parse_execute(struct debugger *d, struct stop_point *p, const char *te
 void stop_arm_code(struct stops *s, struct stop_point *p, struct machine *m)
 {
     for (size_t i = 0; i < p->n_addrs; i++)
-        stops_arm_code(s, p, p->addrs[i]);
+        stops_arm_code(s, p, p->addrs[i], p->physical);
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */

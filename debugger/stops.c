@@ -88,6 +88,9 @@ void stops_fini(struct stops *s)
     for (unsigned k = 0; k < STOP_KINDS; k++)
         free(s->ear[k].points);
     free(s->codes);
+    free(s->physes);
+    free(s->phys);
+    free(s->reach);
     free(s->watches);
     free(s->ports);
     free(s->code);
@@ -108,8 +111,13 @@ bool stop_has_addr(const struct stop_point *p, u64 addr)
 #define GROW(list, n, cap) \
     ((n) < (cap) ? (list) : ((cap) = (cap) ? 2 * (cap) : 16, (list) = xrealloc((list), (cap) * sizeof *(list))))
 
-void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr)
+void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr, bool physical)
 {
+    if (physical) {
+        GROW(s->physes, s->n_physes, s->cap_physes);
+        s->physes[s->n_physes++] = (struct stop_code){ addr, p };
+        return;
+    }
     GROW(s->codes, s->n_codes, s->cap_codes);
     s->codes[s->n_codes++] = (struct stop_code){ addr, p };
 }
@@ -135,19 +143,32 @@ static int code_order(const void *a, const void *b)
     return n < k ? -1 : n > k;
 }
 
-const struct stop_code *stops_at_code(const struct stops *s, u64 addr, size_t *n)
+/* Virtual ones first; equal ones in order of their numbers. */
+static int watch_order(const void *a, const void *b)
 {
-    size_t low = 0, high = s->n_codes;
+    const struct stop_watch *x = a, *y = b;
+    if (x->watch.physical != y->watch.physical)
+        return x->watch.physical - y->watch.physical;
+    if (x->watch.addr != y->watch.addr)
+        return x->watch.addr < y->watch.addr ? -1 : 1;
+    int n = x->point ? x->point->number : 0, k = y->point ? y->point->number : 0;
+    return n < k ? -1 : n > k;
+}
+
+const struct stop_code *stops_at_code(const struct stops *s, u64 addr, bool physical, size_t *n)
+{
+    const struct stop_code *list = physical ? s->physes : s->codes;
+    size_t low = 0, count = physical ? s->n_physes : s->n_codes, high = count;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (s->codes[mid].addr < addr)
+        if (list[mid].addr < addr)
             low = mid + 1;
         else
             high = mid;
     }
-    for (*n = 0; low + *n < s->n_codes && s->codes[low + *n].addr == addr; ++*n)
+    for (*n = 0; low + *n < count && list[low + *n].addr == addr; ++*n)
         ;
-    return s->codes + low;
+    return list + low;
 }
 
 /* The bus is told of what happens; each kind hears its own events, and asks its points. */
@@ -158,6 +179,8 @@ static void hear(void *opaque, const struct event *ev)
     for (size_t i = 0; m->soon.armed && i < ear->n; i++) {
         struct stop_point *p = ear->points[i];
         char what[sizeof p->what];
+        if (p->hart >= 0 && (!m->running || m->running->index != (unsigned)p->hart))
+            continue;
         if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what) || !machine_stop_soon(m))
             continue;
         if (!p->happened)
@@ -166,8 +189,31 @@ static void hear(void *opaque, const struct event *ev)
     }
 }
 
+/* After each instruction: registers of the CPU that executed it. */
+static u64 look_at_registers(void *opaque, struct cpu *c, const struct cpu_retire *retire)
+{
+    struct stops *s = opaque;
+    u64 ticks = s->inner ? s->inner->retire(s->inner->opaque, c, retire) : 1;
+    const struct stop_ear *ear = &s->ear[stop_kind_register - stop_kinds];
+    for (size_t i = 0; i < ear->n; i++)
+        stop_look_at_register(s->d, ear->points[i], c);
+    return ticks;
+}
+
+static void observe(struct stops *s, struct machine *m, bool wanted)
+{
+    bool on = s->observer.retire != NULL;
+    if (wanted == on)
+        return;
+    if (wanted)
+        s->inner = m->cpus[0]->observer;
+    s->observer = (struct cpu_observer){ wanted ? look_at_registers : NULL, s };
+    machine_observe(m, wanted ? &s->observer : s->inner);
+}
+
 static void listen(struct stops *s, struct machine *m)
 {
+    observe(s, m, s->ear[stop_kind_register - stop_kinds].n);
     for (unsigned k = 0; stop_kinds[k].name; k++) {
         const struct stop_kind *kind = &stop_kinds[k];
         struct stop_ear *ear = &s->ear[k];
@@ -189,7 +235,7 @@ static void listen(struct stops *s, struct machine *m)
 
 static void collect(struct stops *s, struct machine *m)
 {
-    s->n_codes = s->n_watches = s->n_ports = 0;
+    s->n_codes = s->n_physes = s->n_watches = s->n_ports = 0;
     m->soon.alarm = m->soon.retired = 0;
     for (unsigned k = 0; k < STOP_KINDS; k++)
         s->ear[k].n = 0;
@@ -198,7 +244,7 @@ static void collect(struct stops *s, struct machine *m)
             continue;
         if (p->kind->arm)
             p->kind->arm(s, p, m);
-        if (p->kind->event) {
+        if (p->kind->event || p->kind == stop_kind_register) {
             struct stop_ear *ear = &s->ear[p->kind - stop_kinds];
             GROW(ear->points, ear->n, ear->cap);
             ear->points[ear->n++] = p;
@@ -206,39 +252,74 @@ static void collect(struct stops *s, struct machine *m)
     }
 }
 
+static u64 *sorted_addresses(struct stop_code *list, size_t n, size_t *unique)
+{
+    u64 *out = xmalloc((n + 1) * sizeof *out);
+    if (n)
+        qsort(list, n, sizeof *list, code_order);
+    *unique = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!*unique || list[i].addr != out[*unique - 1])
+            out[(*unique)++] = list[i].addr;
+    return out;
+}
+
+/* For many: see struct cpu_stops. */
+static u64 *index_watches(const struct stops *s, size_t *n_virtual)
+{
+    enum { FEW = 8 };
+    if (s->n_watches <= FEW)
+        return NULL;
+    u64 *reach = xmalloc(s->n_watches * sizeof *reach);
+    for (size_t i = 0; i < s->n_watches; i++) {
+        const struct cpu_watch *w = &s->watch[i];
+        bool first = !i || s->watch[i - 1].physical != w->physical;
+        u64 last = w->addr + (w->len - 1);
+        reach[i] = first || last > reach[i - 1] ? last : reach[i - 1];
+        *n_virtual += !w->physical;
+    }
+    return reach;
+}
+
 void stops_arm(struct stops *s, struct machine *m)
 {
     const struct cpu_stops none = { 0 }, *also = s->also ? s->also : &none;
+    s->stale = false;
     collect(s, m);
     for (size_t i = 0; i < s->n_internal; i++)
-        stops_arm_code(s, NULL, s->internal[i]);
+        stops_arm_code(s, NULL, s->internal[i], false);
     for (size_t i = 0; i < also->n_code; i++)
-        stops_arm_code(s, NULL, also->code[i]);
+        stops_arm_code(s, NULL, also->code[i], false);
     for (size_t i = 0; i < also->n_watch; i++)
         stops_arm_watch(s, NULL, also->watch[i]);
-    if (s->n_codes)
-        qsort(s->codes, s->n_codes, sizeof *s->codes, code_order);
-    u64 *old_code = s->code;
-    struct cpu_watch *old_watch = s->watch, *old_port = s->port;
-    s->code = xmalloc((s->n_codes + 1) * sizeof *s->code);
+    struct stops old = *s;
+    m->stops = (struct cpu_stops){ 0 };
+    s->code = sorted_addresses(s->codes, s->n_codes, &m->stops.n_code);
+    s->phys = sorted_addresses(s->physes, s->n_physes, &m->stops.n_phys);
     s->watch = xmalloc((s->n_watches + 1) * sizeof *s->watch);
     s->port = xmalloc((s->n_ports + 1) * sizeof *s->port);
-    size_t n = 0;
-    for (size_t i = 0; i < s->n_codes; i++)
-        if (!n || s->codes[i].addr != s->code[n - 1])
-            s->code[n++] = s->codes[i].addr;
+    if (s->n_watches)
+        qsort(s->watches, s->n_watches, sizeof *s->watches, watch_order);
     for (size_t i = 0; i < s->n_watches; i++)
         s->watch[i] = s->watches[i].watch;
     for (size_t i = 0; i < s->n_ports; i++)
         s->port[i] = s->ports[i].watch;
-    m->stops = (struct cpu_stops){ .code = s->code, .n_code = n, .watch = s->watch, .n_watch = s->n_watches,
-                                    .port = s->port, .n_port = s->n_ports };
+    s->reach = index_watches(s, &m->stops.n_virtual);
+    m->stops.code = s->code;
+    m->stops.phys = s->phys;
+    m->stops.watch = s->watch;
+    m->stops.n_watch = s->n_watches;
+    m->stops.reach = s->reach;
+    m->stops.port = s->port;
+    m->stops.n_port = s->n_ports;
     m->soon.armed = true;
     machine_stops_changed(m);
     listen(s, m);
-    free(old_code);
-    free(old_watch);
-    free(old_port);
+    free(old.code);
+    free(old.phys);
+    free(old.watch);
+    free(old.reach);
+    free(old.port);
 }
 
 void stops_arm_soon(struct stops *s, struct machine *m)

@@ -60,6 +60,10 @@ struct stop_point {
     enum stop_test test;
     u64 value;         /* to compare with */
 
+    u64 root;          /* of a page-table walk: where it began */
+    unsigned n_entries;
+    u64 entry[6];      /* where the entries of the walk are; old has what is there */
+
     bool happened;     /* heard, and not judged yet */
     u64 seen;          /* the number that was heard of: a value written */
     char what[200];    /* what happened, in words */
@@ -85,20 +89,23 @@ struct stops {
     u64 internal[STOP_MAX_PLACES];
     size_t n_internal;
     const struct cpu_stops *also; /* of another owner (a gdb client), armed as well; NULL: none */
+    bool stale;     /* something else is to be armed: before the machine runs, and when a command of a person is over */
+    struct cpu_observer observer; /* looks at general registers after each instruction, while a stop point is on one */
+    const struct cpu_observer *inner; /* who looked before */
     bool searching; /* the past, for a stop: nothing is traced or logged again */
     struct stop_ear ear[STOP_KINDS];
     /* What is armed, sorted. */
     struct stop_code {
         u64 addr;
         struct stop_point *point;
-    } *codes;
-    size_t n_codes, cap_codes;
+    } *codes, *physes; /* virtual, physical */
+    size_t n_codes, cap_codes, n_physes, cap_physes;
     struct stop_watch {
         struct cpu_watch watch;
         struct stop_point *point;
     } *watches, *ports;
     size_t n_watches, cap_watches, n_ports, cap_ports;
-    u64 *code; /* what machine->stops points to */
+    u64 *code, *phys, *reach; /* what machine->stops points to */
     struct cpu_watch *watch, *port;
 };
 
@@ -118,10 +125,10 @@ void stops_arm_soon(struct stops *s, struct machine *m);
 void stops_disarm(struct stops *s, struct machine *m);
 bool stops_internal_add(struct stops *s, u64 addr);
 /* For kinds, while stops_arm() asks them. */
-void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr);
+void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr, bool physical);
 void stops_arm_watch(struct stops *s, struct stop_point *p, struct cpu_watch w);
 void stops_arm_port(struct stops *s, struct stop_point *p, struct cpu_watch w);
 /* The armed ones at a code address: the first of *n of them. */
-const struct stop_code *stops_at_code(const struct stops *s, u64 addr, size_t *n);
+const struct stop_code *stops_at_code(const struct stops *s, u64 addr, bool physical, size_t *n);
 
 #endif

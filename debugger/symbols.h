@@ -77,8 +77,8 @@ struct symbols {
     struct arena *arena;
     unsigned version; /* changes with every file that comes or goes */
     struct symfile *files;
-    struct type *types;      /* every type made so far: types.c */
-    struct type **type_hash; /* by DIE address */
+    struct type *types;      /* made by expressions: types.c */
+    struct type **type_hash; /* those of files, by where they are described */
     /* Gives the text of a source file; false: cannot be read. NULL: no sources. */
     bool (*read_file)(void *opaque, const char *path, struct buf *out);
     void *read_opaque;

@@ -4,6 +4,7 @@
 
 #define TYPE_HASH 4096
 
+/* Those that no file describes are in a list. */
 static struct type *type_new(struct symbols *s)
 {
     struct type *t = ARENA_NEW(s->arena, struct type);
@@ -22,7 +23,7 @@ struct type *type_intern(struct symbols *s, const struct type_reader *reader, st
     for (struct type *t = s->type_hash[slot]; t; t = t->chain)
         if (t->key == key && t->dimension == dimension)
             return t;
-    struct type *t = type_new(s);
+    struct type *t = ARENA_NEW(s->arena, struct type);
     t->chain = s->type_hash[slot];
     s->type_hash[slot] = t;
     t->reader = reader;
@@ -90,7 +91,7 @@ u64 type_size(struct symbols *s, struct type *t)
 struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size, bool is_signed, const char *name)
 {
     for (struct type *t = s->types; t; t = t->next)
-        if (!t->reader && t->kind == kind && t->size == size && t->is_signed == is_signed && !t->target && t->name &&
+        if (t->kind == kind && t->size == size && t->is_signed == is_signed && !t->target && t->name &&
             !strcmp(t->name, name))
             return t;
     struct type *t = type_new(s);
@@ -105,7 +106,7 @@ struct type *type_builtin(struct symbols *s, enum type_kind kind, unsigned size,
 static struct type *derived(struct symbols *s, enum type_kind kind, struct type *target, u64 size, u64 count)
 {
     for (struct type *t = s->types; t; t = t->next)
-        if (!t->reader && t->kind == kind && t->target == target && t->size == size && t->count == count)
+        if (t->kind == kind && t->target == target && t->size == size && t->count == count)
             return t;
     struct type *t = type_new(s);
     t->kind = kind;

@@ -14,6 +14,11 @@ static const struct event_type irq_level_event = {
     "irq.level", "an interrupt output of a device changed", { { "out", EV_U64 }, { "level", EV_U64 } },
 };
 
+/* The same for those who look at a device's registers. */
+static const struct event_type irq_event = {
+    "device.irq", "an interrupt output of a device was driven", { { "out", EV_U64 }, { "level", EV_U64 } },
+};
+
 static const struct prop_desc *prop_desc_find(const struct device_class *cls, const char *name)
 {
     for (const struct prop_desc *p = cls->props; p && p->name; p++)
@@ -178,6 +183,7 @@ void device_irq(struct device *d, unsigned out, bool level)
 {
     EVENT_OF(EV_IRQ, d->env->bus, d->env->clock->now, d->path, &irq_level_event, { .u = out }, { .u = level });
     wire_set(&d->out[out], level);
+    EVENT_OF(EV_DEVICE, d->env->bus, d->env->clock->now, d->path, &irq_event, { .u = out }, { .u = level });
 }
 
 static const struct event_type console_event = {
@@ -276,11 +282,24 @@ u64 device_reg_element(const struct device *d, const char *name, unsigned n)
     return device_reg_value(d, text);
 }
 
+static const struct event_type register_event = {
+    "device.register", "a register of a device is read or written",
+    { { "name", EV_STR }, { "index", EV_U64 }, { "old", EV_HEX }, { "value", EV_HEX }, { "how", EV_STR } },
+};
+
+static void tell_register(struct device *d, const struct reg_desc *r, u32 index, u64 old, u64 value, const char *how)
+{
+    EVENT(d->env->bus, d->env->clock->now, d->path, &register_event, { .s = r->name }, { .u = index }, { .u = old },
+          { .u = value }, { .s = how });
+}
+
 u64 device_reg_read(struct device *d, const struct reg_desc *r, u32 index)
 {
     u64 v = (r->read ? r->read(d, index) : device_reg_get(d, r, index)) & size_mask(r->width);
     if (r->rclr && r->slot != REG_NO_SLOT)
         slot_set(d, r, index, slot_get(d, r, index) & ~r->rclr);
+    if (UNLIKELY(event_wants(d->env->bus, EV_DEVICE)))
+        tell_register(d, r, index, v, v, "read");
     return v;
 }
 
@@ -296,6 +315,8 @@ void device_reg_write(struct device *d, const struct reg_desc *r, u32 index, u64
     }
     if (r->write)
         r->write(d, index, next & size_mask(r->width), old);
+    if (UNLIKELY(event_wants(d->env->bus, EV_DEVICE)))
+        tell_register(d, r, index, old, ((old & ~mask) | (value & mask)) & size_mask(r->width), "write");
 }
 
 struct device_window {

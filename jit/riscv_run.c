@@ -46,6 +46,9 @@ static void stop_here(struct translation *tr, unsigned offset)
     const struct cpu_stops *s = h->cpu.stops;
     V page = address_at(tr, 0);
     unsigned n = 0;
+    for (size_t k = 0; s && k < s->n_phys; k++)
+        if ((s->phys[k] & PAGE_MASK) == offset)
+            n = 5;
     for (size_t k = 0; s && k < s->n_code && n < 5; k++) {
         if ((s->code[k] & PAGE_MASK) != offset)
             continue;
@@ -71,7 +74,7 @@ unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
             chain_to(tr, s, 1, rv_next_slow);
         } else if (s->fn == rv_h_fp_on || s->fn == rv_h_fp_dirty) {
             fp_on(tr, s->fn == rv_h_fp_dirty);
-        } else if (s->fn == rv_h_illegal || !ir_room(&j->ir)) {
+        } else if (s->fn == rv_h_illegal || s->fn == rv_h_magic || !ir_room(&j->ir)) {
             leave(tr);
         } else if (s->fn == rv_h_stop) {
             stop_here(tr, b->side[k].offset);

@@ -405,10 +405,10 @@ struct armed {
 
 static void arm(struct machine *m, const struct armed *a)
 {
-    bool any = m->stops.n_code || m->stops.n_watch || m->stops.n_port;
+    bool any = cpu_stops_any(&m->stops);
     m->stops = a->stops;
     m->soon = a->soon;
-    if (any || m->stops.n_code || m->stops.n_watch || m->stops.n_port)
+    if (any || cpu_stops_any(&m->stops))
         machine_stops_changed(m);
 }
 
@@ -474,11 +474,14 @@ bool history_goto(struct history *h, u64 position, struct err *e)
     if (!h->past)
         h->end = end;
     const struct checkpoint *c = h->point[point_before(h, position)];
-    if ((position < m->clock.now || c->at > m->clock.now || (c->at == m->clock.now && c->events > h->done)) &&
-        !restore(h, c, e))
-        return false;
     struct armed armed = disarm(m);
     armed.soon.pending = false;
+    if ((position < m->clock.now || c->at > m->clock.now || (c->at == m->clock.now && c->events > h->done)) &&
+        !restore(h, c, e)) {
+        arm(m, &armed);
+        return false;
+    }
+
     u64 from = m->clock.now;
     enum machine_stop why = MACHINE_REACHED;
     /* Who goes back once goes back again: checkpoints on the way, closer and closer. */

@@ -68,6 +68,26 @@ static void write_disk(void *opaque, const u8 *bytes, size_t n)
         b->ops->write(b, offset, bytes + in.pos, len, NULL);
 }
 
+static const struct event_type dma_event = {
+    "dma.access", "a device reads or writes memory", { { "address", EV_HEX }, { "length", EV_U64 }, { "write", EV_U64 } },
+};
+
+static void on_dma(void *opaque, u64 addr, u64 len, bool write)
+{
+    struct machine *m = opaque;
+    EVENT_OF(EV_DMA, &m->bus, m->clock.now, "dma", &dma_event, { .u = addr }, { .u = len }, { .u = write });
+}
+
+/* Those who can tell of some events make themselves ready, so that it costs nothing as long as nobody listens. */
+static void wanted_changed(void *opaque, u32 before)
+{
+    struct machine *m = opaque;
+    m->mem->dma = event_wants(&m->bus, EV_DMA) ? on_dma : NULL;
+    m->mem->dma_opaque = m;
+    if ((before ^ m->bus.wanted) & (1u << EV_CPU_REGISTER | 1u << EV_CPU_MAGIC))
+        machine_stops_changed(m);
+}
+
 struct machine *machine_new(const struct machine_config *config, struct err *e)
 {
     const struct board *b = board_named(config->board, e);
@@ -90,6 +110,8 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     clock_init(&m->clock, b->master_hz);
     arena_defer(a, fini_clock, &m->clock);
     m->mem = space_new(a, "system");
+    m->bus.changed = wanted_changed;
+    m->bus.opaque = m;
     m->quantum = config->quantum ? config->quantum : MACHINE_DEFAULT_QUANTUM;
     m->io = b->ports ? space_new(a, "ports") : NULL;
     m->env = (struct device_env){ .arena = a, .clock = &m->clock, .bus = &m->bus, .mem = m->mem, .io = m->io,
@@ -222,7 +244,7 @@ size_t input_room(const struct input_channel *ch)
 void machine_stops_changed(struct machine *m)
 {
     for (unsigned i = 0; i < m->n_cpus; i++) {
-        m->cpus[i]->stops = m->stops.n_code || m->stops.n_watch || m->stops.n_port ? &m->stops : NULL;
+        m->cpus[i]->stops = cpu_stops_any(&m->stops) ? &m->stops : NULL;
         m->cpus[i]->ops->stops_changed(m->cpus[i]);
     }
 }

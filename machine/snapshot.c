@@ -404,6 +404,7 @@ static bool load(struct machine *m, bool contents, const u8 *data, size_t size, 
 bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e)
 {
     bool ok = load(m, true, data, size, e);
+    m->soon.pending = false;
     if (ok && m->history)
         history_restart(m->history);
     return ok;

@@ -363,14 +363,22 @@ static u64 bulk(struct space *s, u64 addr, u8 *bytes, u64 len, enum bulk kind)
     return done;
 }
 
+static bool dma(struct space *s, u64 addr, void *bytes, u64 len, bool write)
+{
+    bool ok = bulk(s, addr, bytes, len, write ? BULK_DMA_WRITE : BULK_DMA_READ) == len;
+    if (UNLIKELY(s->dma != NULL))
+        s->dma(s->dma_opaque, addr, len, write);
+    return ok;
+}
+
 bool space_dma_read(struct space *s, u64 addr, void *out, u64 len)
 {
-    return bulk(s, addr, out, len, BULK_DMA_READ) == len;
+    return dma(s, addr, out, len, false);
 }
 
 bool space_dma_write(struct space *s, u64 addr, const void *in, u64 len)
 {
-    return bulk(s, addr, (u8 *)(uintptr_t)in, len, BULK_DMA_WRITE) == len;
+    return dma(s, addr, (u8 *)(uintptr_t)in, len, true);
 }
 
 u64 space_peek(struct space *s, u64 addr, void *out, u64 len)

@@ -47,6 +47,8 @@ struct space {
     struct window **windows; /* all, placed or not: those of higher rank first, then in order of making */
     u32 n_windows, cap;
     struct region *pieces, *spare; /* of windows that are seen in part; the spare ones: as before the last change */
+    void (*dma)(void *opaque, u64 addr, u64 len, bool write); /* after a device's access to memory; NULL: nobody wants to know */
+    void *dma_opaque;
     struct ram **rams; /* each that a window shows, once */
     u32 n_rams, rams_cap;
 };

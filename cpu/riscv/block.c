@@ -135,6 +135,11 @@ void rv_blocks_restop(struct hart *h)
     struct riscv_engine *e = h->engine;
     const struct cpu_stops *now = h->cpu.stops;
     struct cpu_places moved;
+    u32 heard = h->cpu.bus ? h->cpu.bus->wanted & (1u << EV_CPU_REGISTER | 1u << EV_CPU_MAGIC) : 0;
+    if (heard != e->armed.heard) { /* compiled code does not tell of CSRs, and hints become something */
+        e->armed.heard = heard;
+        rv_blocks_flush(e);
+    }
     if (!cpu_armed_moved(&e->armed, now, &moved))
         return;
     for (unsigned k = 0; k < RV_PAGE_HASH; k++)
@@ -198,22 +203,13 @@ static void add_links(struct builder *b, unsigned next, bool branch)
     s->to[0] = s->to[1] = e->nowhere;
 }
 
-static bool stop_possible(const struct hart *h, unsigned offset)
-{
-    const struct cpu_stops *s = h->cpu.stops;
-    for (size_t k = 0; s && k < s->n_code; k++)
-        if ((s->code[k] & PAGE_MASK) == offset)
-            return true;
-    return false;
-}
-
 static void add_insn(struct builder *b, u32 bits, unsigned offset)
 {
     struct riscv_engine *e = b->h->engine;
     struct rv_decoded d;
 
     rv_decode(e->decoder, bits, &d);
-    if (UNLIKELY(b->h->cpu.stops) && stop_possible(b->h, offset))
+    if (UNLIKELY(b->h->cpu.stops) && cpu_place(&e->armed.places, offset))
         add(b, rv_h_stop, offset);
     unsigned next = offset + d.len;
     if (d.op == RV_OP_COUNT) {
@@ -240,6 +236,8 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
     s->rs2 = d.rs2;
     s->aux = d.rs3;
     s->imm = (i32)d.imm;
+    if (UNLIKELY(e->armed.heard >> EV_CPU_MAGIC & 1) && (bits & 0xfffff) == 0x2013) /* slti x0, x0, N */
+        s->fn = rv_h_magic;
     if (insn->flags & F_PC)
         s->imm += (i32)offset;
     if (e->decoder->row[d.op].m_w)
@@ -293,7 +291,8 @@ static void fuse(struct builder *b)
 {
     for (unsigned k = 0; k + 1 < b->slots; k++) {
         unsigned one = b->side[k].op, two = b->side[k + 1].op;
-        if (one != RV_OP_COUNT && two != RV_OP_COUNT && rv_pair(b->h->engine, &b->slot[k], one, two))
+        if (one != RV_OP_COUNT && two != RV_OP_COUNT && b->slot[k].fn != rv_h_magic && b->slot[k + 1].fn != rv_h_magic &&
+            rv_pair(b->h->engine, &b->slot[k], one, two))
             k++;
     }
 }
@@ -374,7 +373,7 @@ struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, un
         *s = whole->slot[k];
         *side = whole->side[k];
         side->count = (u16)(side->count - before);
-        if (side->op != RV_OP_COUNT)
+        if (side->op != RV_OP_COUNT && s->fn != rv_h_magic)
             s->fn = h->engine->handlers[side->op];
     }
     b.n = (to < whole->slots ? whole->side[to].count : whole->head.n) - before;

@@ -277,31 +277,50 @@ i64 rv_h_illegal(RV_ARGS)
     return rv_illegal(RV_PASS);
 }
 
+/* Physical addresses are asked for here only: some armed one has this page offset. */
+__attribute__((noinline)) static bool armed(struct hart *h, u64 pc, u64 *pa)
+{
+    const struct cpu_stops *s = h->cpu.stops;
+    *pa = 0;
+    if (s && s->n_phys) {
+        struct cpu_walk w;
+        h->cpu.ops->walk(&h->cpu, pc, CPU_EXEC, &w);
+        *pa = w.pa;
+        if (w.ok && cpu_armed_at(s->phys, s->n_phys, w.pa))
+            return true;
+    }
+    return s && cpu_armed_at(s->code, s->n_code, pc);
+}
+
+__attribute__((noinline)) static bool stops_at(struct hart *h, u64 pc, u64 now)
+{
+    u64 pa;
+    if (!armed(h, pc, &pa) || (now == h->cpu.skip_stop_at && pc == h->cpu.skip_stop_pc))
+        return false;
+    h->cpu.skip_stop_at = now;
+    h->cpu.skip_stop_pc = pc;
+    h->cpu.hit = (struct cpu_hit){ .addr = pc, .paddr = pa, .access = CPU_EXEC };
+    h->engine->reason = RV_STOP;
+    h->engine->stop = CPU_BREAK;
+    return true;
+}
+
 /* Some armed address has this page offset. */
 i64 rv_h_stop(RV_ARGS)
 {
-    const struct cpu_stops *s = h->cpu.stops;
-    u64 pc = rv_pc(h, i, vpage);
-    size_t lo = 0, hi = s ? s->n_code : 0;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (s->code[mid] < pc)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (s && lo < s->n_code && s->code[lo] == pc) {
-        u64 now = h->engine->end_now - (u64)budget_before(i, budget);
-        if (now != h->cpu.skip_stop_at || pc != h->cpu.skip_stop_pc) {
-            h->cpu.skip_stop_at = now;
-            h->cpu.skip_stop_pc = pc;
-            h->cpu.hit = (struct cpu_hit){ .addr = pc, .access = CPU_EXEC };
-            h->engine->reason = RV_STOP;
-            h->engine->stop = CPU_BREAK;
-            return rv_leave(RV_PASS);
-        }
-    }
+    if (stops_at(h, rv_pc(h, i, vpage), h->engine->end_now - (u64)budget_before(i, budget)))
+        return rv_leave(RV_PASS);
     RV_CHAIN(i + 1, vpage);
+}
+
+static const struct event_type magic_event = { "cpu.magic", "slti x0, x0, N while somebody listens", { { "number", EV_U64 } } };
+
+/* A hint for software that it may use as it likes (Unprivileged, 2.9): slti x0, x0, N. */
+i64 rv_h_magic(RV_ARGS)
+{
+    rv_sync(h, i, budget);
+    EVENT_OF(EV_CPU_MAGIC, h->cpu.bus, h->cpu.clock->now, h->cpu.name, &magic_event, { .u = (u32)i->imm & 0xfff });
+    return rv_finish(RV_PASS);
 }
 
 /* An instruction whose second half is in the next page: is it still the same? */

@@ -367,7 +367,7 @@ void rv_pairs_init(struct riscv_engine *e);
 bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, unsigned b);
 
 /* Pseudo slots. */
-rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_illegal, rv_h_straddle, rv_h_nowhere, rv_h_hot;
+rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_magic, rv_h_illegal, rv_h_straddle, rv_h_nowhere, rv_h_hot;
 
 #define INSN(id, sem, ...) extern rv_handler rv64_##sem, rv32_##sem;
 #include "cpu/riscv/insn.def"

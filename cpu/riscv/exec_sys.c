@@ -8,6 +8,19 @@
 /* Helpers with variables whose address is taken are kept out of the handlers: see engine->value. */
 #define OUT_OF_LINE __attribute__((noinline))
 
+/* Of an instruction that has read or written a CSR. */
+OUT_OF_LINE static void tell_csr(struct hart *h, u32 number, bool write, u64 old)
+{
+    const struct cpu_reg *r = rv_reg(h, OBS_CSR, number);
+    u64 now = old;
+    if (!r || (write && !riscv_csr_peek(h, number, &now)))
+        return;
+    if (h->config.xlen == 32)
+        old = (u32)old;
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_register, { .s = r->name }, { .u = number }, { .u = old },
+          { .u = now }, { .s = write ? "write" : "read" });
+}
+
 /* Volume I, 7.1. rs1 (or zimm) 0 with set and clear does not write. */
 OUT_OF_LINE static bool do_csr(struct hart *h, const struct rv_insn *i, enum riscv_csr_op op, u64 operand)
 {
@@ -20,6 +33,8 @@ OUT_OF_LINE static bool do_csr(struct hart *h, const struct rv_insn *i, enum ris
     if (!riscv_csr_rmw(h, (u32)i->imm, op, operand, write, &old, &effects))
         return false;
     rv_effects(h, effects);
+    if (UNLIKELY(event_wants(h->cpu.bus, EV_CPU_REGISTER)))
+        tell_csr(h, (u32)i->imm, write, old);
     if (UNLIKELY(h->engine->obs) && write && riscv_csr_peek(h, (u32)i->imm, &now))
         rv_observe_reg(h, OBS_CSR, (u32)i->imm, now);
     h->x[i->rd] = h->config.xlen == 32 ? (u64)(i64)(i32)(u32)old : old;
@@ -115,19 +130,37 @@ static i64 wfi(RV_ARGS)
     return rv_finish(RV_PASS);
 }
 
+static const struct event_type tlb_event = {
+    "cpu.tlb", "an instruction says that translations may have changed", { { "what", EV_STR }, { "address", EV_HEX } },
+};
+
+OUT_OF_LINE static void tell_fence(struct hart *h, const struct rv_insn *i, const char *what)
+{
+    EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &tlb_event, { .s = what }, { .u = i->rs1 ? h->x[i->rs1] : EVENT_ALL });
+}
+
 /* Volume II, 10.2.1. There is nothing to do: what is kept of page tables is dropped when they are written (tables.c). */
+__attribute__((always_inline)) static inline i64 fence(RV_ARGS, const char *what)
+{
+    if (UNLIKELY(event_wants(h->cpu.bus, EV_CPU_TLB))) {
+        rv_sync(h, i, budget);
+        tell_fence(h, i, what);
+    }
+    return rv_finish(RV_PASS);
+}
+
 static i64 sfence_vma(RV_ARGS)
 {
     if (h->priv == PRIV_U || (h->priv == PRIV_S && (h->mstatus & MSTATUS_TVM)))
         return rv_illegal(RV_PASS);
-    return rv_finish(RV_PASS);
+    return fence(RV_PASS, "sfence.vma");
 }
 
 static i64 sfence_inval(RV_ARGS)
 {
     if (h->priv == PRIV_U)
         return rv_illegal(RV_PASS);
-    return rv_finish(RV_PASS);
+    return fence(RV_PASS, "sfence");
 }
 
 BOTH(csrrw)

@@ -135,6 +135,7 @@ bool riscv_wfi_wakes(const struct hart *h); /* (mip & mie) != 0, enabled or not 
 
 /* Enters the handler; sets pc. Emits the event cpu.trap. The caller has made h->pc the faulting pc. */
 extern const struct event_type riscv_event_trap, riscv_event_reset;
+extern const struct event_type riscv_event_register, riscv_event_mode;
 extern const struct event_type riscv_event_interrupt; /* as riscv_event_trap: an interrupt is taken */
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects);
 /* Is the hart at the first instruction of M-mode's trap handler, after a trap that this very instruction caused and with

@@ -10,6 +10,11 @@
 const struct event_type riscv_event_trap = { "cpu.trap", "a hart enters a trap handler", TRAP_FIELDS };
 const struct event_type riscv_event_interrupt = { "cpu.trap", "a hart enters a trap handler", TRAP_FIELDS };
 
+const struct event_type riscv_event_register = {
+    "cpu.register", "a CSR is written or read by an instruction, or written by a trap or the return from one",
+    { { "name", EV_STR }, { "number", EV_HEX }, { "old", EV_HEX }, { "value", EV_HEX }, { "how", EV_STR } },
+};
+const struct event_type riscv_event_mode = { "cpu.mode", "the privilege changes", { { "from", EV_STR }, { "to", EV_STR } } };
 const struct event_type riscv_event_reset = { "cpu.reset", "a hart is about to be reset", { { "pc", EV_HEX } } };
 
 const char *riscv_cause_name(u64 cause, bool interrupt)
@@ -129,6 +134,42 @@ static void tell_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, bool 
           { .s = why });
 }
 
+/* What a trap and the return from one do to CSRs and the privilege, for those who listen: before, and after. */
+enum { TOLD = 8 };
+struct before {
+    u64 v[TOLD];
+    u8 priv;
+};
+
+static void note(const struct hart *h, struct before *b)
+{
+    *b = (struct before){ .v = { h->mstatus, h->mepc, h->mcause, h->mtval, 0, h->sepc, h->scause, h->stval }, .priv = h->priv };
+    riscv_csr_peek(h, 0x100, &b->v[4]); /* a view of mstatus */
+}
+
+static void tell_changes(struct hart *h, const struct before *b)
+{
+    static const struct {
+        const char *name;
+        u16 number;
+    } csr[TOLD] = { { "mstatus", 0x300 }, { "mepc", 0x341 }, { "mcause", 0x342 }, { "mtval", 0x343 },
+                    { "sstatus", 0x100 }, { "sepc", 0x141 }, { "scause", 0x142 }, { "stval", 0x143 } };
+    struct before now;
+    note(h, &now);
+    for (unsigned k = 0; event_wants(h->cpu.bus, EV_CPU_REGISTER) && k < TOLD; k++)
+        if (now.v[k] != b->v[k])
+            EVENT(h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_register, { .s = csr[k].name }, { .u = csr[k].number },
+                  { .u = to_xlen(h, b->v[k]) }, { .u = to_xlen(h, now.v[k]) }, { .s = "trap" });
+    if (now.priv != b->priv)
+        EVENT_OF(EV_CPU_MODE, h->cpu.bus, h->cpu.clock->now, h->cpu.name, &riscv_event_mode, { .s = mode_name(b->priv) },
+                 { .s = mode_name(now.priv) });
+}
+
+static bool told(const struct hart *h)
+{
+    return event_wants(h->cpu.bus, EV_CPU_REGISTER) || event_wants(h->cpu.bus, EV_CPU_MODE);
+}
+
 void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *effects)
 {
     u64 deleg = interrupt ? h->mideleg : h->medeleg;
@@ -139,6 +180,9 @@ void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *e
         clock_kick(h->cpu.clock); /* the machine looks whether any hart can go on */
     if (UNLIKELY(event_wants(h->cpu.bus, EV_CPU_TRAP)))
         tell_trap(h, cause, interrupt, tval, to_s);
+    struct before before;
+    if (UNLIKELY(told(h)))
+        note(h, &before);
     u64 s = h->mstatus;
     if (to_s) {
         h->sepc = h->pc;
@@ -160,13 +204,13 @@ void riscv_trap(struct hart *h, u64 cause, bool interrupt, u64 tval, unsigned *e
         h->pc = handler(h, h->mtvec, cause, interrupt);
     }
     h->cpu.idle = false;
+    if (UNLIKELY(told(h)))
+        tell_changes(h, &before);
     *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
 }
 
-bool riscv_mret(struct hart *h, unsigned *effects)
+static void mret(struct hart *h)
 {
-    if (h->priv != PRIV_M)
-        return false;
     u64 s = h->mstatus;
     h->priv = (u8)bits_get(s, MSTATUS_MPP_SHIFT, 2);
     s = bits_set(s, 3, 1, (s & MSTATUS_MPIE) != 0) | MSTATUS_MPIE;
@@ -175,19 +219,37 @@ bool riscv_mret(struct hart *h, unsigned *effects)
         s &= ~MSTATUS_MPRV;
     h->mstatus = s;
     h->pc = h->mepc;
+}
+
+static void sret(struct hart *h)
+{
+    u64 s = h->mstatus;
+    h->priv = s & MSTATUS_SPP ? PRIV_S : PRIV_U;
+    s = bits_set(s, 1, 1, (s & MSTATUS_SPIE) != 0) | MSTATUS_SPIE;
+    h->mstatus = s & ~(MSTATUS_SPP | MSTATUS_MPRV);
+    h->pc = h->sepc;
+}
+
+static bool trap_return(struct hart *h, void (*how)(struct hart *h), unsigned *effects)
+{
+    struct before before;
+    if (UNLIKELY(told(h)))
+        note(h, &before);
+    how(h);
+    if (UNLIKELY(told(h)))
+        tell_changes(h, &before);
     *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
     return true;
+}
+
+bool riscv_mret(struct hart *h, unsigned *effects)
+{
+    return h->priv == PRIV_M && trap_return(h, mret, effects);
 }
 
 bool riscv_sret(struct hart *h, unsigned *effects)
 {
     if (!riscv_has(h, RV_S) || h->priv < PRIV_S || (h->priv == PRIV_S && (h->mstatus & MSTATUS_TSR)))
         return false;
-    u64 s = h->mstatus;
-    h->priv = s & MSTATUS_SPP ? PRIV_S : PRIV_U;
-    s = bits_set(s, 1, 1, (s & MSTATUS_SPIE) != 0) | MSTATUS_SPIE;
-    h->mstatus = s & ~(MSTATUS_SPP | MSTATUS_MPRV);
-    h->pc = h->sepc;
-    *effects |= EFFECT_CONTEXT | EFFECT_IRQ;
-    return true;
+    return trap_return(h, sret, effects);
 }

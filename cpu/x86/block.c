@@ -160,6 +160,11 @@ void x86_blocks_restop(struct x86 *c)
     struct x86_engine *e = c->engine;
     const struct cpu_stops *now = c->cpu.stops;
     struct cpu_places moved;
+    u32 heard = c->cpu.bus ? c->cpu.bus->wanted & 1u << EV_CPU_MAGIC : 0;
+    if (heard != e->armed.heard) {
+        e->armed.heard = heard;
+        x86_blocks_flush(e);
+    }
     if (!cpu_armed_moved(&e->armed, now, &moved))
         return;
     for (unsigned k = 0; k < PAGE_HASH; k++)
@@ -246,11 +251,7 @@ static void add_ways(struct builder *b, unsigned next)
 
 static bool stop_possible(const struct x86 *c, unsigned offset)
 {
-    const struct cpu_stops *s = c->cpu.stops;
-    for (size_t k = 0; s && k < s->n_code; k++)
-        if ((s->code[k] & PAGE_MASK) == (offset & PAGE_MASK))
-            return true;
-    return false;
+    return cpu_place(&c->engine->armed.places, offset);
 }
 
 /* Which column of x86_fast[]. */
@@ -300,8 +301,16 @@ static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
     return (kind & X86_KIND_REP) && (i->flags & (X86_I_REP | X86_I_REPNE)) ? x86_h_op_rep : x86_h_op;
 }
 
+static bool magic(const struct x86_engine *e, const struct x86_insn *i)
+{
+    return UNLIKELY(e->armed.heard) && i->op == X86_OP_xchg_ev_gv && !(i->flags & X86_I_MEM) && x86_osize(i) == 2 &&
+           i->reg == X86_BX && i->rm == X86_BX;
+}
+
 x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn *i, u8 key)
 {
+    if (magic(e, i))
+        return x86_h_magic;
     x86_handler *fn = fast_handler(i, key);
     return fn ? fn : op_handler(i, e->kind[i->op]);
 }
@@ -344,7 +353,7 @@ static void add_insn(struct builder *b, const struct x86_insn *decoded, unsigned
     bool branch = fn && (kind & X86_KIND_BRANCH);
     if (branch)
         d.imm += offset + d.length;
-    add(b, &d, fn ? fn : op_handler(&d, kind), offset);
+    add(b, &d, magic(e, &d) ? x86_h_magic : fn ? fn : op_handler(&d, kind), offset);
     b->n++;
     if (kind & X86_KIND_END)
         add_end(b, fn != NULL, offset + d.length);

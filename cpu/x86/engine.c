@@ -360,29 +360,41 @@ i64 x86_h_usable(X86_ARGS)
     X86_CHAIN(i + 1, vpage);
 }
 
-static bool armed(const struct cpu_stops *s, u64 pc)
+/* Physical addresses are asked for here only: some armed one has this page offset. */
+static bool armed(struct x86 *c, u64 pc, u64 *pa)
 {
-    size_t lo = 0, hi = s ? s->n_code : 0;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (s->code[mid] < pc)
-            lo = mid + 1;
-        else
-            hi = mid;
+    const struct cpu_stops *s = c->cpu.stops;
+    *pa = 0;
+    if (s && s->n_phys) {
+        struct cpu_walk w;
+        c->cpu.ops->walk(&c->cpu, pc, CPU_EXEC, &w);
+        *pa = w.pa;
+        if (w.ok && cpu_armed_at(s->phys, s->n_phys, w.pa))
+            return true;
     }
-    return s && lo < s->n_code && s->code[lo] == pc;
+    return s && cpu_armed_at(s->code, s->n_code, pc);
+}
+
+static const struct event_type magic_event = { "cpu.magic", "xchg bx, bx while somebody listens", { { "number", EV_U64 } } };
+
+/* Bochs's: xchg bx, bx. */
+i64 x86_h_magic(X86_ARGS)
+{
+    x86_at(X86_PASS);
+    EVENT_OF(EV_CPU_MAGIC, c->cpu.bus, c->cpu.clock->now, c->cpu.name, &magic_event, { .u = 0 });
+    return x86_finish(X86_PASS);
 }
 
 /* Some armed address has this page offset. They are linear; skip_stop_pc is what get_pc() said: rip. */
 i64 x86_h_stop(X86_ARGS)
 {
-    u64 pc = x86_wrap(c, vpage + x86_side_of(i)->offset), rip = x86_rip_of(c, pc);
-    if (armed(c->cpu.stops, pc) && !c->cpu.wait_left) {
+    u64 pc = x86_wrap(c, vpage + x86_side_of(i)->offset), rip = x86_rip_of(c, pc), pa;
+    if (armed(c, pc, &pa) && !c->cpu.wait_left) {
         u64 now = c->engine->end_now - (u64)budget_before(i, budget);
         if (now != c->cpu.skip_stop_at || rip != c->cpu.skip_stop_pc) {
             c->cpu.skip_stop_at = now;
             c->cpu.skip_stop_pc = rip;
-            c->cpu.hit = (struct cpu_hit){ .addr = pc, .access = CPU_EXEC };
+            c->cpu.hit = (struct cpu_hit){ .addr = pc, .paddr = pa, .access = CPU_EXEC };
             c->engine->reason = X86_STOP;
             c->engine->stop = CPU_BREAK;
             return x86_leave(X86_PASS);

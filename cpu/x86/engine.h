@@ -224,6 +224,7 @@ struct x86_rights { /* what else translations depend on: when it changes, all ar
 
 struct x86_engine {
     struct x86 *c;
+    const char *told; /* x86_privilege() when the mode changed last; NULL: it never has */
     struct arena *arena;
     struct x86_decoder *decoder;
     struct x86_ctx *ctx; /* X86_CTX_COUNT of them */
@@ -498,6 +499,6 @@ x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn
 void x86_blocks_restop(struct x86 *c);
 
 /* Pseudo slots. */
-x86_handler x86_h_next, x86_h_stop, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;
+x86_handler x86_h_next, x86_h_stop, x86_h_magic, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;
 
 #endif

@@ -15,6 +15,8 @@ bool x86_op_invlpg(struct x86 *c, const struct x86_insn *i)
     if (!privileged(c))
         return false;
     x86_flush_translations(c);
+    if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_TLB)))
+        x86_tell_flush(c, "invlpg", (x86_64bit(c) ? 0 : c->seg[x86_segno(i)].base) + x86_ea(c, i));
     return true;
 }
 
@@ -36,6 +38,7 @@ bool x86_op_invpcid(struct x86 *c, const struct x86_insn *i)
     if (type == 0 && x86_long(c) && !x86_linear_ok(c, linear))
         return x86_gp0(c, "INVPCID: the address is not canonical");
     x86_flush_translations(c);
+    x86_tell_flush(c, "invpcid", type ? EVENT_ALL : linear);
     return true;
 }
 

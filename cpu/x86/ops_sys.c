@@ -1,5 +1,8 @@
 /* System registers: descriptor tables, control and debug registers, selectors looked at, extended state (SDM 2 and 3). */
+#include <stdio.h>
+
 #include "cpu/x86/flags.h"
+#include "cpu/x86/msr.h"
 #include "cpu/x86/sys.h"
 
 static bool privileged(struct x86 *c)
@@ -370,28 +373,71 @@ bool x86_write_cr(struct x86 *c, unsigned cr, u64 v)
     }
 }
 
+const struct event_type x86_event_register = {
+    "cpu.register", "a control or debug register or an MSR is written or read by an instruction",
+    { { "name", EV_STR }, { "number", EV_HEX }, { "old", EV_HEX }, { "value", EV_HEX }, { "how", EV_STR } },
+};
+static const struct event_type tlb_event = {
+    "cpu.tlb", "an instruction says that translations may have changed", { { "what", EV_STR }, { "address", EV_HEX } },
+};
+
+__attribute__((noinline, cold)) void x86_tell_flush(struct x86 *c, const char *what, u64 linear)
+{
+    EVENT_OF(EV_CPU_TLB, c->cpu.bus, c->cpu.clock->now, c->cpu.name, &tlb_event, { .s = what }, { .u = linear });
+}
+
+/* kind: "cr" or "dr"; "": an MSR. */
+static void tell_register(struct x86 *c, const char *kind, u32 number, u64 old, u64 value, bool write)
+{
+    char name[32];
+    if (*kind)
+        snprintf(name, sizeof name, "%s%u", kind, (unsigned)number);
+    else
+        snprintf(name, sizeof name, "%s", x86_msr_row(c, number) ? x86_msr_row(c, number)->name : "");
+    EVENT_OF(EV_CPU_REGISTER, c->cpu.bus, c->cpu.clock->now, c->cpu.name, &x86_event_register, { .s = name }, { .u = number },
+             { .u = old }, { .u = value }, { .s = write ? "write" : "read" });
+}
+
+static u64 cr_of(const struct x86 *c, unsigned n)
+{
+    switch (n) {
+    case 0: return c->cr0;
+    case 2: return c->cr2;
+    case 3: return c->cr3;
+    case 4: return c->cr4;
+    default: return n == 8 && c->board.apic.get_tpr ? c->board.apic.get_tpr(c->board.apic.opaque) : 0;
+    }
+}
+
+/* A write to one of them has been executed. */
+static void wrote_cr(struct x86 *c, unsigned n, u64 old)
+{
+    if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_REGISTER)))
+        tell_register(c, "cr", n, old, cr_of(c, n), true);
+    if (n == 3)
+        x86_tell_flush(c, "mov cr3", EVENT_ALL);
+}
+
 bool x86_op_mov_cr_reg(struct x86 *c, const struct x86_insn *i)
 {
-    return privileged(c) && x86_write_cr(c, i->reg, get_reg(c, i->rm, x86_osize(i)));
+    u64 old = cr_of(c, i->reg);
+    if (!privileged(c) || !x86_write_cr(c, i->reg, get_reg(c, i->rm, x86_osize(i))))
+        return false;
+    wrote_cr(c, i->reg, old);
+    return true;
 }
 
 bool x86_op_mov_reg_cr(struct x86 *c, const struct x86_insn *i)
 {
     if (!privileged(c))
         return false;
-    u64 v;
-    switch (i->reg) {
-    case 0: v = c->cr0; break;
-    case 2: v = c->cr2; break;
-    case 3: v = c->cr3; break;
-    case 4:
-        if (!has(c, X86_F_586))
-            return x86_ud(c, "this model has no CR4");
-        v = c->cr4;
-        break;
-    case 8: v = c->board.apic.get_tpr ? c->board.apic.get_tpr(c->board.apic.opaque) : 0; break;
-    default: return x86_ud(c, "there is no such control register");
-    }
+    if (i->reg == 4 && !has(c, X86_F_586))
+        return x86_ud(c, "this model has no CR4");
+    if (i->reg == 1 || (i->reg > 4 && i->reg != 8))
+        return x86_ud(c, "there is no such control register");
+    u64 v = cr_of(c, i->reg);
+    if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_REGISTER)))
+        tell_register(c, "cr", i->reg, v, v, false);
     set_reg(c, i->rm, x86_osize(i), v);
     return true;
 }
@@ -408,15 +454,20 @@ bool x86_op_lmsw(struct x86 *c, const struct x86_insn *i)
     u64 v;
     if (!privileged(c) || !get_rm(c, i, 2, &v))
         return false;
-    u64 pe = c->cr0 & CR0_PE; /* can be set but not cleared */
-    return write_cr0(c, (c->cr0 & ~(u64)0xf) | (v & 0xf) | pe);
+    u64 pe = c->cr0 & CR0_PE, old = c->cr0; /* PE can be set but not cleared */
+    if (!write_cr0(c, (old & ~(u64)0xf) | (v & 0xf) | pe))
+        return false;
+    wrote_cr(c, 0, old);
+    return true;
 }
 
 bool x86_op_clts(struct x86 *c, const struct x86_insn *i)
 {
     if (!privileged(c))
         return false;
+    u64 old = c->cr0;
     c->cr0 &= ~(u64)CR0_TS;
+    wrote_cr(c, 0, old);
     x86_mode_changed(c);
     return true;
 }
@@ -461,6 +512,8 @@ bool x86_op_mov_dr_reg(struct x86 *c, const struct x86_insn *i)
         v = (v & 0xe00f) | 0xffff0ff0;
     if (n == 7)
         v = (v & 0xffff23ff) | 0x400;
+    if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_REGISTER)))
+        tell_register(c, "dr", n, c->dr[n], v, true);
     c->dr[n] = v;
     x86_flush_translations(c);
     x86_mode_changed(c);
@@ -474,13 +527,22 @@ bool x86_op_rdmsr(struct x86 *c, const struct x86_insn *i)
     u64 v;
     if (!privileged(c) || !x86_msr_read(c, (u32)c->r[X86_CX], &v))
         return false;
+    if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_REGISTER)))
+        tell_register(c, "", (u32)c->r[X86_CX], v, v, false);
     set_edx_eax(c, v);
     return true;
 }
 
 bool x86_op_wrmsr(struct x86 *c, const struct x86_insn *i)
 {
-    return privileged(c) && x86_msr_write(c, (u32)c->r[X86_CX], edx_eax(c));
+    u32 n = (u32)c->r[X86_CX];
+    u64 old = 0, now = 0;
+    bool tell = event_wants(c->cpu.bus, EV_CPU_REGISTER) && c->cpl == 0 && x86_msr_peek(c, n, &old);
+    if (!privileged(c) || !x86_msr_write(c, n, edx_eax(c)))
+        return false;
+    if (UNLIKELY(tell) && x86_msr_peek(c, n, &now))
+        tell_register(c, "", n, old, now, true);
+    return true;
 }
 
 /* --- time and counters --- */

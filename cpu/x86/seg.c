@@ -62,8 +62,20 @@ static void data_seg_changed(struct x86 *c, unsigned seg)
         x86_look_again(c);
 }
 
+const struct event_type x86_event_mode = { "cpu.mode", "the privilege or the mode changes", { { "from", EV_STR }, { "to", EV_STR } } };
+
+const char *x86_privilege(const struct x86 *c)
+{
+    static const char *const ring[] = { "CPL 0", "CPL 1", "CPL 2", "CPL 3" };
+    return x86_v86(c) ? "v86" : !x86_protected(c) ? "real" : ring[c->cpl];
+}
+
 void x86_mode_changed(struct x86 *c)
 {
+    const char *from = c->engine->told, *to = x86_privilege(c);
+    c->engine->told = to;
+    if (from && strcmp(from, to))
+        EVENT_OF(EV_CPU_MODE, c->cpu.bus, c->cpu.clock->now, c->cpu.name, &x86_event_mode, { .s = from }, { .s = to });
     const struct x86_seg *cs = &c->seg[X86_CS];
     c->code_bits = seg_is_64(c, cs) ? 64 : cs->db ? 32 : 16;
     c->stack_size = c->code_bits == 64 ? 8 : c->seg[X86_SS].db ? 4 : 2;

@@ -159,4 +159,7 @@ static inline bool set_rm(struct x86 *c, const struct x86_insn *i, unsigned size
     return true;
 }
 
+/* "cpu.tlb", for those who listen. */
+void x86_tell_flush(struct x86 *c, const char *what, u64 linear);
+
 #endif

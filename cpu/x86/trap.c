@@ -277,12 +277,6 @@ static bool doubles(unsigned first, unsigned second)
     return contributory(first) && contributory(second);
 }
 
-static const char *mode_of(const struct x86 *c)
-{
-    static const char *const ring[] = { "CPL 0", "CPL 1", "CPL 2", "CPL 3" };
-    return x86_v86(c) ? "v86" : !x86_protected(c) ? "real" : ring[c->cpl];
-}
-
 static struct x86_story *tell(struct x86 *c, const struct event_in *ev, const char *why, bool shadowed)
 {
     struct x86_story *s = &c->story[c->n_story++ % X86_STORY];
@@ -311,7 +305,7 @@ static void told(struct x86 *c, const struct event_in *ev, const char *from, con
     bool apart = ev->kind == X86_EV_EXTERNAL || ev->kind == X86_EV_SOFTWARE;
     EVENT(c->cpu.bus, c->cpu.clock->now, c->cpu.name, apart ? &x86_event_interrupt : &x86_event_trap, { .s = cause },
           { .u = ev->vector }, { .u = ev->rip }, { .u = ev->vector == EXC_PF ? c->cr2 : ev->has_error ? ev->error : 0 },
-          { .s = from }, { .s = mode_of(c) }, { .s = text });
+          { .s = from }, { .s = x86_privilege(c) }, { .s = text });
 }
 
 void x86_lost(struct x86 *c, const char *what, bool jump)
@@ -397,7 +391,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
     c->activity = X86_RUNNING;
     c->db_pending = 0;
     c->shadow = 0;
-    const char *from = mode_of(c);
+    const char *from = x86_privilege(c);
     for (;;) {
         struct x86_story *story = tell(c, &ev, why, shadowed);
         struct event_in now = ev;

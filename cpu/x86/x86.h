@@ -340,6 +340,7 @@ bool x86_far_return(struct x86 *c, unsigned osize, u16 release);
 /* After any change of CR0, CR4, EFER, RFLAGS.VM, CPL or a segment register: recompute what is derived (code_bits, stack_size,
  * fast[]) and tell the engine that its context may have changed. */
 void x86_mode_changed(struct x86 *c);
+const char *x86_privilege(const struct x86 *c); /* "real", "v86", "CPL 0" to "CPL 3" */
 
 /* --- interrupts and exceptions: trap.c */
 enum x86_event { X86_EV_EXCEPTION, X86_EV_EXTERNAL, X86_EV_SOFTWARE /* INT n */, X86_EV_INT3 /* INT3, INTO, INT1 */ };
@@ -384,6 +385,7 @@ void x86_flush_translations(struct x86 *c); /* CR0.PG/WP, CR3, CR4, EFER, INVLPG
 void x86_look_again(struct x86 *c);         /* interrupts may be pending, or IF, the shadow or TF changed: leave the block */
 
 extern const struct event_type x86_event_trap, x86_event_reset; /* cpu.trap, cpu.reset */
+extern const struct event_type x86_event_register, x86_event_mode;
 extern const struct event_type x86_event_interrupt; /* cpu.trap of an interrupt, or of INT n */
 
 /* --- debugging aid: tell.c. What the last exceptions were and why, as text: the causal chain of a triple fault. */

@@ -173,6 +173,8 @@ steps = ['--expect', 'done', '--after-crash', '--expect', 'sum 1000', '--reject'
 expect('a journal survives', 0, test('--crash-after-writes', '3..11', *steps, *good), out='9 runs')
 r = expect('one that is written in another order does not', 1, test('--crash-after-writes', '4..6', *steps, *wrong))
 has('it says when', r.out, '2 of 3 runs failed: a crash behind write 4; a crash behind write 5')
+runs = [json.loads(l) for l in test('--json', '-', '--crash-after-writes', '5', '--expect', 'done', '--after-crash', *good).out.splitlines()]
+check(runs[0]['disk_writes'] == 5 and runs[0]['crash_after_write'] == 5, 'writes are counted', runs)
 check(replays() == ['test-crash4.replay'], 'one recording', replays())
 d = debug('test-crash4.replay', 'hash', 'goto 100', 'goto end', 'hash', 'goto 1000000', 'goto end', 'hash', 'p balance')
 hashes = re.findall('^[0-9a-f]{16}$', d.out, re.M)
@@ -180,8 +182,12 @@ check(len(hashes) == 3 and len(set(hashes)) == 1, 'a tour across the crash ends 
 os.unlink('test-crash4.replay')
 open('look.sh', 'w').write('#!/bin/sh\nod -An -tu4 -j $((11 * 512 + 8)) -N4 "$1"\nexit $STATUS\n')
 os.chmod('look.sh', 0o755)
-r = test('--crash-after-writes', '2', '--expect', 'done', '--after-crash', '--check-disk', './look.sh', *good, env={'STATUS': '1'})
+r = test('--crash-after-writes', '2', '--expect', 'done', '--after-crash', '--check-disk', 'echo; ./look.sh', *good, env={'STATUS': '1'})
 check(r.status == 1 and 'ended with status 1' in r.out and ' 400' in r.out, 'the disk as a crash left it', r.out)
+r = test('--expect', 'done', '--check-disk', 'echo', *good)
+check(r.status == 0, 'a command of the shell', r.out)
+r = test('--expect', 'done', '--check-disk', 'exec 1>&2; ls /nowhere', *good)
+check(r.status == 1 and ' disk0\n' in r.out and 'orrery-disks' not in r.out, 'names of temporary files are not told', r.out)
 expect('check-disk', 0, test('--expect', 'done', '--check-disk', './look.sh', *good, env={'STATUS': '0'}))
 check(open('disk.img', 'rb').read() == bytes(1 << 20), 'the image is not written')
 for f in replays():

@@ -328,4 +328,22 @@ for name, text in ('a', b'abcx'), ('b', b'abdx'), ('c', b'abcx'):
 diff('diff: equal recordings', 0, 'a.rec', 'c.rec')
 r = diff('diff: recordings', 1, 'a.rec', 'b.rec', '--symbols', echo, out=['The recordings hold the same up to position', 'MR1 0000000010000000 63',
                                                                     'MR1 0000000010000000 64', 'lbu t0,0(s1)'])
+
+# Ctrl-C leaves whole files.
+p = subprocess.Popen([ORRERY, 'run', '-bios', 'none', '-display', 'none', '-serial', 'null', '-monitor', 'none', echo, '--trace', 'flow:int.flow',
+                      '--trace', 'callgrind:int.callgrind', '--trace', 'exec:int.zst'], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+for _ in range(int(200 * SLOW)):
+    time.sleep(0.05)
+    if os.path.exists('int.zst') and os.path.getsize('int.zst') > 1000:
+        break
+p.send_signal(signal.SIGINT)
+try:
+    p.communicate(timeout=20 * SLOW)
+except subprocess.TimeoutExpired:
+    p.kill()
+check(p.returncode == 130, 'Ctrl-C: status', p.returncode)
+executed = tool('zstd', '-dc', 'int.zst').count('\n')
+r = expect('Ctrl-C: flow', 0, run('trace', 'show', 'int.flow', timeout=60))
+check(r.err == '' and executed > 1000, 'Ctrl-C: all of it is there', r.err)
+has('Ctrl-C: callgrind', tool('callgrind_annotate', '--auto=no', 'int.callgrind'), f'{executed:,} (100')
 finish()

@@ -254,7 +254,7 @@ static void events(void)
 {
     struct bench *b = bench_new("rv64", 64);
     struct heard heard = { 0 };
-    struct event_listener l = { .prefix = "cpu.", .hear = hear, .opaque = &heard };
+    struct event_listener l = { .prefix = "cpu.trap", .hear = hear, .opaque = &heard };
     event_listen(&b->bus, &l);
     b->h->medeleg = BIT64(CAUSE_STORE_PAGE);
     b->h->cpu.idle = true;
@@ -293,7 +293,7 @@ static void refusals(void)
     };
     struct bench *b = bench_new("rv64", 64);
     struct heard heard = { 0 };
-    struct event_listener l = { .prefix = "cpu.", .hear = hear, .opaque = &heard };
+    struct event_listener l = { .prefix = "cpu.trap", .hear = hear, .opaque = &heard };
     event_listen(&b->bus, &l);
     b->h->pmpcfg[0] = PMP_NAPOT | PMP_L;
     b->h->pmpaddr[0] = (RAM_BASE + 0x1000) >> 2 | 511;

@@ -9,14 +9,24 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum layout { LAYOUT_6_4, LAYOUT_5, LAYOUT_5_PER_CPU, LAYOUT_4_5, LAYOUTS };
+enum layout { LAYOUT_6_4, LAYOUT_5, LAYOUT_5_PER_CPU, LAYOUT_4_5, LAYOUT_5_32_BIT, LAYOUTS };
 
 #define IMAGE_SYMBOLS 700
 #define IMAGE_BASE 0xffffffff80200000ull
 
+static inline u64 image_base(enum layout how)
+{
+    return how == LAYOUT_5_32_BIT ? 0xc1000000 : IMAGE_BASE;
+}
+
+static inline unsigned image_word(enum layout how)
+{
+    return how == LAYOUT_5_32_BIT ? 4 : 8;
+}
+
 static inline u64 image_address(unsigned i, enum layout how)
 {
-    return how == LAYOUT_5_PER_CPU && i < 20 ? 0x1000 + 16 * i : IMAGE_BASE + 64 * (u64)i;
+    return how == LAYOUT_5_PER_CPU && i < 20 ? 0x1000 + 16 * i : image_base(how) + 64 * (u64)i;
 }
 
 static inline void image_symbol_name(unsigned i, char *out, size_t n)
@@ -63,7 +73,7 @@ static inline void image_names(struct buf *b, struct buf *markers)
     }
 }
 
-static inline void image_tokens(struct buf *b)
+static inline void image_tokens(struct buf *b, unsigned word)
 {
     u16 index[256];
     size_t start = b->len;
@@ -75,14 +85,14 @@ static inline void image_tokens(struct buf *b)
             buf_put_le(b, c, 1);
         buf_put_le(b, 0, 1);
     }
-    image_align(b, 8);
+    image_align(b, word);
     for (unsigned c = 0; c < 256; c++)
         buf_put_le(b, index[c], 2);
 }
 
 static inline void image_values(struct buf *b, enum layout how)
 {
-    image_align(b, 8);
+    image_align(b, image_word(how));
     for (unsigned i = 0; i < IMAGE_SYMBOLS; i++) {
         u64 a = image_address(i, how);
         if (how == LAYOUT_4_5)
@@ -90,11 +100,11 @@ static inline void image_values(struct buf *b, enum layout how)
         else if (how == LAYOUT_5_PER_CPU)
             buf_put_le(b, a < IMAGE_BASE ? a : IMAGE_BASE - 1 - a, 4);
         else
-            buf_put_le(b, a - IMAGE_BASE, 4);
+            buf_put_le(b, a - image_base(how), 4);
     }
-    image_align(b, 8);
+    image_align(b, image_word(how));
     if (how != LAYOUT_4_5)
-        buf_put_le(b, IMAGE_BASE, 8);
+        buf_put_le(b, image_base(how), image_word(how));
 }
 
 static inline void image_kallsyms(struct buf *b, enum layout how)
@@ -104,17 +114,17 @@ static inline void image_kallsyms(struct buf *b, enum layout how)
     if (how != LAYOUT_6_4)
         image_values(b, how);
     buf_put_le(b, IMAGE_SYMBOLS, 4);
-    image_align(b, 8);
+    image_align(b, image_word(how));
     image_names(b, &markers);
-    image_align(b, 8);
+    image_align(b, image_word(how));
     buf_put(b, markers.data, markers.len);
-    image_align(b, 8);
+    image_align(b, image_word(how));
     buf_free(&markers);
-    if (how == LAYOUT_5_PER_CPU) /* 6.2 and 6.3: the order of names, 3 bytes each */
+    if (how == LAYOUT_5_PER_CPU) /* as 6.2 and 6.3: the order of names, 3 bytes each */
         for (unsigned i = 0; i < IMAGE_SYMBOLS; i++)
             buf_put_le(b, i, 3);
-    image_align(b, 8);
-    image_tokens(b);
+    image_align(b, image_word(how));
+    image_tokens(b, image_word(how));
     if (how == LAYOUT_6_4)
         image_values(b, how);
 }
