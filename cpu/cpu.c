@@ -38,6 +38,8 @@ static u64 by_page(struct cpu *c, u64 va, u8 *bytes, u64 len, bool write)
         if (!w.ok)
             c->ops->walk(c, va + done, CPU_EXEC, &w);
         if (!w.ok)
+            c->ops->walk(c, va + done, CPU_READ | CPU_USER, &w);
+        if (!w.ok)
             break;
         u64 got = write ? space_poke(c->mem, w.pa, bytes + done, n) : space_peek(c->mem, w.pa, bytes + done, n);
         done += got;

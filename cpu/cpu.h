@@ -22,7 +22,7 @@ enum cpu_stop {
     CPU_DIVERGED,  /* compiled code did not do what the interpreter does (cpu->report); only when that is checked */
 };
 
-enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4 };
+enum cpu_access { CPU_READ = 1, CPU_WRITE = 2, CPU_EXEC = 4, CPU_USER = 8 /* walk() only: as if from user mode */ };
 
 /* Armed addresses; owned by the debugger, shared by all CPUs of a machine. Virtual addresses, but where it says so. */
 struct cpu_stops {
@@ -201,7 +201,8 @@ static inline u64 cpu_linear_pc(const struct cpu *c)
     return c->ops->linear_pc ? c->ops->linear_pc(c) : c->ops->get_pc(c);
 }
 
-/* Reads guest-virtual memory as the CPU sees it now, without side effects; returns bytes read. */
+/* Reads guest-virtual memory as the CPU maps it now, without side effects; returns bytes read. What only user mode may read
+ * (SMAP, SUM) is read too. */
 u64 cpu_peek(struct cpu *c, u64 va, void *out, u64 len);
 u64 cpu_poke(struct cpu *c, u64 va, const void *in, u64 len);
 

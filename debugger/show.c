@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <dwarf.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,32 @@ static void show_watch(struct debugger *d, const struct stop_report *r)
     buf_free(&out);
 }
 
+/* i386 returns floating point on top of the x87's stack (psABI, 2.2.3): the number there in `size` bytes. */
+static bool x87_top(struct debugger *d, u64 size, u64 *raw)
+{
+    const struct cpu_reg *status = cpu_reg_named(d->cpu, "fstat");
+    u64 word, m, se;
+    char name[16];
+    if (!status || !d->cpu->ops->reg_get(d->cpu, status, &word))
+        return false;
+    unsigned n = (unsigned)(word >> 11 & 7);
+    snprintf(name, sizeof name, "st%u", n);
+    const struct cpu_reg *significand = cpu_reg_named(d->cpu, name);
+    snprintf(name, sizeof name, "st%u_se", n);
+    const struct cpu_reg *exponent = cpu_reg_named(d->cpu, name);
+    if (!significand || !exponent || !d->cpu->ops->reg_get(d->cpu, significand, &m) || !d->cpu->ops->reg_get(d->cpu, exponent, &se))
+        return false;
+    double v = ldexp((double)m, (int)(se & 0x7fff) - 16383 - 63);
+    v = se >> 15 & 1 ? -v : v;
+    float f = (float)v;
+    u32 half;
+    memcpy(raw, &v, 8);
+    memcpy(&half, &f, 4);
+    if (size == 4)
+        *raw = half;
+    return size == 4 || size == 8;
+}
+
 /* What a function gave back, when it is a number. */
 static void show_returned(struct debugger *d, u64 inside)
 {
@@ -249,9 +276,11 @@ static void show_returned(struct debugger *d, u64 inside)
         !size || size > 8 || !now)
         return;
     unsigned reg = core->kind == TYPE_FLOAT ? now->isa->result_float : now->isa->result;
-    if (reg == SLOT_NONE || !(now->known >> reg & 1))
+    u64 v;
+    if (reg == SLOT_NONE ? !x87_top(d, size, &v) : !(now->known >> reg & 1))
         return;
-    u64 v = now->reg[reg];
+    if (reg != SLOT_NONE)
+        v = now->reg[reg];
     if (core->kind != TYPE_FLOAT && size > now->isa->word)
         v = (v & size_mask(now->isa->word)) | now->reg[now->isa->result_high] << 8 * now->isa->word;
     struct expr_env env = debugger_env(d);

@@ -243,7 +243,9 @@ void riscv_walk(struct cpu *c, u64 va, enum cpu_access access, struct cpu_walk *
     struct hart *h = hart_of(c);
     struct riscv_xlat x;
     *w = (struct cpu_walk){ .va = va };
-    translate(h, va, 1, access, access & CPU_EXEC ? h->priv : riscv_data_priv(h), &x, w);
+    bool user = access & CPU_USER;
+    access &= ~(unsigned)CPU_USER;
+    translate(h, va, 1, access, user ? PRIV_U : access & CPU_EXEC ? h->priv : riscv_data_priv(h), &x, w);
     w->pa = x.pa;
     if (x.cause == CAUSE_NONE && !space_find(c->mem, x.pa)) {
         x.cause = access_fault(access);

@@ -353,5 +353,5 @@ void x86_walk_as(struct x86 *c, u64 linear, enum cpu_access access, bool user, s
 
 void x86_walk(struct cpu *cpu, u64 linear, enum cpu_access access, struct cpu_walk *w)
 {
-    x86_walk_as(x86_of(cpu), linear, access, x86_of(cpu)->cpl == 3, w);
+    x86_walk_as(x86_of(cpu), linear, access & ~(unsigned)CPU_USER, x86_of(cpu)->cpl == 3 || (access & CPU_USER), w);
 }

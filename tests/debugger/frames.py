@@ -188,7 +188,7 @@ def through_interrupts():
              r"user_main \(\) at kernel.c:91")
         says(f"{what}: at the entry", out[22], r"^#0 +.*" + entry, call, r"user_add \(.*\) at kernel.c:84", r"user_main \(\)")
         says(f"{what}: a few instructions later", out[24], r"^#0 +.*" + entry, call, r"user_add \(.*\) at kernel.c:84", r"user_main \(\)")
-        says(f"{what}: to the end", out[26], r"powered off with status " + ("11" if k == "r" else "23"))
+        says(f"{what}: to the end", out[26], r"powered off with status " + ("13" if k == "r" else "27"))
 
 
 def stepping_past_interrupts():
@@ -215,6 +215,14 @@ def registers_and_expressions():
     says("i386 registers", "\n".join(out), r"\(void \(\*\)\(\)\) 0x\w+ <sum_table\+\d+>", r"= 1$", r"= 1$", r"= 4$", r"= 4$",
          r"\(int \*\) 0x\w+ <table\+4>", r"<sum_table\+\d+>", r"=> 0x\w+ <sum_table\+\d+>:\t", r"^0x", r"1: sum = ", r'"hello, guest"', r"struct node \{",
          r"= 1$", r"= \{3, 1, 4\}", r"^\$\d+ = 0x", r"\{3, 77, 4, 1, 5", r"found by CFI")
+
+
+def returned():
+    for isa in "x86_64", "i386", "riscv64", "riscv32":
+        for opt in "-O0", "-O2":
+            out = debug(isa, f"bare-{isa}{opt}.elf", ["break half", "break wide", "continue", "info args", "finish", "continue", "finish"])
+            what = f"{isa} {opt}: what functions return"
+            says(what, "\n".join(out), r"half \(v=(5|<optimized out>)\)", r"^Value returned is \$1 = 2.5$", r"wide \(v=3\)", r"^Value returned is \$2 = 25769803781$")
 
 
 REAL = r"""
@@ -285,6 +293,7 @@ def main():
         through_interrupts()
         stepping_past_interrupts()
         registers_and_expressions()
+        returned()
         real_mode()
     print(f"{checked} checked, {failed} failed")
     return 1 if failed else 0

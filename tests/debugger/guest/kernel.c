@@ -100,5 +100,17 @@ int main(void)
     result += touch((volatile int *)(UNMAPPED + 0x3000), 5);
     enter_user(user_main);
     result += (int)calls;
+    result += half(5) > 2;
+    result += wide(3) > 0;
     return result;
+}
+
+double half(double v)
+{
+    return v / -2 + v;
+}
+
+long long wide(int v)
+{
+    return (long long)v << 33 | 5;
 }

@@ -7,6 +7,8 @@ typedef unsigned long long u64;
 enum { KIND_TIMER, KIND_FAULT, KIND_CALL, KIND_OTHER };
 void enter_user(void (*program)(void));
 void leave_user(void);
+__attribute__((noinline)) double half(double v);
+__attribute__((noinline)) long long wide(int v);
 
 #ifdef __riscv
 struct trapframe {

@@ -33,7 +33,7 @@ _start:
 #endif
         li      t0, 0x1800
         csrc    mstatus, t0
-        li      t0, 0x40800             # MPP = S, SUM
+        li      t0, 0x2800              # MPP = S, FS
         csrs    mstatus, t0
         la      t0, 1f
         csrw    mepc, t0

@@ -80,6 +80,7 @@ _start: cli
         mov     %eax, %ss
         mov     $0x28, %eax
         ltr     %ax
+        fninit                          // reset leaves the stack of the x87 full (SDM 3, table 9-1)
         .size   _start, . - _start
 
         .globl  begin
