@@ -265,9 +265,13 @@ static void source_lines(struct tui *t, const char *file, int here, u64 pc, cons
         lines_add(l, text, current ? TUI_HERE : stop ? TUI_STOP : TUI_PLAIN, found == line && n ? addrs[0] : 0, line);
         if (!current)
             continue;
-        u64 addr = pos->low; /* its instructions below it */
+        u64 addr = pos->low; /* its instructions below it; of many those around here */
+        unsigned before = 0, size;
+        for (u64 a = addr; a < pc && (size = debugger_insn(t->d, a, NULL, NULL, 0)); a += size)
+            before++;
+        for (; before > 4; before--)
+            addr += debugger_insn(t->d, addr, NULL, NULL, 0);
         for (unsigned k = 0; k < 12 && addr < pos->high; k++) {
-            unsigned size;
             add_insn(t, l, addr, pc, &size);
             if (!size)
                 break;
