@@ -116,6 +116,7 @@ void show_x86_registers(struct debugger *d);  /* segments, tables and control re
 bool show_x86_mappings(struct debugger *d, bool pages, bool qemu, struct err *e); /* qemu: in the form of its monitor */
 /* cmd_parts.c */
 const char *pci_kind(unsigned base, unsigned sub); /* "IDE controller", by class code */
+bool show_riscv_interrupts(struct debugger *d); /* irq_riscv.c; false: there is no PLIC */
 HANDLER(info_pic); HANDLER(info_ioapic); HANDLER(info_lapic); HANDLER(info_pit); HANDLER(info_hpet); HANDLER(info_rtc);
 HANDLER(info_ide); HANDLER(info_fdc); HANDLER(info_kbd); HANDLER(info_dma); HANDLER(info_pci); HANDLER(info_irq);
 

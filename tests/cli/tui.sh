@@ -75,6 +75,7 @@ tm send-keys Space
 sees "and takes it away" "delete 2"
 tm send-keys l l l
 sees "tabs by keys" "\[IRQ\]"
+sees "the way of an interrupt" "timer, S \(STI\): pending, enabled, to S; waits: mstatus.SIE is 0"
 tm send-keys l l l l l l
 sees "processes: how to get a profile" "no profile recognises"
 sees "and the CPUs without one" "^[* ] 0 +hart0 .S, runs."
