@@ -33,7 +33,7 @@ start() { # columns, rows, options of orrery debug
 start 120 40 -ex "'break trap'"
 sees "panes" "Registers"
 sees "console and command" "Guest console.*Command"
-sees "tabs" "\[Mem\] PT  TLB  IRQ  PCI  Dev  CPU  Stops  Time"
+sees "tabs" "\[Mem\] PT  TLB  IRQ  PCI  Dev  CPU  Stops  Time  Tasks  Trace  Heat"
 sees "instructions without source" "=> ?0x0000000000001000"
 tm send-keys c
 sees "a breakpoint" "Breakpoint 1, trap"
@@ -74,6 +74,25 @@ tm send-keys Space
 sees "and takes it away" "delete 2"
 tm send-keys l l l
 sees "tabs by keys" "\[IRQ\]"
+tm send-keys l l l l l l
+sees "processes: how to get a profile" "no profile recognises"
+sees "and the CPUs without one" "^[* ] 0 +hart0 .S, runs."
+tm send-keys l
+sees "the last instructions" "\[Trace\]"
+sees "with position, symbol, text and register" "^hart0 +[0-9]+ 0x[0-9a-f]{16} <trap\+0>:\s+c.addi sp,-32  \| sp=0x80008fe0"
+tm send-keys l
+sees "the map of memory" "^0000000080000000 \|[#*+.-]"
+tm send-keys Tab Tab Tab Tab
+sees "the cell's address" "\[Heat\] +0x80000000$"
+tm send-keys Right Down
+sees "another's" "\[Heat\] +0x80820000$"
+tm send-keys Up Left Enter
+sees "Enter: the memory there" "^\[Mem\].* physical"
+sees "by its physical address" "^0x80002000:.*0x000000008040008e"
+tm send-keys Left Left Up Up Enter
+sees "Enter in the trace goes there" "\(orrery\) goto [0-9]+"
+sees "the instruction" "=> ?0x[0-9a-f]+ <trap_entry\+134>"
+tm send-keys Tab Tab Tab Right Right Right Right Right
 tm send-keys Escape F10
 sees "F10" "\(orrery\) next"
 tm resize-window -x 79 -y 20
