@@ -5,6 +5,7 @@
 #include "base/suggest.h"
 #include "cli/session.h"
 #include "cpu/riscv/insn.h"
+#include "cpu/x86/insn.h"
 #include "machine/board.h"
 #include "machine/isa.h"
 
@@ -50,12 +51,18 @@ static void info_instructions(void)
         const struct riscv_insn *r = &riscv_insns[i];
         printf("%-16s %-40s %-14s %-6s %s\n", r->mnemonic, r->picture, r->args, r->section, r->doc);
     }
+    for (unsigned i = 0; i < X86_OP_COUNT; i++) {
+        const struct x86_row *r = &x86_rows[i];
+        printf("%-16s %-40s %-14s %-24s %s\n", r->mnemonic, r->encoding, r->operands, r->section, r->doc);
+    }
 }
 
-/* The CSRs a hart has depend on its model: those of the largest one, from a machine that is made and never run. */
-static void info_csrs(void)
+/* The registers a CPU has depend on its model: those of the largest one, from a machine that is made and never run. */
+static void control_registers(const char *board)
 {
-    struct machine_config mc = { .board = "virt", .board_props = "", .cpu = "max", .xlen = 64, .cpus = 1 };
+    static const u8 rom[0x10000]; /* a PC is not built without firmware */
+    struct machine_config mc = { .board = board, .board_props = "", .cpu = "max", .xlen = 64, .cpus = 1,
+                                 .bios = { "no firmware", rom, sizeof rom } };
     struct err e;
     struct machine *m = machine_new(&mc, &e);
     if (!m) {
@@ -63,13 +70,19 @@ static void info_csrs(void)
         return;
     }
     for (const struct cpu_reg *r = m->cpus[0]->ops->regs(m->cpus[0]); r->name; r++) {
-        if (strcmp(r->group, "csr"))
+        if (!strcmp(r->group, "general") || !strcmp(r->group, "float") || !strcmp(r->group, "vector"))
             continue;
         printf("0x%03x %-16s %s\n", r->number, r->name, r->doc ? r->doc : "");
         for (const struct reg_field *f = r->fields; f && f->name; f++)
             printf("             %2u:%-2u %-16s %s\n", f->low + f->width - 1, f->low, f->name, f->doc ? f->doc : "");
     }
     machine_free(m);
+}
+
+static void info_csrs(void)
+{
+    control_registers("virt");
+    control_registers("pc");
 }
 
 static void info_traces(void)
@@ -103,8 +116,8 @@ static const struct {
     { "boards", "boards with their parts and addresses", info_boards },
     { "devices", "every device register with its fields", info_devices },
     { "cpus", "CPU models", info_cpus },
-    { "instructions", "every instruction: bits, operands, section of the manual", info_instructions },
-    { "csrs", "every CSR with its fields", info_csrs },
+    { "instructions", "every instruction of RISC-V and x86: bits, operands, section of the manual", info_instructions },
+    { "csrs", "every CSR, control register and MSR with its fields", info_csrs },
     { "traces", "what --trace writes", info_traces },
     { "timing", "cycle models, their badges and proofs", info_timing },
 };

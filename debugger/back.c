@@ -178,6 +178,45 @@ bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r,
     return ok;
 }
 
+bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool done), void *opaque, struct err *e)
+{
+    struct history *h = d->machine->history;
+    if (!possible(d, e))
+        return false;
+    if (history_editing(h)) {
+        d->looking_back = false;
+        return err_set(e, "Something was changed by hand here; what was executed before shows again when the machine has moved.");
+    }
+    u64 now = d->machine->clock.now;
+    unsigned selected = d->selected;
+    bool dead = d->dead;
+    int exit_code = d->exit_code;
+    struct trail t = { .which = TRAIL_ALL };
+    struct err ignored;
+    bool ok = trail_ends(d, &t, now, count, e);
+    if (ok && t.n && (ok = history_goto(h, t.e[t.n > count ? t.n - count : 0].at, e))) {
+        stops_disarm(&d->stops, d->machine);
+        while (d->machine->clock.now < now && !d->interrupted) {
+            u64 executed = d->cpu->retired + d->cpu->trapped;
+            each(opaque, false);
+            enum machine_stop why = history_step(h, d->cpu, now);
+            if (d->cpu->retired + d->cpu->trapped != executed)
+                each(opaque, true);
+            if (why != MACHINE_REACHED)
+                break;
+        }
+        stops_arm(&d->stops, d->machine);
+    }
+    free(t.e);
+    if (!history_goto(h, now, &ignored) && ok)
+        ok = err_set(e, "%s", ignored.text);
+    settled(d);
+    d->selected = selected;
+    d->dead = dead;
+    d->exit_code = exit_code;
+    return ok;
+}
+
 /* What back_line() knows of an instruction. */
 struct where {
     u64 low, high; /* of its function; 0: unknown */

@@ -77,6 +77,8 @@ HANDLER(cmd_reverse_stepi); HANDLER(cmd_reverse_nexti); HANDLER(cmd_reverse_step
 HANDLER(cmd_reverse_finish); HANDLER(cmd_reverse_continue); HANDLER(cmd_last_write); HANDLER(cmd_goto);
 HANDLER(cmd_tui); HANDLER(cmd_bookmark); HANDLER(cmd_undo); HANDLER(info_timeline);
 void undo_note(struct debugger *d, u64 position); /* a command that began there is over */
+/* cmd_trail.c */
+HANDLER(info_trail); HANDLER(info_heat);
 /* cmd_stop.c */
 struct stop_point *stop_until(struct debugger *d, const char *args, struct err *e); /* of `run-until`; NULL: err */
 HANDLER(cmd_trace); HANDLER(cmd_log);

@@ -231,6 +231,10 @@ bool back_finish(struct debugger *d, struct stop_report *r, struct err *e);
 /* To the last stop before; without one to where the history begins, and r->reason is REASON_ARRIVED. */
 bool back_continue(struct debugger *d, struct stop_report *r, struct err *e);
 
+/* Executes the last `count` instructions of the selected hart again, and is where it was: each() looks at the machine before
+ * every one of them, and after it with `done` (not after one that only waited). It must not move or change the machine. */
+bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool done), void *opaque, struct err *e);
+
 /* For a client whose stop points are armed beside those of the list: to the last of any. False: none, and the machine is where
  * the history begins; or an error. *why is MACHINE_BREAK or MACHINE_WATCH, and m->stop and the CPU's hit are as if it had come
  * there forwards. */

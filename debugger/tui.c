@@ -128,13 +128,12 @@ static void put_title(struct tui *t, enum pane_id id)
     put_text(t, p->x, p->y - 1, p->w + (p->x + p->w < t->columns), text, style);
     if (id != PANE_TAB)
         return;
-    unsigned x = 0;
-    for (unsigned i = 0; tui_tabs[i].name && x + 10 < p->w; i++) {
-        unsigned w = (unsigned)strlen(tui_tabs[i].name) + 2;
-        snprintf(text, sizeof text, i == t->tab ? "[%s]" : " %s ", tui_tabs[i].name);
+    unsigned x = 0, w;
+    for (unsigned i = 0; (w = tabs_title(t, i, text, sizeof text)) && x + w <= p->w; i++, x += w)
         put_text(t, x, p->y - 1, w, text, style);
-        x += w;
-    }
+    tabs_where(t, text, sizeof text);
+    if (x + 1 < p->w)
+        put_text(t, x + 1, p->y - 1, p->w - x - 1, text, style);
 }
 
 /* Short lines side by side. */
@@ -177,6 +176,10 @@ static void put_pane(struct tui *t, enum pane_id id)
         if (l && id == PANE_SOURCE && p->top + i == t->cursor && t->focus == id && t->layer == LAYER_NAVIGATE)
             style = TUI_FOCUS;
         put_text(t, p->x, p->y + i, p->w, l ? l->text : "", style);
+        unsigned x, w;
+        if (id == PANE_TAB && id == t->focus && tabs_cursor(t, p->top + i, &x, &w))
+            for (unsigned k = x; k < x + w && k < p->w; k++)
+                t->cell[(p->y + i) * t->columns + p->x + k].style = TUI_FOCUS;
     }
 }
 
@@ -222,7 +225,7 @@ const struct tui_cell *tui_draw(struct tui *t, bool running, int *cursor_column,
 
 /* --- commands ---------------------------------------------------------------------------------------------------- */
 
-static void execute(struct tui *t, const char *command)
+void tui_execute(struct tui *t, const char *command)
 {
     char said[600];
     int n = snprintf(said, sizeof said, "%s%s\n", t->d->collecting ? ">" : "(orrery) ", command);
@@ -242,7 +245,7 @@ static void toggle_stop(struct tui *t, bool temporary)
     for (struct stop_point *s = t->d->stops.list; s; s = s->next)
         if (l->addr && stop_has_addr(s, l->addr)) {
             snprintf(command, sizeof command, "delete %d", s->number);
-            execute(t, command);
+            tui_execute(t, command);
             return;
         }
     if (l->number)
@@ -255,7 +258,7 @@ static void toggle_stop(struct tui *t, bool temporary)
     char file[512];
     snprintf(file, sizeof file, "%s", t->file);
     int number = l->number;
-    execute(t, command);
+    tui_execute(t, command);
     if (number)
         panes_show_source(t, file, number);
     t->stale = false;
@@ -275,6 +278,10 @@ static void move(struct tui *t, long by)
             p->top = t->cursor;
         if (t->cursor >= p->top + p->h)
             p->top = t->cursor - p->h + 1;
+        return;
+    }
+    if (t->focus == PANE_TAB && tui_tabs[t->tab].enter) {
+        tabs_move(t, 0, by);
         return;
     }
     size_t most = n > p->h ? n - p->h : 0;
@@ -303,21 +310,20 @@ static void next_pane(struct tui *t, bool back)
     t->focus = (enum pane_id)((t->focus + (back ? PANES - 1u : 1u)) % PANES);
 }
 
-static void next_tab(struct tui *t, int by)
-{
-    unsigned n = 0;
-    while (tui_tabs[n].name)
-        n++;
-    t->tab = (t->tab + n + (unsigned)by) % n;
-    t->pane[PANE_TAB].top = 0;
-    t->stale = true;
-}
-
 static void to_line(struct tui *t, enum tui_layer layer)
 {
     t->layer = layer;
     memset(&t->input, 0, sizeof t->input);
     t->history_at = t->n_history;
+}
+
+void tui_prefill(struct tui *t, const char *text, size_t at)
+{
+    to_line(t, LAYER_COMMAND);
+    snprintf(t->input.text, sizeof t->input.text, "%s", text);
+    t->input.n = strlen(t->input.text);
+    t->input.at = at < t->input.n ? at : t->input.n;
+    t->focus = PANE_COMMAND;
 }
 
 static void set_mark(struct tui *t, u32 key)
@@ -355,12 +361,19 @@ static const struct {
     { TUI_F1 + 4, "continue" }, { TUI_F1 + 9, "next" }, { TUI_F1 + 10, "step" }, { TUI_F1 + 22, "finish" },
 };
 
+/* Left and right: the next tab, or the next cell of the one with the focus. */
+static void sideways(struct tui *t, int by)
+{
+    if (t->focus != PANE_TAB || !tabs_move(t, by, 0))
+        tabs_next(t, by);
+}
+
 /* Keys that mean the same in every layer but the command line. */
 static bool common_key(struct tui *t, u32 key)
 {
     for (size_t i = 0; i < ARRAY_LEN(function_keys); i++)
         if (key == function_keys[i].key) {
-            execute(t, function_keys[i].command);
+            tui_execute(t, function_keys[i].command);
             return true;
         }
     switch (key) {
@@ -372,9 +385,10 @@ static bool common_key(struct tui *t, u32 key)
     case TUI_DOWN: move(t, 1); return true;
     case TUI_PAGE_UP: move(t, -(long)t->pane[t->focus].h); return true;
     case TUI_PAGE_DOWN: move(t, (long)t->pane[t->focus].h); return true;
-    case TUI_LEFT: next_tab(t, -1); return true;
-    case TUI_RIGHT: next_tab(t, 1); return true;
+    case TUI_LEFT: sideways(t, -1); return true;
+    case TUI_RIGHT: sideways(t, 1); return true;
     case '/': t->before_search = t->layer; to_line(t, LAYER_SEARCH); return true;
+    case '\n': if (t->focus == PANE_TAB) tabs_enter(t); return true;
     case 12: t->stale = true; return true; /* Ctrl-L */
     default: return false;
     }
@@ -386,8 +400,8 @@ static void navigate(struct tui *t, u32 key)
     switch (key) {
     case 'j': move(t, 1); break;
     case 'k': move(t, -1); break;
-    case 'h': next_tab(t, -1); break;
-    case 'l': next_tab(t, 1); break;
+    case 'h': sideways(t, -1); break;
+    case 'l': sideways(t, 1); break;
     case 'g': case 'm': case '\'': t->pending = key; break;
     case 'G': case TUI_END: move(t, TUI_LINES); break;
     case TUI_HOME: move(t, -TUI_LINES); break;
@@ -469,7 +483,7 @@ static void enter(struct tui *t)
         t->history[t->n_history++] = xstrdup(line);
     }
     to_line(t, LAYER_COMMAND);
-    execute(t, line);
+    tui_execute(t, line);
 }
 
 static void type_line(struct tui *t, u32 key)
@@ -566,7 +580,7 @@ bool tui_key(struct tui *t, u32 key)
     else
         for (size_t i = 0; i < ARRAY_LEN(single_keys); i++)
             if (key == single_keys[i].key)
-                execute(t, single_keys[i].command);
+                tui_execute(t, single_keys[i].command);
     return !t->d->quit;
 }
 
@@ -582,13 +596,13 @@ void tui_click(struct tui *t, unsigned column, unsigned row, int wheel)
         } else if (i == PANE_SOURCE && row >= p->y) {
             t->cursor = p->top + (row - p->y);
         } else if (i == PANE_TAB && row + 1 == p->y) {
-            unsigned x = 0;
-            for (unsigned k = 0; tui_tabs[k].name; k++) {
-                unsigned w = (unsigned)strlen(tui_tabs[k].name) + 2;
+            char text[32];
+            unsigned x = 0, w;
+            for (unsigned k = 0; (w = tabs_title(t, k, text, sizeof text)); k++, x += w)
                 if (column >= x && column < x + w)
-                    next_tab(t, (int)k - (int)t->tab);
-                x += w;
-            }
+                    tabs_next(t, (int)k - (int)t->tab);
+        } else if (i == PANE_TAB && tui_tabs[t->tab].enter) {
+            tabs_click(t, column, p->top + row - p->y);
         }
         return;
     }

@@ -2,6 +2,7 @@
 #ifndef DEBUGGER_TUI_PANE_H
 #define DEBUGGER_TUI_PANE_H
 
+#include "debugger/heat.h"
 #include "debugger/tui.h"
 
 enum { TUI_LINES = 2000, TUI_WIDTH = 400 };
@@ -41,6 +42,9 @@ struct pane {
 
 struct tui_tab {
     const char *name, *command; /* what it shows: the first command of these (separated by newlines) that is not an error */
+    void (*enter)(struct tui *t, const char *line); /* Enter in the cursor's line; NULL: there is no cursor */
+    bool cells, /* the cursor is on a character of a map (cmd_trail.c), not on a line */
+        last;   /* it shows the end at first */
 };
 extern const struct tui_tab tui_tabs[]; /* ends with a NULL name */
 
@@ -60,6 +64,10 @@ struct tui {
     enum pane_id focus;
     enum tui_layer layer, before_search;
     unsigned tab;
+    size_t tab_line, tab_column; /* its cursor */
+    struct heat_map heat;        /* shown by its tab */
+    bool has_memory;             /* the memory tab shows what is at this physical address */
+    u64 memory;
     bool stale;
     u32 pending; /* first key of two: g, m, ', Ctrl-X */
     struct tui_input input;
@@ -81,8 +89,24 @@ struct tui {
     u64 registers_at;
 };
 
+/* tui.c: as if typed; and what a person goes on typing at `at`. */
+void tui_execute(struct tui *t, const char *command);
+void tui_prefill(struct tui *t, const char *text, size_t at);
+
+/* tui_tabs.c */
+void tabs_refresh(struct tui *t);
+void tabs_next(struct tui *t, int by);
+/* Moves the cursor of the tab; false: it has none, or stands at that edge. */
+bool tabs_move(struct tui *t, long columns, long lines);
+void tabs_enter(struct tui *t);
+void tabs_click(struct tui *t, unsigned column, size_t line);
+bool tabs_cursor(const struct tui *t, size_t line, unsigned *x, unsigned *w); /* where it is in this line */
+unsigned tabs_title(const struct tui *t, unsigned tab, char *out, size_t cap); /* its width; 0: no such tab */
+void tabs_where(const struct tui *t, char *out, size_t cap); /* what the cursor is at, or "" */
+
 /* tui_panes.c: asks everything again. */
 void panes_refresh(struct tui *t);
+bool panes_ask(struct tui *t, const char *commands, struct buf *out);
 void panes_show_source(struct tui *t, const char *file, int line); /* file NULL: where the frame is */
 /* The line of history, position and harts. */
 void panes_timeline(struct tui *t, bool running, struct buf *out, unsigned width);

@@ -6,19 +6,6 @@
 #include "debugger/tui_pane.h"
 #include "machine/history.h"
 
-const struct tui_tab tui_tabs[] = {
-    { "Mem", "x/64xg $sp\nx/32xg $rsp\nx/64xw $esp\nx/64xb 0" },
-    { "PT", "walk $pc\npage $pc" },
-    { "TLB", "info tlb\ninfo mem" },
-    { "IRQ", "info irq" },
-    { "PCI", "info pci" },
-    { "Dev", "info devices" },
-    { "CPU", "info cpus" },
-    { "Stops", "info breakpoints" },
-    { "Time", "info timeline" },
-    { NULL, NULL },
-};
-
 /* --- lines ------------------------------------------------------------------------------------------------------- */
 
 void lines_clear(struct tui_lines *l)
@@ -111,14 +98,14 @@ void lines_split(struct tui_lines *l, struct buf *text)
 /* --- panes ------------------------------------------------------------------------------------------------------- */
 
 /* The first of the commands that succeeds; nothing of it is remembered as typed. */
-static bool ask(struct tui *t, const char *commands, struct buf *out)
+bool panes_ask(struct tui *t, const char *commands, struct buf *out)
 {
     struct debugger *d = t->d;
     u64 x_addr = d->x_addr;
     bool failed = d->failed, ok = false;
     d->source_depth++;
     while (*commands && !ok) {
-        char one[128];
+        char one[160];
         size_t n = strcspn(commands, "\n");
         snprintf(one, sizeof one, "%.*s", (int)n, commands);
         out->len = 0;
@@ -134,7 +121,7 @@ static bool ask(struct tui *t, const char *commands, struct buf *out)
 static void ask_pane(struct tui *t, enum pane_id id, const char *commands)
 {
     struct buf out = { 0 };
-    ask(t, commands, &out);
+    panes_ask(t, commands, &out);
     lines_split(&t->pane[id].lines, &out);
     buf_free(&out);
 }
@@ -278,9 +265,13 @@ static void source_lines(struct tui *t, const char *file, int here, u64 pc, cons
         lines_add(l, text, current ? TUI_HERE : stop ? TUI_STOP : TUI_PLAIN, found == line && n ? addrs[0] : 0, line);
         if (!current)
             continue;
-        u64 addr = pos->low; /* its instructions below it */
+        u64 addr = pos->low; /* its instructions below it; of many those around here */
+        unsigned before = 0, size;
+        for (u64 a = addr; a < pc && (size = debugger_insn(t->d, a, NULL, NULL, 0)); a += size)
+            before++;
+        for (; before > 4; before--)
+            addr += debugger_insn(t->d, addr, NULL, NULL, 0);
         for (unsigned k = 0; k < 12 && addr < pos->high; k++) {
-            unsigned size;
             add_insn(t, l, addr, pc, &size);
             if (!size)
                 break;
@@ -317,7 +308,7 @@ void panes_refresh(struct tui *t)
     for (const struct display_item *i = d->displays; i; i = i->next) {
         char command[256];
         snprintf(command, sizeof command, "print%s %s", i->format, i->text);
-        if (ask(t, command, &out)) {
+        if (panes_ask(t, command, &out)) {
             const char *text = buf_cstr(&out), *equals = strstr(text, " = ");
             char line[TUI_WIDTH];
             snprintf(line, sizeof line, "%s%.*s", i->text, (int)strcspn(equals ? equals : "", "\n"), equals ? equals : "");
@@ -325,7 +316,7 @@ void panes_refresh(struct tui *t)
         }
     }
     buf_free(&out);
-    ask_pane(t, PANE_TAB, tui_tabs[t->tab].command);
+    tabs_refresh(t);
     t->stale = false;
 }
 

@@ -530,6 +530,14 @@ bool history_wrote(const struct history *h, u64 a, u64 b, const struct ram *r, u
     return false;
 }
 
+bool history_written(const struct history *h, const struct ram *r, u64 offset, u64 len)
+{
+    for (u64 page = offset >> PAGE_SHIFT; page <= (offset + len - 1) >> PAGE_SHIFT; page++)
+        if (pages_written(h->pages, r, page))
+            return true;
+    return false;
+}
+
 void history_describe(const struct history *h, struct history_info *out)
 {
     *out = (struct history_info){ .checkpoints = h->n_points, .inputs = (unsigned)h->n_events, .bytes = used(h),

@@ -54,6 +54,8 @@ bool history_before(const struct history *h, u64 position, u64 *checkpoint);
 void history_mark(struct history *h); /* a checkpoint here */
 /* Could memory [offset, offset + len) have been written from checkpoint a to checkpoint b? */
 bool history_wrote(const struct history *h, u64 a, u64 b, const struct ram *r, u64 offset, u64 len);
+/* Has it been written since the checkpoint before here? */
+bool history_written(const struct history *h, const struct ram *r, u64 offset, u64 len);
 
 /* Somebody is about to change registers or memory by hand: this becomes the end of the past, and what is changed until the
  * machine runs or goes again belongs to it. */

@@ -213,3 +213,11 @@ bool moment_differs(const struct pages *p, const struct moment *a, const struct 
             return version_at(a, &p->memory[i], page) != version_at(b, &p->memory[i], page);
     return true;
 }
+
+bool pages_written(const struct pages *p, const struct ram *r, u64 page)
+{
+    for (unsigned i = 0; i < p->n_memories; i++)
+        if (p->memory[i].ram == r)
+            return p->memory[i].gen[page] != r->gen[page];
+    return true;
+}

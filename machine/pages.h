@@ -18,5 +18,7 @@ void pages_restore(struct pages *p, const struct moment *t);
 void moment_free(struct pages *p, struct moment *t);
 /* Could this page have been written between two moments, the later one taken after the earlier? False: certainly not. */
 bool moment_differs(const struct pages *p, const struct moment *a, const struct moment *b, const struct ram *r, u64 page);
+/* Has it been written since the last moment that was taken or put back? */
+bool pages_written(const struct pages *p, const struct ram *r, u64 page);
 
 #endif

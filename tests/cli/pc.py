@@ -140,4 +140,8 @@ os.remove('typed')
 commands = ['run-until 1500000000', 'sendkey k 1000', 'run-until 3500000000', 'sendkey esc', 'continue']
 r = run('debug', '-machine', 'pc', '-display', 'none', '--pace', 'none', *KEYS, '-batch', *[w for c in commands for w in ('-ex', c)], timeout=60)
 check(set(typed()) == {'>', 'k'} and 5 <= len(typed()) <= 12, 'a key held for a second repeats', (typed(), r.out[-500:], r.err))
+# What the program knows of x86, from its own tables.
+expect('instructions', 0, run('info', 'instructions'), out='VEX.256.66.0F3A.W0 1D /r ib')
+r = run('info', 'csrs')
+check(r.status == 0 and all(w in r.out for w in (' misa ', ' cr0 ', ' efer ')), 'registers of both', r.err)
 finish()

@@ -1,4 +1,4 @@
-/* A kernel with a bug, for docs/user/find-bugs.md: what the five of them share. Each of the others is one bug. */
+/* A kernel with a bug, for docs/user/find-bugs.md and page-tables.md: what the six of them share. Each of the others is one bug. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
