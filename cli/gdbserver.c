@@ -162,7 +162,11 @@ static void run_monitor(void *opaque, struct cpu *c, const char *line, struct bu
     }
     debugger_changed(d);
     debugger_select_cpu(d, c);
+    struct debugger_host host = d->host;
+    d->host.resume = NULL;
+    d->host.step = NULL; /* called from within the host loop, which is not entered twice */
     monitor_execute(g->s, line, out);
+    d->host = host;
     if (out->len > MOST_MONITOR_TEXT) {
         out->len = MOST_MONITOR_TEXT;
         buf_printf(out, "\n(the rest is left out)\n");

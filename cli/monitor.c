@@ -112,11 +112,7 @@ static void execute(struct monitor *mon, const char *line)
 void monitor_execute(struct session *s, const char *line, struct buf *out)
 {
     struct monitor mon = { .s = s, .out = out };
-    struct debugger_host host = s->debugger->host;
-    s->debugger->host.resume = NULL;
-    s->debugger->host.step = NULL; /* called from within the host loop, which is not entered twice */
     execute(&mon, line);
-    s->debugger->host = host;
 }
 
 bool monitor_serve(struct monitor *mon)

@@ -16,6 +16,7 @@ struct qmp {
     struct buf in;     /* what came and is not understood yet */
     bool here, ready;  /* somebody is connected; capabilities are negotiated */
     bool was_paused;
+    unsigned client;   /* counts who was connected */
 };
 
 /* --- output ------------------------------------------------------------------------------------------------------ */
@@ -274,9 +275,14 @@ static void request(struct qmp *q, json_t *o)
         answer(q, id, NULL, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
         return;
     }
+    unsigned asker = q->client;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (!strcmp(name, commands[i].name)) {
             json_t *result = commands[i].run(q, args, &e);
+            if (q->client != asker) { /* it ran the machine, and meanwhile somebody else came */
+                json_decref(result);
+                return;
+            }
             tell_state(q);
             answer(q, id, result, "GenericError", e.text);
             return;
@@ -291,13 +297,16 @@ static void request(struct qmp *q, json_t *o)
     free(text);
 }
 
-/* Length of the first whole value in the input: brackets that close, outside of strings. 0: not yet there. */
+/* Length of the first whole value in the input: brackets that close, outside of strings. 0xff, which no text has, ends whatever
+ * is open, so that a client can begin anew (QMP specification, "Forcing the JSON parser into known-good state"). 0: not yet there. */
 static size_t whole(const struct buf *b)
 {
     unsigned depth = 0;
     bool string = false, escaped = false;
     for (size_t i = 0; i < b->len; i++) {
         u8 c = b->data[i];
+        if (c == 0xff)
+            return i + 1;
         if (string) {
             string = escaped || c != '"';
             escaped = !escaped && c == '\\';
@@ -371,6 +380,7 @@ static void on_focus(void *opaque, bool gained)
 {
     struct qmp *q = opaque;
     q->here = gained;
+    q->client++;
     q->ready = false;
     q->in.len = 0;
     if (gained && q->line)

@@ -144,7 +144,8 @@ bool session_semihost(struct session *s, struct cpu *c, int *status);
 
 /* monitor.c: the command line on -monitor and behind Ctrl-A c. */
 struct monitor *monitor_new(struct session *s, struct host_char *c, struct err *e);
-/* One line of it for somebody else (gdb's `monitor`); appends what it has to say. */
+/* One line of it for somebody else (gdb's `monitor`, QMP), not from within the host loop unless the debugger's host has no resume
+ * call then: a line may run the machine. Appends what it has to say. */
 void monitor_execute(struct session *s, const char *line, struct buf *out);
 void monitor_free(struct monitor *mon);
 /* Executes what was typed since the last call; true when there was something. NULL is allowed. */

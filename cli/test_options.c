@@ -41,6 +41,50 @@ static bool parse_text(struct arena *a, const char *arg, const char **text, size
     return true;
 }
 
+/* regcomp() writes out repetitions and calls itself for parentheses: ((a{1,250}){1,250}){1,250} takes all memory. So the length
+ * when written out is counted before. */
+#define MOST_REGEX 2000
+#define MOST_NESTED 100
+
+static bool regex_bounded(const char *p, struct err *e)
+{
+    u64 sum[MOST_NESTED + 1] = { 0 }, last = 0; /* of what is open; the last piece, which a repetition is of */
+    unsigned depth = 0;
+    for (; *p; p++) {
+        u64 piece = 1;
+        char *end = NULL;
+        if (*p == '\\' && p[1]) {
+            p++;
+        } else if (*p == '[') { /* a bracket expression is one; its first character may be ] */
+            p += 1 + (p[1] == '^');
+            p += *p != 0;
+            p += strcspn(p, "]");
+            p -= !*p;
+        } else if (*p == '(') {
+            if (depth == MOST_NESTED)
+                return err_set(e, "more than %d parentheses in one another", MOST_NESTED);
+            sum[++depth] = 0;
+            last = 0;
+            continue;
+        } else if (*p == ')' && depth) {
+            piece = sum[depth--] + 1;
+        } else if (*p == '{') {
+            u64 times = strtoull(p + 1, &end, 10), more = *end == ',' ? strtoull(end + 1, &end, 10) : 0;
+            times = times > more ? times : more;
+            times = times <= MOST_REGEX ? times : MOST_REGEX + 1;
+            piece = times ? last * (times - 1) : 0;
+            p = *end == '}' ? end : p;
+        } else if (*p == '+') {
+            piece = last;
+        }
+        sum[depth] += piece;
+        last = *p == '}' || *p == '+' ? last + piece : piece;
+        if (sum[depth] > MOST_REGEX)
+            return err_set(e, "its repetitions make it longer than %d", MOST_REGEX);
+    }
+    return true;
+}
+
 static void free_regex(void *p)
 {
     regfree(p);
@@ -52,6 +96,8 @@ static bool parse_pattern(struct arena *a, const char *arg, struct pattern *p, s
     p->shown = arg;
     if (len > 2 && arg[0] == '/' && arg[len - 1] == '/') {
         char why[128], *regex = arena_printf(a, "%.*s", (int)len - 2, arg + 1);
+        if (!regex_bounded(regex, e))
+            return err_prefix(e, "the regular expression");
         p->regex = ARENA_NEW(a, regex_t);
         int bad = regcomp(p->regex, regex, REG_EXTENDED);
         if (bad) {

@@ -57,6 +57,18 @@ static bool link_boots(struct suite *t, struct err *e)
     return true;
 }
 
+/* Reports quote it, and XML and JSON take neither other bytes nor control characters. */
+static bool is_text(const struct buf *file)
+{
+    char *clean = test_clean_text(file->data, file->len);
+    const char *c = clean;
+    size_t i = 0;
+    for (; i < file->len && (file->data[i] == '\r' || file->data[i] == (u8)*c); i++)
+        c += file->data[i] != '\r';
+    free(clean);
+    return i == file->len;
+}
+
 bool suite_load(struct suite *t, const char *path, struct err *e)
 {
     struct buf file = { 0 };
@@ -65,7 +77,7 @@ bool suite_load(struct suite *t, const char *path, struct err *e)
     if (!host_file_load(path, &file, e))
         return false;
     char *text = arena_strdup(t->arena, buf_cstr(&file));
-    bool binary = strlen(text) != file.len, ok = !binary || err_set(e, "%s: it is not a text", path);
+    bool ok = is_text(&file) || err_set(e, "%s: it is not a text in UTF-8 without control characters", path);
     buf_free(&file);
     t->file = path;
     unsigned number = 0;
@@ -94,5 +106,5 @@ bool suite_load(struct suite *t, const char *path, struct err *e)
         ok = scenario_check(&t->scenario[i], e) || err_prefix(e, "%s: [%s]", path, t->scenario[i].name);
     if (ok && !t->n)
         ok = err_set(e, "%s: there is no scenario in it; one begins with [NAME]", path);
-    return ok && link_boots(t, e);
+    return ok && (link_boots(t, e) || err_prefix(e, "%s", path));
 }

@@ -350,13 +350,18 @@ void host_loop_poll(struct host_loop *l, i64 timeout_ns)
 
 bool host_loop_write(struct host_loop *l, int fd, const u8 *bytes, size_t n)
 {
+    return host_loop_write_within(l, fd, bytes, n, -1);
+}
+
+bool host_loop_write_within(struct host_loop *l, int fd, const u8 *bytes, size_t n, int patience_ms)
+{
     while (n) {
         struct pollfd p[2] = { { .fd = fd, .events = POLLOUT }, { .fd = l->signal_fd, .events = POLLIN } };
-        if (poll(p, 2, -1) < 0) {
-            if (errno == EINTR)
-                continue;
+        int found = poll(p, 2, patience_ms);
+        if (found < 0 && errno == EINTR)
+            continue;
+        if (found <= 0)
             return false;
-        }
         if (!(p[0].revents & POLLOUT)) {
             if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL))
                 return false;

@@ -83,6 +83,8 @@ bool host_loop_claim_stdin(struct host_loop *l, bool claim);
 /* Writes all of it, waiting as long as it takes. False: the other side is gone, or a signal asked for the end
  * while waiting (the rest is dropped). */
 bool host_loop_write(struct host_loop *l, int fd, const u8 *bytes, size_t n);
+/* The same, but false too when the other side takes nothing for that long. -1: it may. */
+bool host_loop_write_within(struct host_loop *l, int fd, const u8 *bytes, size_t n, int patience_ms);
 
 /* --- input for a machine ------------------------------------------------------------------------------------ */
 

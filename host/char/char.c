@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -44,10 +45,16 @@ static void out(void *opaque, const u8 *bytes, size_t n)
     c->kind->write(c, bytes, n);
 }
 
+/* What a guest says waits for whoever reads it. A client of a monitor that asks and does not read what is answered stops the machine
+ * no longer than this, then it is cut off. */
+#define CLIENT_PATIENCE_MS 2000
+
 void char_write_fd(struct host_char *c, const u8 *bytes, size_t n)
 {
-    if (c->out_fd >= 0)
-        host_loop_write(c->loop, c->out_fd, bytes, n);
+    if (c->out_fd < 0 || host_loop_write_within(c->loop, c->out_fd, bytes, n, c->attached ? CLIENT_PATIENCE_MS : -1) || !c->attached)
+        return;
+    shutdown(c->out_fd, SHUT_RDWR); /* reading will notice */
+    c->out_fd = -1;
 }
 
 /* --- input -------------------------------------------------------------------------------------------------- */

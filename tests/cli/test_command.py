@@ -46,7 +46,8 @@ for options, part in ([], 'usage'), (['--nonsense', '1', *T], "there is no 'nons
                      (['--expect', 'x'], 'there is no machine to run'), (['--', '-gdb', 'tcp::1', TEACH], 'has no place'), \
                      (['--seed-sweep', '1..2', *T], 'one CPU has one schedule'), (['--seed-sweep', '9..2', *T], 'not a range'), \
                      (['--stop-at', 'nowhere_at_all', *T], 'nowhere_at_all'), (['--after-crash', *T], 'needs crash-after-writes'), \
-                     (['--send', '"\\q"', *T], 'is no escape'):
+                     (['--send', '"\\q"', *T], 'is no escape'), (['--expect', '/((a{1,250}){1,250}){1,250}/', *T], 'longer than'), \
+                     (['--expect', '/a{1,30000}/', *T], 'longer than'), (['--expect', '/' + '(' * 20000 + '/', *T], 'in one another'):
     r = test(*options)
     check(r.status == 2 and part in r.out + r.err, f'2: {options}', (r.status, r.out, r.err))
 check(not replays(), '2 leaves no recording', replays())
@@ -276,8 +277,9 @@ check(r.out == 'TAP version 13\n1..1\nok 1 - boots\n', 'nothing else is there', 
 expect('there is none', 2, test('-only', 'x', 'lab.suite'), err='there is no such scenario')
 for text, part in ('[a]\nexpekt = 1\n', "did you mean 'expect'"), ('[a]\n', 'there is no machine'), ('expect = x\n', 'there is no scenario'), \
                   ('[a]\nrun = x\n[a]\n', 'two scenarios'), ('[a/b]\n', 'cannot be a name'), ('[a]\nrun = "x\n', 'is not closed'), \
-                  ('[a]\nboot-from = b\nrun = x\n[b]\nrun = x\n', 'must stand above'), ('\0', 'not a text'):
-    open('bad.suite', 'w').write(text)
+                  ('[a]\nboot-from = b\nrun = x\n[b]\nrun = x\n', 'must stand above'), ('\0', 'not a text'), ('[a]\nrun = x\n# \udcff', 'not a text'), \
+                  ('[a]\nrun = x\nseed-sweep = 1..2\n[b]\nrun = x\nboot-from = a\n', 'bad.suite: [b] boots from [a], which is a sweep'):
+    open('bad.suite', 'w', errors='surrogateescape').write(text)
     expect(f'suite {text!r}', 2, test('bad.suite'), err=part)
 
 # A person watches, and has enough.
