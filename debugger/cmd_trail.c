@@ -15,7 +15,7 @@ struct trail_view {
     struct debugger *d;
     struct buf out, line;
     u64 *before; /* registers */
-    u64 trapped;
+    struct moment moment;
 };
 
 /* Counters change with every instruction, and where it goes on is the next line. */
@@ -40,7 +40,8 @@ static void before_one(struct trail_view *v)
         v->before[i] = 0;
         c->ops->reg_get(c, r, &v->before[i]);
     }
-    v->trapped = c->trapped;
+    v->moment = (struct moment){ .pc = pc, .sp = isa_sp(c) };
+    isa_now(c)->look(c, &v->moment);
     v->line.len = 0;
     buf_printf(&v->line, "%12llu ", (unsigned long long)machine_position(d->machine));
     struct buf insn = { 0 };
@@ -51,6 +52,24 @@ static void before_one(struct trail_view *v)
     for (const struct stop_point *p = d->stops.list; p; p = p->next)
         if (stop_has_addr(p, pc))
             buf_printf(&v->line, " #%d", p->number);
+}
+
+/* Was an interrupt taken in its place, and the handler's first instruction executed in the same step? RISC-V keeps in xepc where
+ * that was (Privileged, 3.1.14); x86 counts what it takes. */
+static bool interrupted(const struct trail_view *v)
+{
+    struct cpu *c = v->d->cpu;
+    struct isa_trap trap;
+    size_t i = 0;
+    for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++, i++) {
+        u64 now = 0;
+        if (strcmp(r->name, "sepc") && strcmp(r->name, "mepc"))
+            continue;
+        c->ops->reg_get(c, r, &now);
+        if (now == v->moment.pc && now != v->before[i])
+            return true;
+    }
+    return isa_now(c)->trapped(c, &v->moment, 0, UINT64_MAX, &trap);
 }
 
 static void look(void *opaque, bool done)
@@ -71,8 +90,8 @@ static void look(void *opaque, bool done)
         buf_printf(&v->line, "%s %s=0x%llx", sep, r->name, (unsigned long long)now);
         sep = "";
     }
-    if (c->trapped != v->trapped)
-        buf_printf(&v->line, "%s trap", *sep ? sep : ",");
+    if (interrupted(v))
+        buf_printf(&v->line, "%s to its handler", *sep ? sep : ",");
     buf_printf(&v->out, "%s %s\n", c->name, buf_cstr(&v->line));
 }
 
@@ -161,7 +180,7 @@ bool heat_look(struct debugger *d, u64 base, u64 len, struct heat_map *out, stru
     while (out->cell * HEAT_ACROSS * HEAT_DOWN < len && out->cell < (u64)1 << 40)
         out->cell *= 2;
     unsigned n = checkpoints(d, at);
-    for (u64 pa = out->base; out->n < ARRAY_LEN(out->shown) && pa - out->base < len; pa += out->cell) {
+    for (u64 pa = out->base; out->n < ARRAY_LEN(out->shown) && pa - out->base < len && pa >= out->base; pa += out->cell) {
         int age = age_of(d, pa, out->cell, at, n);
         out->shown[out->n++] = age < 0 ? ' ' : !age ? '#' : age == 1 ? '*' : age < 4 ? '+' : age < 8 ? '-' : '.';
     }

@@ -172,10 +172,13 @@ static void put_pane(struct tui *t, enum pane_id id)
         if (l && id == PANE_SOURCE && p->top + i == t->cursor && t->focus == id && t->layer == LAYER_NAVIGATE)
             style = TUI_FOCUS;
         put_text(t, p->x, p->y + i, p->w, l ? l->text : "", style);
+        struct tui_cell *cell = &t->cell[(p->y + i) * t->columns + p->x];
         unsigned x, w;
+        if (id == PANE_TAB)
+            tabs_color(t, p->top + i, cell, p->w);
         if (id == PANE_TAB && id == t->focus && tabs_cursor(t, p->top + i, &x, &w))
             for (unsigned k = x; k < x + w && k < p->w; k++)
-                t->cell[(p->y + i) * t->columns + p->x + k].style = TUI_FOCUS;
+                cell[k].style = TUI_FOCUS;
     }
 }
 

@@ -103,6 +103,7 @@ bool tabs_move(struct tui *t, long columns, long lines);
 void tabs_enter(struct tui *t);
 void tabs_click(struct tui *t, unsigned column, size_t line);
 bool tabs_cursor(const struct tui *t, size_t line, unsigned *x, unsigned *w); /* where it is in this line */
+void tabs_color(const struct tui *t, size_t line, struct tui_cell *cell, unsigned n); /* of a map; the characters say it too */
 unsigned tabs_title(const struct tui *t, unsigned tab, char *out, size_t cap); /* its width; 0: no such tab */
 void tabs_where(const struct tui *t, char *out, size_t cap); /* what the cursor is at, or "" */
 

@@ -154,6 +154,14 @@ bool tabs_cursor(const struct tui *t, size_t line, unsigned *x, unsigned *w)
     return tab->enter && line == t->tab_line;
 }
 
+void tabs_color(const struct tui *t, size_t line, struct tui_cell *cell, unsigned n)
+{
+    if (!tui_tabs[t->tab].cells || line * HEAT_ACROSS >= t->heat.n)
+        return;
+    for (unsigned i = HEAT_MARGIN; i < n && i < HEAT_MARGIN + HEAT_ACROSS; i++)
+        cell[i].style = cell[i].ch == '#' ? TUI_CHANGED : cell[i].ch == '*' ? TUI_HERE : cell[i].ch == '+' ? TUI_ASM : TUI_PLAIN;
+}
+
 unsigned tabs_title(const struct tui *t, unsigned tab, char *out, size_t cap)
 {
     if (!tui_tabs[tab].name)

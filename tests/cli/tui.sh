@@ -6,7 +6,9 @@ kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
 orrery=${ORRERY:-$PWD/orrery}
 command -v tmux >/dev/null || { echo "tmux is not installed"; exit 77; }
 dir=$(mktemp -d) || exit 99
-tm() { tmux -f /dev/null -S "$dir/socket" "$@"; }
+socket=0 # another server each time: one that is ending takes nobody
+tm() { tmux -f /dev/null -S "$dir/socket$socket" "$@"; }
+again() { tm kill-server 2>/dev/null; socket=$((socket + 1)); }
 trap 'tm kill-server 2>/dev/null; rm -rf "$dir"' EXIT
 failed=0
 export LC_ALL=C.UTF-8
@@ -27,7 +29,7 @@ sees() { # what, extended regular expression: within 30 seconds
 start() { # columns, rows, options of orrery debug
     local x=$1 y=$2
     shift 2
-    tm kill-server 2>/dev/null
+    again
     tm new-session -d -x "$x" -y "$y" "TERM=screen-256color exec '$orrery' debug --tui -bios none -kernel '$kernel' -nographic $* 2>'$dir/errors'; sleep 60"
 }
 
@@ -116,6 +118,20 @@ tm send-keys -l "quit 3"; tm send-keys Enter
 sleep 1
 [ -s "$dir/errors" ] && { echo "FAIL: on standard error:"; cat "$dir/errors"; failed=1; }
 
+# With a profile (of docs/user/os-awareness.md) the tasks have names.
+awk '/^```lua file=/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$src/docs/user/os-awareness.md" >"$dir/teach.lua"
+start 120 40 -ex "'os $dir/teach.lua'" -ex "'tbreak trap if ticks == 3'" -ex continue
+sees "a profile" "trap \(t=0x"
+tm send-keys Left Left Left
+sees "its tasks" "^ +1 +- alive +fibonacci"
+tm send-keys Tab Tab Tab Tab Down Down Enter
+sees "Enter: a stop point in this process" "^ .*:break  process 1"
+tm send-keys -l "trap"
+tm send-keys Enter
+sees "it is set" "Breakpoint 2 at"
+tm send-keys Escape Right BTab BTab PPage PPage PPage PPage PPage PPage PPage
+sees "an interrupt among the instructions" "^hart0 .*<fibonacci\+[0-9]+>:.* sscratch=0x7 sepc=0x"
+
 # The picture of docs/user/page-tables.md. Where a compiler put things is another on another day: digits do not count.
 kernel=${PAGE_TABLE:-$PWD/tests/labs/bugs/page-table.elf}
 start 110 32 -smp 2 -ex "'break exception 13'" -ex continue -ex reverse-stepi -ex "'delete 1'" -ex "'break pte 0x40000000'" -ex reverse-continue
@@ -131,12 +147,11 @@ if [ "$(wc -l <"$dir/golden")" = 32 ] && diff <(digits <"$dir/golden") <(screen 
 else
     echo "FAIL: the picture in docs/user/page-tables.md is another:"; cat "$dir/diff"; failed=1
 fi
-tm kill-server
 kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
 
 # A PC: text on its screen, keys on its keyboard. The boot sector says what is typed (INT 16h, INT 10h).
 { printf '\x31\xdb\xb4\x00\xcd\x16\xb4\x0e\xcd\x10\xeb\xf4'; head -c 498 /dev/zero; printf '\x55\xaa'; head -c 65024 /dev/zero; } >"$dir/disk"
-tm kill-server 2>/dev/null
+again
 tm new-session -d -x 120 -y 40 "TERM=screen-256color exec '$orrery' debug --tui -machine pc -m 16 -hda '$dir/disk' -ex 'tbreak *0x7c00' -ex continue 2>'$dir/errors'; sleep 60"
 sees "the screen while the serial line is silent" "^ Guest screen"
 sees "its text" "^Booting from Hard Disk"

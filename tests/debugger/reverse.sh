@@ -95,6 +95,25 @@ END
 expect "$dir/lives" "^Bookmark here is position 411140" '^\$1 = 1' '^\$2 = 77' '^\$3 = 1' "^position 411140 " "Temporary breakpoint 2, trap" \
     "The timeline branches at position [0-9]+: .* to 411140" "done after [56][0-9] ticks" "powered off"
 
+# What was executed and written just now, and the machine is where it was.
+debug trail <<'END'
+tbreak trap if ticks == 3
+continue
+tbreak trap
+hash
+info trail
+hash
+info trail 1
+info heat 0x80000000, 0x10000
+info heat
+set $a0 = 1
+info trail
+END
+expect "$dir/trail" "^[0-9a-f]{16}$" "fibonacci.*sscratch=.*, to its handler$" "<trap\+0>:.c.addi sp,-32  \| sp=0x[0-9a-f]+$" "^[0-9a-f]{16}$" \
+    "<trap\+0>:" "^0000000080000000 \|[ #*+.-]{64}\|$" "^4 KiB each: #" "^0000000080000000 \|[#*+.-]" "^128 KiB each: #" "changed by hand here"
+same "the state after info trail" $(grep -xE '[0-9a-f]{16}' "$dir/trail")
+same "64 instructions, and one" "$(grep -c ^hart0 "$dir/trail")" 65
+
 debug off --history off <<'END'
 reverse-stepi
 END
