@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "debugger/tui.h"
+#include "gui/typing.h"
 #include "host/inbox.h"
+#include "host/input.h"
+#include "iodev/input/keys.h"
 
 enum { REFRESH_NS = 50000000, IDLE_NS = 200000000 };
 
@@ -42,6 +45,25 @@ static void type(void *opaque, const u8 *bytes, size_t n)
     struct tui_terminal *t = opaque;
     if (n <= inbox_bytes_space(&t->typed))
         inbox_bytes_put(&t->typed, bytes, n);
+}
+
+/* On the keyboard, where there is one. */
+static void press(void *opaque, u32 key)
+{
+    static const struct { u32 key; const char *name; } names[] = {
+        { TUI_UP, "up" }, { TUI_DOWN, "down" }, { TUI_RIGHT, "right" }, { TUI_LEFT, "left" }, { TUI_HOME, "home" }, { TUI_END, "end" },
+        { TUI_PAGE_UP, "pgup" }, { TUI_PAGE_DOWN, "pgdn" }, { TUI_DELETE, "delete" }, { TUI_BACKSPACE, "backspace" }, { '\n', "ret" },
+    };
+    struct tui_terminal *t = opaque;
+    u8 usages[TYPING_MOST];
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].key == key)
+            n = keys_parse(names[i].name, usages, TYPING_MOST);
+    if (!n && key < 0x80)
+        n = typing_keys((u8)key, usages);
+    if (n && t->s->input && host_input_has_keyboard(t->s->input))
+        host_input_chord(t->s->input, usages, n, 0);
 }
 
 struct tui_terminal *tui_terminal_new(struct session *s)
@@ -109,16 +131,16 @@ static void draw(struct tui_terminal *t)
 
 static u32 key_of(int status, wint_t c)
 {
-    static const struct { wint_t curses; u32 key; } keys[] = {
+    static const struct { wint_t curses; u32 key; } special[] = {
         { KEY_UP, TUI_UP }, { KEY_DOWN, TUI_DOWN }, { KEY_LEFT, TUI_LEFT }, { KEY_RIGHT, TUI_RIGHT }, { KEY_PPAGE, TUI_PAGE_UP },
         { KEY_NPAGE, TUI_PAGE_DOWN }, { KEY_HOME, TUI_HOME }, { KEY_END, TUI_END }, { KEY_BACKSPACE, TUI_BACKSPACE },
         { KEY_DC, TUI_DELETE }, { KEY_BTAB, TUI_BACK_TAB }, { KEY_ENTER, '\n' },
     };
     if (status != KEY_CODE_YES)
         return c == '\r' ? '\n' : (u32)c;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (keys[i].curses == c)
-            return keys[i].key;
+    for (size_t i = 0; i < ARRAY_LEN(special); i++)
+        if (special[i].curses == c)
+            return special[i].key;
     return c >= KEY_F(1) && c <= KEY_F(24) ? TUI_F1 + (u32)(c - KEY_F(1)) : 0;
 }
 
@@ -224,7 +246,7 @@ bool tui_terminal_run(struct tui_terminal *t, struct err *e)
     if (!open_screen(t, e))
         return false;
     if (!t->tui)
-        t->tui = tui_new(d, &(struct tui_host){ .opaque = t, .type = type });
+        t->tui = tui_new(d, &(struct tui_host){ .opaque = t, .type = type, .press = press });
     bool color = d->color;
     d->color = false;
     t->shown = t->stopped = true;

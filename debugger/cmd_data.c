@@ -616,6 +616,18 @@ HANDLER(set_listsize)
     return true;
 }
 
+static const char *const consoles[] = { [CONSOLE_AUTO] = "auto", [CONSOLE_SERIAL] = "serial", [CONSOLE_SCREEN] = "screen" };
+
+HANDLER(set_console)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(consoles); i++)
+        if (!strcmp(args, consoles[i])) {
+            d->console_shows = i;
+            return true;
+        }
+    return err_set(e, "set console: auto, serial or screen");
+}
+
 HANDLER(set_ignored)
 {
     return true;
@@ -623,8 +635,8 @@ HANDLER(set_ignored)
 
 HANDLER(show_settings)
 {
-    debug_printf(d, "color %s\nlistsize %d\nprint pretty %s\n", d->color ? "on" : "off", d->listsize,
-                 d->pretty ? "on" : "off");
+    debug_printf(d, "color %s\nlistsize %d\nprint pretty %s\nconsole %s\n", d->color ? "on" : "off", d->listsize,
+                 d->pretty ? "on" : "off", consoles[d->console_shows]);
     return true;
 }
 

@@ -228,7 +228,7 @@ HANDLER(info_irq)
     const struct device *pic0 = machine_device(m, "/pic0"), *pic1 = machine_device(m, "/pic1"), *io = machine_device(m, "/ioapic");
     struct buf out = { 0 };
     if (!debugger_x86(d) || !pic0)
-        return by_kind(d, "pic", e);
+        return show_riscv_interrupts(d) || by_kind(d, "pic", e);
     for (unsigned n = 0; n < 16; n++) {
         const struct device *pic = n < 8 ? pic0 : pic1;
         if (!pic || n == 2 || (!((device_reg_value(pic, "IRR") | device_reg_value(pic, "ISR")) >> n % 8 & 1) && (device_reg_value(pic, "IMR") >> n % 8 & 1)))
@@ -238,11 +238,12 @@ HANDLER(info_irq)
     for (unsigned n = 0; io && n < 24; n++) {
         u64 v = device_reg_element(io, "IOREDTBL", n);
         bool high = device_reg_value(io, "LINES") >> n & 1;
-        if (v >> 16 & 1)
+        if ((v >> 16 & 1) && !high)
             continue;
-        buf_printf(&out, "  GSI %-2u  I/O APIC: vector 0x%02llx to %s 0x%02llx, %s%s%s\n", n, (unsigned long long)(v & 0xff),
+        buf_printf(&out, "  GSI %-2u  I/O APIC: vector 0x%02llx to %s 0x%02llx, %s%s%s%s\n", n, (unsigned long long)(v & 0xff),
                    v >> 11 & 1 ? "logical" : "APIC", (unsigned long long)(v >> 56), v >> 15 & 1 ? "level" : "edge",
-                   high ? ", line up" : "", v >> 14 & 1 ? ", waits for its EOI (remote IRR)" : "");
+                   high ? ", line up" : "", v >> 14 & 1 ? ", waits for its EOI (remote IRR)" : "",
+                   v >> 16 & 1 ? "; waits: it is masked in the I/O APIC" : "");
     }
     if (!out.len)
         buf_printf(&out, "  all are masked, none is requested\n");

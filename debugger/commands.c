@@ -224,6 +224,8 @@ const struct command set_commands[] = {
     ROW("print", "p", set_pretty, ARG_TEXT, true, false, "pretty [on|off]", "Structs on several lines."),
     ROW("confirm", NULL, set_confirm, ARG_TEXT, true, false, "on|off", "Kept for gdb's scripts: nothing asks."),
     ROW("listsize", NULL, set_listsize, ARG_TEXT, true, false, "N", "Lines that `list` shows."),
+    ROW("console", NULL, set_console, ARG_TEXT, true, false, "auto|serial|screen",
+        "What the console of the full screen shows; auto: the screen until something comes on the serial line. F2 switches."),
     ROW("pagination", NULL, set_ignored, ARG_TEXT, false, false, "on|off",
         "Kept for gdb's scripts: output is never held back."),
     ROW("height", NULL, set_ignored, ARG_TEXT, false, false, "N", "Kept for gdb's scripts."),

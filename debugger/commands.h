@@ -94,7 +94,7 @@ HANDLER(info_address); HANDLER(info_sources); HANDLER(info_scope);
 HANDLER(cmd_print); HANDLER(cmd_output); HANDLER(cmd_ptype); HANDLER(cmd_whatis); HANDLER(cmd_x); HANDLER(cmd_xp);
 HANDLER(cmd_display); HANDLER(cmd_undisplay); HANDLER(info_display); HANDLER(cmd_disassemble); HANDLER(cmd_set);
 HANDLER(cmd_printf); HANDLER(set_var); HANDLER(set_color); HANDLER(set_pretty); HANDLER(set_confirm);
-HANDLER(set_listsize); HANDLER(set_ignored); HANDLER(cmd_show); HANDLER(show_settings);
+HANDLER(set_listsize); HANDLER(set_console); HANDLER(set_ignored); HANDLER(cmd_show); HANDLER(show_settings);
 /* cmd_machine.c */
 HANDLER(info_registers); HANDLER(info_all_registers); HANDLER(info_csr); HANDLER(cmd_csr); HANDLER(info_devices);
 HANDLER(info_device); HANDLER(info_board); HANDLER(info_mtree); HANDLER(info_cpus);
@@ -116,6 +116,7 @@ void show_x86_registers(struct debugger *d);  /* segments, tables and control re
 bool show_x86_mappings(struct debugger *d, bool pages, bool qemu, struct err *e); /* qemu: in the form of its monitor */
 /* cmd_parts.c */
 const char *pci_kind(unsigned base, unsigned sub); /* "IDE controller", by class code */
+bool show_riscv_interrupts(struct debugger *d); /* irq_riscv.c; false: there is no PLIC */
 HANDLER(info_pic); HANDLER(info_ioapic); HANDLER(info_lapic); HANDLER(info_pit); HANDLER(info_hpet); HANDLER(info_rtc);
 HANDLER(info_ide); HANDLER(info_fdc); HANDLER(info_kbd); HANDLER(info_dma); HANDLER(info_pci); HANDLER(info_irq);
 

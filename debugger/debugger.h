@@ -105,6 +105,7 @@ struct debugger {
 
     bool color, pretty, confirm, full_addresses;
     int listsize;
+    enum { CONSOLE_AUTO, CONSOLE_SERIAL, CONSOLE_SCREEN } console_shows; /* of the full screen; auto: what says something first */
 
     struct script *script; /* NULL: no Lua yet */
     char *os_title;        /* of the operating system's profile; NULL: none */

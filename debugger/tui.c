@@ -24,6 +24,7 @@ void tui_free(struct tui *t)
         return;
     for (unsigned i = 0; i < PANES; i++)
         lines_clear(&t->pane[i].lines);
+    lines_clear(&t->hidden);
     for (unsigned i = 0; i < t->n_history; i++)
         free(t->history[i]);
     free(t->registers);
@@ -66,11 +67,6 @@ void tui_size(struct tui *t, unsigned columns, unsigned rows)
     if (columns >= TUI_MIN_COLUMNS && rows >= TUI_MIN_ROWS)
         arrange(t);
     t->stale = true;
-}
-
-void tui_guest(struct tui *t, const u8 *bytes, size_t n)
-{
-    lines_feed(&t->pane[PANE_CONSOLE].lines, bytes, n);
 }
 
 void tui_say(struct tui *t, const char *text, size_t n)
@@ -124,7 +120,7 @@ static void put_title(struct tui *t, enum pane_id id)
                  : t->layer == LAYER_SEARCH   ? "search"
                                               : "Enter, Esc");
     else
-        snprintf(text, sizeof text, " %s", names[id] ? names[id] : "");
+        snprintf(text, sizeof text, " %s", id == PANE_CONSOLE && t->on_screen ? "Guest screen" : names[id] ? names[id] : "");
     put_text(t, p->x, p->y - 1, p->w + (p->x + p->w < t->columns), text, style);
     if (id != PANE_TAB)
         return;
@@ -201,6 +197,7 @@ const struct tui_cell *tui_draw(struct tui *t, bool running, int *cursor_column,
     }
     if (t->stale && !running)
         panes_refresh(t);
+    console_refresh(t);
     for (unsigned i = 0; i < PANES; i++) {
         put_title(t, (enum pane_id)i);
         put_pane(t, (enum pane_id)i);
@@ -380,6 +377,7 @@ static bool common_key(struct tui *t, u32 key)
     case '\t': next_pane(t, false); return true;
     case TUI_BACK_TAB: next_pane(t, true); return true;
     case ':': to_line(t, LAYER_COMMAND); return true;
+    case TUI_F1 + 1: console_switch(t); return true;
     case TUI_F1 + 8: toggle_stop(t, false); return true;
     case TUI_UP: move(t, -1); return true;
     case TUI_DOWN: move(t, 1); return true;
@@ -521,27 +519,14 @@ static void type_line(struct tui *t, u32 key)
     }
 }
 
-static void to_guest(struct tui *t, u32 key)
-{
-    static const struct { u32 key; const char *bytes; } sequences[] = {
-        { TUI_UP, "\033[A" }, { TUI_DOWN, "\033[B" }, { TUI_RIGHT, "\033[C" }, { TUI_LEFT, "\033[D" }, { TUI_BACKSPACE, "\177" },
-        { TUI_HOME, "\033[H" }, { TUI_END, "\033[F" }, { TUI_DELETE, "\033[3~" }, { '\n', "\r" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(sequences); i++)
-        if (key == sequences[i].key) {
-            t->host.type(t->host.opaque, (const u8 *)sequences[i].bytes, strlen(sequences[i].bytes));
-            return;
-        }
-    if (key < 0x80)
-        t->host.type(t->host.opaque, &(u8){ (u8)key }, 1);
-}
-
 void tui_key_running(struct tui *t, u32 key)
 {
     if (key == '\t')
         next_pane(t, false);
-    else if (t->focus == PANE_CONSOLE && t->host.type)
-        to_guest(t, key);
+    else if (key == TUI_F1 + 1)
+        console_switch(t);
+    else if (t->focus == PANE_CONSOLE)
+        console_key(t, key);
 }
 
 bool tui_key(struct tui *t, u32 key)

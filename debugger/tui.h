@@ -25,7 +25,8 @@ enum { TUI_MIN_COLUMNS = 80, TUI_MIN_ROWS = 24 };
 
 struct tui_host {
     void *opaque;
-    void (*type)(void *opaque, const u8 *bytes, size_t n); /* into the guest's console */
+    void (*type)(void *opaque, const u8 *bytes, size_t n); /* into the guest's serial line */
+    void (*press)(void *opaque, u32 key); /* on the guest's keyboard; NULL: it has none */
 };
 
 struct tui;

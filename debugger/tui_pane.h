@@ -61,6 +61,8 @@ struct tui {
     unsigned columns, rows;
     struct tui_cell *cell;
     struct pane pane[PANES];
+    struct tui_lines hidden; /* of the console: the serial line's while it shows the screen */
+    bool on_screen;
     enum pane_id focus;
     enum tui_layer layer, before_search;
     unsigned tab;
@@ -103,6 +105,11 @@ void tabs_click(struct tui *t, unsigned column, size_t line);
 bool tabs_cursor(const struct tui *t, size_t line, unsigned *x, unsigned *w); /* where it is in this line */
 unsigned tabs_title(const struct tui *t, unsigned tab, char *out, size_t cap); /* its width; 0: no such tab */
 void tabs_where(const struct tui *t, char *out, size_t cap); /* what the cursor is at, or "" */
+
+/* tui_console.c */
+void console_refresh(struct tui *t);
+void console_switch(struct tui *t); /* serial line or screen */
+void console_key(struct tui *t, u32 key);
 
 /* tui_panes.c: asks everything again. */
 void panes_refresh(struct tui *t);

@@ -75,6 +75,7 @@ tm send-keys Space
 sees "and takes it away" "delete 2"
 tm send-keys l l l
 sees "tabs by keys" "\[IRQ\]"
+sees "the way of an interrupt" "timer, S \(STI\): pending, enabled, to S; waits: mstatus.SIE is 0"
 tm send-keys l l l l l l
 sees "processes: how to get a profile" "no profile recognises"
 sees "and the CPUs without one" "^[* ] 0 +hart0 .S, runs."
@@ -132,6 +133,24 @@ else
 fi
 tm kill-server
 kernel=${TEACH:-$PWD/tests/labs/teach/teach.elf}
+
+# A PC: text on its screen, keys on its keyboard. The boot sector says what is typed (INT 16h, INT 10h).
+{ printf '\x31\xdb\xb4\x00\xcd\x16\xb4\x0e\xcd\x10\xeb\xf4'; head -c 498 /dev/zero; printf '\x55\xaa'; head -c 65024 /dev/zero; } >"$dir/disk"
+tm kill-server 2>/dev/null
+tm new-session -d -x 120 -y 40 "TERM=screen-256color exec '$orrery' debug --tui -machine pc -m 16 -hda '$dir/disk' -ex 'tbreak *0x7c00' -ex continue 2>'$dir/errors'; sleep 60"
+sees "the screen while the serial line is silent" "^ Guest screen"
+sees "its text" "^Booting from Hard Disk"
+tm send-keys F2
+sees "F2: the serial line" "^ Guest console"
+tm send-keys F2
+sees "and back" "^ Guest screen"
+tm send-keys BTab BTab c
+sees "it runs" "RUNNING"
+tm send-keys -l "hello"
+sees "typed on the keyboard" "^hello( |$)"
+tm send-keys C-c
+sees "Ctrl-C" "cpu0 [a-z]+ STOPPED"
+tm kill-server
 
 # Without a terminal it says so.
 "$orrery" debug --tui -bios none -kernel "$kernel" -nographic </dev/null >"$dir/out" 2>&1
