@@ -63,10 +63,19 @@ struct symbol *symfile_row(struct symfile *f)
     return row;
 }
 
+/* Their memory comes back with the arena. */
+static void forget_types(struct symbols *s)
+{
+    s->version++;
+    s->types = NULL;
+    s->type_hash = NULL;
+}
+
 void symbols_clear(struct symbols *s)
 {
     while (s->files)
         symbols_remove(s, s->files);
+    forget_types(s); /* of expressions, also when there was no file */
     arena_free(s->arena);
     s->arena = arena_new();
 }
@@ -77,11 +86,9 @@ void symbols_remove(struct symbols *s, struct symfile *f)
     while (*at != f)
         at = &(*at)->next;
     *at = f->next;
-    s->version++;
     symfile_free(f);
     source_forget(s);
-    s->types = NULL; /* the memory of those made from other files comes back with the arena */
-    s->type_hash = NULL;
+    forget_types(s);
 }
 
 void symbols_show(struct symbols *s, bool (*running)(void *opaque, const char *process), void *opaque)

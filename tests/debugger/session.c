@@ -224,6 +224,9 @@ static const struct line data[] = {
     { "symbol-file /nonexistent", "No such file" },
     { "p table[0]", "= 3" },
     { "symbol-file", "No symbol file now" },
+    { "print 6 * 7", "42" },
+    { "symbol-file", "No symbol file now" }, /* there is none, and types of expressions go with it */
+    { "print 6 * 7", "42" },
     { "b main", "no symbols are loaded" },
     { "p 1+1", "= 2" },
     { 0 },

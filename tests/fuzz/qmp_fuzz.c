@@ -228,6 +228,11 @@ static void add_request(struct client *v, const char *quoted, bool honest)
     char *text = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
     size_t n = text ? strlen(text) : 0;
     if (!honest && one_in(&v->rng, 25)) {
+        char *id = text ? strstr(text, "\"id\":") : NULL;
+        if (id) { /* it could become another's */
+            memset(id + 5, ' ', strcspn(id + 5, "}"));
+            id[5] = '0';
+        }
         mutate(&v->rng, (u8 *)text, n);
         stay_here((u8 *)text, n);
     }
