@@ -14,9 +14,9 @@
 #define SUBS(name, aliases, run, sub, usage, help) { name, aliases, run, ARG_SUB, false, false, usage, help, sub }
 
 const struct command debugger_commands[] = {
-    ROW("break", "b br bre brea", cmd_break, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+    ROW("break", "b br bre brea hbreak hb", cmd_break, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
         "Stop at code (a function, FILE:LINE, LINE, *EXPR, 0xADDRESS), or when something of another kind happens."),
-    ROW("tbreak", "tb", cmd_tbreak, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
+    ROW("tbreak", "tb thbreak", cmd_tbreak, ARG_STOP, false, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
         "The same once: it is deleted when it is hit."),
     ROW("trace", NULL, cmd_trace, ARG_STOP, true, false, "[KIND] WHAT [hart N] [process P] [if EXPR]",
         "Say in a line when something happens, and go on."),
