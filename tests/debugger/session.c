@@ -96,7 +96,7 @@ static const struct line counts[] = {
     { "condition 2 v == 7", NULL },
     { "c", "leaf (v=7)" },
     { "clear leaf", "Deleted breakpoint 2" },
-    { "hbreak main", "Undefined command" },
+    { "qbreak main", "Undefined command" },
     { "b leaf hart 9", "Unknown hart 9" },
     { 0 },
 };
