@@ -45,7 +45,6 @@ bool flow_guessed(const struct flow_block *guess, const struct flow_block *b);
 void flow_learn(struct flow_codec *c, const struct flow_block *b);
 void flow_put(struct flow_codec *c, struct buf *out, const struct flow_block *b); /* one that was not guessed */
 bool flow_get(const struct flow_codec *c, struct reader *r, struct flow_block *b);
-void flow_put_number(struct buf *out, u64 v);
 u64 flow_get_number(struct reader *r);
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */

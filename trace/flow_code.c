@@ -1,18 +1,9 @@
 /* Blocks as bytes. Most of what a program does it has done before: what followed the last two blocks of a CPU the last
  * time is guessed, and runs of right guesses are a number. */
 #include "trace/flow.h"
+#include "trace/trace.h"
 
 enum { HAS_CPU = 1, HAS_GAP = 2, HAS_PRIVILEGE = 4, HAS_ROOT = 8, HAS_TICKS = 16, HOW_SHIFT = 5 };
-
-void flow_put_number(struct buf *out, u64 v)
-{
-    u8 bytes[10];
-    unsigned n = 0;
-    for (; v > 0x7f; v >>= 7)
-        bytes[n++] = (u8)(v | 0x80);
-    bytes[n++] = (u8)v;
-    buf_put(out, bytes, n);
-}
 
 u64 flow_get_number(struct reader *r)
 {
@@ -72,16 +63,16 @@ void flow_put(struct flow_codec *c, struct buf *out, const struct flow_block *b)
     if (has & HAS_CPU)
         buf_put_le(out, b->cpu, 1);
     if (has & HAS_GAP)
-        flow_put_number(out, b->at - c->now);
+        trace_put_leb(out, b->at - c->now);
     if (has & HAS_PRIVILEGE)
         buf_put_le(out, b->privilege, 1);
     if (has & HAS_ROOT)
-        flow_put_number(out, b->root);
+        trace_put_leb(out, b->root);
     if (has & HAS_TICKS)
-        flow_put_number(out, b->ticks);
-    flow_put_number(out, zigzag(b->pc - (last->pc + last->bytes)));
-    flow_put_number(out, b->bytes);
-    flow_put_number(out, b->instructions);
+        trace_put_leb(out, b->ticks);
+    trace_put_leb(out, zigzag(b->pc - (last->pc + last->bytes)));
+    trace_put_leb(out, b->bytes);
+    trace_put_leb(out, b->instructions);
 }
 
 bool flow_get(const struct flow_codec *c, struct reader *r, struct flow_block *b)

@@ -46,7 +46,7 @@ static void begin(struct trace *t)
 
 static void flush_hits(struct flow *f)
 {
-    flow_put_number(&f->frame, f->hits);
+    trace_put_leb(&f->frame, f->hits);
     f->hits = 0;
 }
 

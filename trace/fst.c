@@ -31,13 +31,6 @@ static void put_be(struct buf *b, u64 v)
         buf_put_le(b, v >> (56 - 8 * i) & 0xff, 1);
 }
 
-static void put_leb(struct buf *b, u64 v)
-{
-    for (; v > 127; v >>= 7)
-        buf_put_le(b, (v & 127) | 128, 1);
-    buf_put_le(b, v, 1);
-}
-
 /* As it is when that is not longer. */
 static struct buf packed(const struct buf *in)
 {
@@ -66,7 +59,7 @@ static void begin_block(struct trace *t, u64 at)
         f->chain[i].len = 0;
         f->last[i] = 0;
     }
-    put_leb(&f->times, at * f->unit_ticks); /* the first is counted from 0 */
+    trace_put_leb(&f->times, at * f->unit_ticks); /* the first is counted from 0 */
     f->n_times = 1;
 }
 
@@ -82,15 +75,15 @@ static void end_block(struct trace *t)
             continue;
         }
         if (none)
-            put_leb(&places, (u64)none << 1);
+            trace_put_leb(&places, (u64)none << 1);
         none = 0;
         if (!has)
             break;
         struct buf z = packed(&f->chain[i]);
         u64 at = 1 + chains.len; /* behind the letter of the packing */
-        put_leb(&places, (at - behind) << 1 | 1);
+        trace_put_leb(&places, (at - behind) << 1 | 1);
         behind = at;
-        put_leb(&chains, z.len < f->chain[i].len ? f->chain[i].len : 0);
+        trace_put_leb(&chains, z.len < f->chain[i].len ? f->chain[i].len : 0);
         buf_put(&chains, z.data, z.len);
         memory += f->chain[i].len;
         buf_free(&z);
@@ -98,11 +91,11 @@ static void end_block(struct trace *t)
     put_be(&b, f->from * f->unit_ticks);
     put_be(&b, f->to * f->unit_ticks);
     put_be(&b, memory);
-    put_leb(&b, f->initial.len);
-    put_leb(&b, initial.len);
-    put_leb(&b, f->waves.n);
+    trace_put_leb(&b, f->initial.len);
+    trace_put_leb(&b, initial.len);
+    trace_put_leb(&b, f->waves.n);
     buf_put(&b, initial.data, initial.len);
-    put_leb(&b, f->waves.n);
+    trace_put_leb(&b, f->waves.n);
     buf_put(&b, "Z", 1);
     buf_put(&b, chains.data, chains.len);
     buf_put(&b, places.data, places.len);
@@ -138,16 +131,16 @@ static void change(struct trace *t, unsigned n)
     struct wave *w = &f->waves.wave[n];
     struct buf *c = &f->chain[n];
     if (f->waves.now != f->to) {
-        put_leb(&f->times, (f->waves.now - f->to) * f->unit_ticks);
+        trace_put_leb(&f->times, (f->waves.now - f->to) * f->unit_ticks);
         f->to = f->waves.now;
         f->n_times++;
     }
     u64 later = f->n_times - 1 - f->last[n];
     f->last[n] = f->n_times - 1;
     if (w->bits < 2) {
-        put_leb(c, later << 2 | (w->bits ? w->value << 1 : 2));
+        trace_put_leb(c, later << 2 | (w->bits ? w->value << 1 : 2));
     } else {
-        put_leb(c, later << 1); /* bits from the most significant on */
+        trace_put_leb(c, later << 1); /* bits from the most significant on */
         unsigned bytes = (w->bits + 7) / 8;
         u64 v = w->value << (8 * bytes - w->bits);
         while (bytes--)
@@ -193,7 +186,7 @@ static void put_geometry(struct trace *t)
     struct fst *f = t->data;
     struct buf g = { 0 };
     for (unsigned i = 0; i < f->waves.n; i++)
-        put_leb(&g, f->waves.wave[i].bits ? f->waves.wave[i].bits : 1);
+        trace_put_leb(&g, f->waves.wave[i].bits ? f->waves.wave[i].bits : 1);
     struct buf z = packed(&g);
     buf_put_le(&t->out, BLOCK_GEOMETRY, 1);
     put_be(&t->out, z.len + 24);
@@ -241,7 +234,7 @@ static void end(struct trace *t)
     unsigned scopes = 1;
     const char *scope = NULL;
     if (t->m->clock.now > f->to) { /* it lasts until here */
-        put_leb(&f->times, (t->m->clock.now - f->to) * f->unit_ticks);
+        trace_put_leb(&f->times, (t->m->clock.now - f->to) * f->unit_ticks);
         f->to = t->m->clock.now;
         f->n_times++;
     }
@@ -258,8 +251,8 @@ static void end(struct trace *t)
         scope = w->scope;
         buf_put(&h, (const u8[]){ w->bits ? VAR_WIRE : VAR_EVENT, 0 }, 2);
         buf_put(&h, w->name, strlen(w->name) + 1);
-        put_leb(&h, w->bits ? w->bits : 1);
-        put_leb(&h, 0); /* a signal of its own */
+        trace_put_leb(&h, w->bits ? w->bits : 1);
+        trace_put_leb(&h, 0); /* a signal of its own */
     }
     if (scope)
         buf_put_le(&h, SCOPE_END, 1);

@@ -75,7 +75,7 @@ static void hear(struct trace *t, const struct event *ev)
     if (strcmp(ev->type->name, "net.frame"))
         return;
     bool sent = !strcmp(ev->value[0].s, "out");
-    u64 n = ev->value[1].u, ns = (u64)((unsigned __int128)ev->when * 1000000000 / t->m->clock.hz);
+    u64 n = ev->value[1].u, ns = trace_ns(t, ev->when);
     unsigned on = interface(t, ev->source);
     struct buf b = { 0 };
     buf_put_le(&b, on, 4);

@@ -26,23 +26,16 @@ struct perfetto {
     u64 last; /* uuid */
 };
 
-static void put_varint(struct buf *b, u64 v)
-{
-    for (; v > 127; v >>= 7)
-        buf_put_le(b, (v & 127) | 128, 1);
-    buf_put_le(b, v, 1);
-}
-
 static void put_number(struct buf *b, unsigned field, u64 v)
 {
-    put_varint(b, field << 3);
-    put_varint(b, v);
+    trace_put_leb(b, field << 3);
+    trace_put_leb(b, v);
 }
 
 static void put_bytes(struct buf *b, unsigned field, const void *p, size_t n)
 {
-    put_varint(b, field << 3 | 2);
-    put_varint(b, n);
+    trace_put_leb(b, field << 3 | 2);
+    trace_put_leb(b, n);
     buf_put(b, p, n);
 }
 
@@ -51,7 +44,7 @@ static void put_string(struct buf *b, unsigned field, const char *s) { put_bytes
 static void put_packet(struct trace *t, u64 when, unsigned field, const struct buf *body)
 {
     struct buf p = { 0 };
-    put_number(&p, PACKET_TIMESTAMP, (u64)((unsigned __int128)when * 1000000000 / t->m->clock.hz));
+    put_number(&p, PACKET_TIMESTAMP, trace_ns(t, when));
     put_number(&p, PACKET_SEQUENCE, 1);
     put_bytes(&p, field, body->data, body->len);
     put_bytes(&t->out, TRACE_PACKET, p.data, p.len);

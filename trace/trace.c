@@ -174,6 +174,21 @@ void trace_hub_end(struct trace_hub *hub)
 
 /* --- what formats share ------------------------------------------------------------------------------------------ */
 
+void trace_put_leb(struct buf *b, u64 v)
+{
+    u8 bytes[10];
+    unsigned n = 0;
+    for (; v > 0x7f; v >>= 7)
+        bytes[n++] = (u8)(v | 0x80);
+    bytes[n++] = (u8)v;
+    buf_put(b, bytes, n);
+}
+
+u64 trace_ns(const struct trace *t, u64 when)
+{
+    return domain_ticks(domain_make(t->m->clock.hz, 1000000000, 1), when);
+}
+
 bool trace_is_isa(const struct cpu *c, const char *family)
 {
     bool riscv = !strncmp(c->ops->isa, "riscv", 5);

@@ -93,6 +93,8 @@ unsigned trace_digits(const struct cpu *c); /* of an address, in hexadecimal */
 bool trace_is_isa(const struct cpu *c, const char *family); /* "riscv", "x86" */
 /* The bytes of the instruction; at least r->length of them. */
 void trace_bytes(const struct cpu_retire *r, u8 out[16]);
+void trace_put_leb(struct buf *b, u64 v);        /* unsigned LEB128: 7 bits a byte, the lowest first (DWARF 5, 7.6) */
+u64 trace_ns(const struct trace *t, u64 when);   /* a position in nanoseconds of the guest's time, rounded down */
 /* Registers by what they are for: NULL when the ISA has none. */
 const struct cpu_reg *trace_stack_pointer(const struct cpu *c);
 const struct cpu_reg *trace_table_root(const struct cpu *c); /* satp, cr3 */
