@@ -52,6 +52,23 @@ expect "$dir/steps" "powered off with status 0" "^switches: 0x5 -> 0x6, by hart 
 same "said once" "$(grep -c "hello from supervisor" "$dir/steps")" 1
 same "all of it" "$(grep -c "all programs are done" "$dir/steps")" 1
 
+# What a script hears is told once: a search through the past tells nothing again.
+cat >"$dir/heard.lua" <<'END'
+local n = 0
+orrery.on("cpu.trap", function() n = n + 1 end)
+orrery.command{ name = "heard", help = "how many traps", run = function() print("heard", n) end }
+END
+debug scripts <<END
+source $dir/heard.lua
+continue
+heard
+watch ticks
+reverse-continue
+heard
+END
+same "events of the past" "$(grep '^heard' "$dir/scripts" | uniq)" "$(grep -m1 '^heard' "$dir/scripts")"
+same "and there were some" "$(grep -c '^heard.[1-9]' "$dir/scripts")" 2
+
 # Any tour finds the states of the straight run.
 for at in 12345 300001 1500000; do
     debug straight --history off <<END
