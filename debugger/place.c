@@ -27,6 +27,13 @@ static void consider_file(void *opaque, const char *path)
     suggest(q->typed, base_name(path), &q->best, &q->score);
 }
 
+/* The number at the front of s; one that no file has so many lines for is the largest there is. */
+static i64 line_number(const char *s)
+{
+    long n = strtol(s, NULL, 10);
+    return n > INT32_MAX ? INT32_MAX : n < INT32_MIN ? INT32_MIN : n;
+}
+
 static bool all_digits(const char *s)
 {
     if (!*s)
@@ -203,8 +210,7 @@ static bool resolve(struct debugger *d, char *s, struct place *out, struct err *
     if (all_digits(s) || ((*s == '+' || *s == '-') && all_digits(s + 1))) {
         if (!current_line(d, &file, &line, e))
             return false;
-        long n = strtol(s, NULL, 10);
-        n = all_digits(s) ? n : line + n;
+        i64 n = line_number(s) + (all_digits(s) ? 0 : line);
         if (n < 1 || n > INT32_MAX - 1)
             return err_set(e, "%s: there is no such line", s);
         return resolve_line(d, file, (int)n, out, e);
@@ -212,7 +218,7 @@ static bool resolve(struct debugger *d, char *s, struct place *out, struct err *
     if (colon && colon > s) {
         *colon = 0;
         if (all_digits(colon + 1)) {
-            long n = strtol(colon + 1, NULL, 10);
+            i64 n = line_number(colon + 1);
             if (n < 1 || n > INT32_MAX - 1)
                 return err_set(e, "%s:%s: there is no such line", s, colon + 1);
             return resolve_line(d, s, (int)n, out, e);

@@ -168,7 +168,7 @@ const struct stop_code *stops_at_code(const struct stops *s, u64 addr, bool phys
     }
     for (*n = 0; low + *n < count && list[low + *n].addr == addr; ++*n)
         ;
-    return list + low;
+    return *n ? list + low : NULL;
 }
 
 /* The bus is told of what happens; each kind hears its own events, and asks its points. */

@@ -110,5 +110,7 @@ bool unpack_kernel(const u8 *data, size_t size, struct buf *out, struct err *e)
     }
     if (at > size || n > size - at)
         return err_set(e, "the kernel's file is cut off: what is packed in it reaches behind its end");
+    if (!n)
+        return err_set(e, "there is no kernel in the file: it is empty");
     return unpack_payload(data + at, n, out, e);
 }
