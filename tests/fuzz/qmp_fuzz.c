@@ -371,6 +371,22 @@ static void run_case(u64 number)
 
 /* --- a place to write ---------------------------------------------------------------------------------------------------------------- */
 
+static void file_of(const char *name, const u8 *bytes, size_t n)
+{
+    FILE *f = fopen(name, "wb");
+    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f))
+        exit(99);
+}
+
+/* Anew for each case: the one before may have written over them. */
+static void media(void)
+{
+    u8 *zeros = xcalloc(1, 1474560);
+    file_of("disk", zeros, 65536);
+    file_of("floppy", zeros, 1474560);
+    free(zeros);
+}
+
 /* In the child only. Sanitizers write to file descriptor 2 and are still heard. */
 static void case_in_silence(u64 number)
 {
@@ -381,24 +397,17 @@ static void case_in_silence(u64 number)
     if (quiet)
         stderr = quiet;
     silent = true;
+    media();
     run_case(number);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f) { return remove(path); }
-
-static void file_of(const char *name, const u8 *bytes, size_t n)
-{
-    FILE *f = fopen(name, "wb");
-    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f))
-        exit(99);
-}
 
 int main(int argc, char **argv)
 {
     static char kernel[PATH_MAX], dir[] = "/tmp/orrery-qmp-fuzz-XXXXXX", here[PATH_MAX];
     const char *path = getenv("TEACH") ? getenv("TEACH") : "tests/labs/teach/teach.elf";
     struct rlimit most = { 64 << 20, 64 << 20 }; /* of a file */
-    u8 *zeros = xcalloc(1, 1474560);
     if (!realpath(path, kernel)) {
         fprintf(stderr, "%s is not there: make it, or say where with TEACH=FILE\n", path);
         return 1;
@@ -407,9 +416,6 @@ int main(int argc, char **argv)
         return 99;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &most);
-    file_of("disk", zeros, 65536);
-    file_of("floppy", zeros, 1474560);
-    free(zeros);
     int status = cases_main("qmp_fuzz", argc, argv, case_in_silence);
     if (chdir(here))
         return 99;
