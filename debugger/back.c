@@ -9,7 +9,7 @@
 
 enum { FIRST_SPAN = 256, LAST_SPAN = 16 << 20 };
 
-/* From here to settled() the past is looked at: nobody hears of its events, and nothing is armed but what is searched for. */
+/* From here to settled() the past is looked at: nobody hears of its events, and only what is searched for is armed. */
 static bool look_back(struct debugger *d, struct err *e)
 {
     if (!debugger_may_run(d, e))
@@ -317,7 +317,8 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
         return false;
     struct where start = locate(d, debugger_pc(d));
     bool ok = settled(d, line(d, over, e));
-    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = debugger_pc(d) < start.low || debugger_pc(d) >= start.high };
+    u64 pc = debugger_pc(d);
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = pc < start.low || pc >= start.high };
     return ok;
 }
 
