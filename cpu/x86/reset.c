@@ -10,7 +10,8 @@ static void common(struct x86 *c)
 {
     memset(c->wrote, 0, sizeof c->wrote);
     memset(&c->again, 0, sizeof c->again);
-    c->cpu.wait_left = 0;
+    c->cpu.amid = false;
+    c->wait_left = 0;
     c->zeros = c->zeros_end = 0;
     c->lost = false;
     const struct x86_config *f = &c->config;

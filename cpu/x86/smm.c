@@ -142,6 +142,7 @@ void x86_enter_smm(struct x86 *c)
     c->seg[X86_CS].selector = (u16)(c->smbase >> 4);
     c->seg[X86_CS].base = c->smbase;
     c->rip = c->next_rip = ENTRY;
+    c->cpu.amid = false;
     c->nmi_blocked = true; /* 31.8: until RSM, or an IRET of the handler */
     c->activity = X86_RUNNING;
     c->shadow = 0;

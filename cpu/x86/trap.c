@@ -389,6 +389,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
 {
     bool shadowed = false;
     c->activity = X86_RUNNING;
+    c->cpu.amid = false; /* what it interrupts begins again behind it */
     c->db_pending = 0;
     c->shadow = 0;
     const char *from = x86_privilege(c);
