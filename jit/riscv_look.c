@@ -72,7 +72,7 @@ static bool look_at_block(struct jit_riscv *j, struct rv_block *b, u64 pc, const
         k = jit_riscv_translate(j, b, k);
         ir_optimize(&j->ir);
         size_t used = j->code.used;
-        struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+        struct emitted code = emit_run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
         j->code.used = used;
         if (!code.start)
             break;
