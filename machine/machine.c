@@ -198,12 +198,6 @@ void machine_request(struct machine *m, enum machine_stop why, int code, const c
     clock_kick(&m->clock);
 }
 
-void machine_pause(struct machine *m)
-{
-    m->pause = true;
-    clock_kick(&m->clock);
-}
-
 struct device *machine_device(struct machine *m, const char *path)
 {
     for (struct device *d = m->devices; d; d = d->next)
@@ -277,15 +271,12 @@ void machine_stops_changed(struct machine *m)
     }
 }
 
-bool machine_stop_soon(struct machine *m)
+void machine_stop_soon(struct machine *m)
 {
-    if (!m->soon.armed)
-        return false;
     if (!m->soon.pending)
         m->soon.cpu = m->running;
     m->soon.pending = true;
     clock_kick(&m->clock);
-    return true;
 }
 
 void machine_observe(struct machine *m, const struct cpu_observer *o)

@@ -98,7 +98,6 @@ enum machine_stop {
     MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
     MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
-    MACHINE_PAUSED,    /* machine_pause() */
     MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
                           that machine would: it resets, or goes on */
     MACHINE_EVENT,     /* what machine_stop_soon() was called for has happened, or m->soon says here: stop.cpu was executing, or
@@ -121,7 +120,7 @@ struct machine_names { /* what code is called, for stories: "main+4 at kernel.c:
 /* What stops the machine besides the addresses of struct cpu_stops: armed by the debugger, off while the history goes
  * somewhere. Not state of the guest: where it stops is a function of the guest alone, in every tier and in the past. */
 struct machine_soon {
-    bool armed;      /* machine_stop_soon() counts */
+    bool armed;      /* who listens for the debugger may call machine_stop_soon() */
     u64 alarm;       /* at this position; 0: never */
     u64 retired;     /* when all CPUs together have retired so many instructions; 0: never */
     bool pending;
@@ -155,7 +154,6 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
-    bool pause;                    /* machine_pause() */
     bool reset_next;               /* of a MACHINE_STORY: going on is a reset */
     struct {                       /* resets in a row that the same instruction asked for; not state of the guest */
         u64 when, pc;
@@ -226,9 +224,9 @@ void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);
-/* A listener of the event bus wants to look at what it hears: the machine stops with MACHINE_EVENT after the instruction, or
- * where it stands when none is executed. Nothing else changes. False: nobody may stop it now. */
-bool machine_stop_soon(struct machine *m);
+/* A listener of the event bus, or a port, wants to look at what it hears: the machine stops with MACHINE_EVENT after the
+ * instruction, or where it stands when none is executed. Going on changes nothing. */
+void machine_stop_soon(struct machine *m);
 u64 machine_retired(const struct machine *m); /* instructions of all CPUs since power-on */
 void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
 
@@ -242,10 +240,6 @@ bool machine_removable(const struct device *d); /* is it a drive whose medium ca
 
 /* A device asks for an end or a reset; the run loop stops after the instruction. */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
-
-/* Somebody who watches what the guest does, from a port, wants machine_run() to return with MACHINE_PAUSED right behind this
- * instruction. Going on changes nothing. */
-void machine_pause(struct machine *m);
 
 struct device *machine_device(struct machine *m, const char *path);
 /* The n-th device that is a display adapter (cls->screen), from 0; NULL: there are not so many. */

@@ -60,7 +60,7 @@ struct client {
     u64 rng;
     unsigned polls;
     unsigned id;
-    u8 answered[4096];
+    u8 asked[4096], answered[4096]; /* by id; some id is asked twice where a byte was changed */
     bool greeted, over;
 };
 
@@ -81,7 +81,7 @@ static void check_message(struct client *v, const char *text, size_t n)
         wrong("QMP greeted twice");
     v->greeted |= greeting;
     json_int_t number = json_integer_value(id);
-    if (json_is_integer(id) && number > 0 && number < (json_int_t)ARRAY_LEN(v->answered) && ++v->answered[number] > 1)
+    if (json_is_integer(id) && number > 0 && number < (json_int_t)ARRAY_LEN(v->answered) && ++v->answered[number] > v->asked[number])
         wrong("a request was answered twice");
     json_decref(o);
 }
@@ -212,6 +212,15 @@ static json_t *template(const char *quoted)
     return o;
 }
 
+static void note_id(struct client *v, const char *text)
+{
+    for (const char *id = text; id && (id = strstr(id, "\"id\":")); id++) {
+        long number = strtol(id + 5, NULL, 10);
+        if (number > 0 && number < (long)ARRAY_LEN(v->asked))
+            v->asked[number]++;
+    }
+}
+
 static void add_request(struct client *v, const char *quoted, bool honest)
 {
     json_t *plain = template(quoted), *o = honest ? json_incref(plain) : changed(&v->rng, plain);
@@ -230,16 +239,12 @@ static void add_request(struct client *v, const char *quoted, bool honest)
     char *text = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
     size_t n = text ? strlen(text) : 0;
     if (!honest && one_in(&v->rng, 25)) {
-        char *id = text ? strstr(text, "\"id\":") : NULL;
-        if (id) { /* it could become another's */
-            memset(id + 5, ' ', strcspn(id + 5, "}"));
-            id[5] = '0';
-        }
         mutate(&v->rng, (u8 *)text, n);
         stay_here((u8 *)text, n);
     }
     if (!honest && one_in(&v->rng, 60))
         n -= any(&v->rng, n + 1);
+    note_id(v, text);
     buf_put(&v->waiting, text, n);
     if (!honest && one_in(&v->rng, 100))
         for (u64 k = any(&v->rng, 40000); k--;)
@@ -373,6 +378,22 @@ static void run_case(u64 number)
 
 /* --- a place to write ---------------------------------------------------------------------------------------------------------------- */
 
+static void file_of(const char *name, const u8 *bytes, size_t n)
+{
+    FILE *f = fopen(name, "wb");
+    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f))
+        exit(99);
+}
+
+/* Anew for each case: the one before may have written over them. */
+static void media(void)
+{
+    u8 *zeros = xcalloc(1, 1474560);
+    file_of("disk", zeros, 65536);
+    file_of("floppy", zeros, 1474560);
+    free(zeros);
+}
+
 /* In the child only. Sanitizers write to file descriptor 2 and are still heard. */
 static void case_in_silence(u64 number)
 {
@@ -383,24 +404,17 @@ static void case_in_silence(u64 number)
     if (quiet)
         stderr = quiet;
     silent = true;
+    media();
     run_case(number);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f) { return remove(path); }
-
-static void file_of(const char *name, const u8 *bytes, size_t n)
-{
-    FILE *f = fopen(name, "wb");
-    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f))
-        exit(99);
-}
 
 int main(int argc, char **argv)
 {
     static char kernel[PATH_MAX], dir[] = "/tmp/orrery-qmp-fuzz-XXXXXX", here[PATH_MAX];
     const char *path = getenv("TEACH") ? getenv("TEACH") : "tests/labs/teach/teach.elf";
     struct rlimit most = { 64 << 20, 64 << 20 }; /* of a file */
-    u8 *zeros = xcalloc(1, 1474560);
     if (!realpath(path, kernel)) {
         fprintf(stderr, "%s is not there: make it, or say where with TEACH=FILE\n", path);
         return 1;
@@ -409,9 +423,6 @@ int main(int argc, char **argv)
         return 99;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &most);
-    file_of("disk", zeros, 65536);
-    file_of("floppy", zeros, 1474560);
-    free(zeros);
     int status = cases_main("qmp_fuzz", argc, argv, case_in_silence);
     if (chdir(here))
         return 99;
