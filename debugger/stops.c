@@ -191,8 +191,9 @@ static void hear(void *opaque, const struct event *ev)
         char what[sizeof p->what];
         if (p->hart >= 0 && (!m->running || m->running->index != (unsigned)p->hart))
             continue;
-        if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what) || !machine_stop_soon(m))
+        if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what))
             continue;
+        machine_stop_soon(m);
         if (!p->happened)
             memcpy(p->what, what, sizeof what);
         p->happened = true;
@@ -250,7 +251,7 @@ static void collect(struct stops *s, struct machine *m)
     for (unsigned k = 0; k < STOP_KINDS; k++)
         s->ear[k].n = 0;
     for (struct stop_point *p = s->list; p; p = p->next) {
-        if (!p->enabled || (s->searching && p->verb != VERB_BREAK))
+        if (!p->enabled || (s->d->looking_back && p->verb != VERB_BREAK))
             continue;
         if (p->kind->arm)
             p->kind->arm(s, p, m);
