@@ -225,6 +225,7 @@ static void ret_outer_rpl(struct world *w, struct x86 *c) { ret_outer(w, c); out
 static void ret_outer_dpl(struct world *w, struct x86 *c) { ret_outer(w, c); outer(w, c, 8, S_DATA0 | 3); }
 static void small_code(struct world *w, struct x86 *c) { w_gdt(w, S_CODE16, w_desc(0, 0x67ff, 0x9b, 0)); }
 static void code_l_d(struct world *w, struct x86 *c) {}
+static void code_l_d_absent(struct world *w, struct x86 *c) { w_gdt(w, S_LD, w_desc(0, 0xfffff, 0x1b, 14)); }
 static void call64_compat(struct world *w, struct x86 *c) { w_put(w, W_DATA, 4, W_TARGET); w_put(w, W_DATA + 4, 2, S_CODE64); }
 
 #define FAR(op, selector) op, 0x00, 0x68, 0, 0, (selector) & 0xff, (selector) >> 8
@@ -279,6 +280,7 @@ static void far_transfers(void)
         { "retf, outer, SS DPL", W_P0, CODE(0xcb), EXC_GP, S_DATA0, ret_outer_dpl },
         { "jmp far 64, memory", W_C0, CODE(0xff, 0x2d, 0, 0x70, 0, 0), OK, OK, call64_compat },
         { "call far 64, memory", W_C0, CODE(0xff, 0x1d, 0, 0x70, 0, 0), OK, OK, call64_compat },
+        { "jmp far, L and D, absent", W_C0, CODE(FAR(0xea, S_LD)), EXC_GP, S_LD, code_l_d_absent },
         { "jmp far, L and D", W_C0, CODE(FAR(0xea, S_LD)), EXC_GP, S_LD, code_l_d },
         { "call far, 64-bit gate", W_C3, CODE(FAR(0x9a, S_GATE | 3)), OK, OK, NULL },
         { "jmp far, TSS in long mode", W_C0, CODE(FAR(0xea, S_TSS2)), EXC_GP, S_TSS2, NULL },
