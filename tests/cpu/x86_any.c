@@ -73,6 +73,11 @@ static bool cr4_lacks(const struct seen *s, const struct kvm_diff *d)
 {
     return opcode(s) == 0xf22 && reg_of(s) == 4 && s->vector == -1 && ((s->ax ^ s->cr4) & (CR4_LA57 | CR4_PCIDE));
 }
+static bool legacy_paging(const struct seen *s, const struct kvm_diff *d)
+{
+    bool lm = s->mode == W_L0 || s->mode == W_C0;
+    return opcode(s) == 0xf22 && reg_of(s) == 0 && (s->ax & CR0_PG) && !lm;
+}
 static bool io_limit(const struct seen *s, const struct kvm_diff *d)
 {
     unsigned op = opcode(s);
@@ -113,7 +118,7 @@ static bool two_accesses(const struct seen *s, const struct kvm_diff *d)
 
 static bool stack_unchecked(const struct seen *s, const struct kvm_diff *d)
 {
-    return is(s, "stacks") && s->vector != -1 && (s->mode == W_P0 || s->mode == W_P16 || s->mode == W_C0);
+    return is(s, "stacks") && s->vector != -1 && s->mode != W_P3 && s->mode != W_C3;
 }
 static bool enter_size(const struct seen *s, const struct kvm_diff *d)
 {
@@ -136,6 +141,7 @@ static const struct rule {
       "cpu/x86/far.c", call_limit },
     { "LTR takes a 16-bit TSS in long mode", "SDM 3, 3.5", ltr_16 },
     { "LGDT and LIDT take a base of 57 bits without CR4.LA57", "SDM 2, LGDT", table_57 },
+    { "there is no paging but that of long mode", "SDM 3, 4.1.1", legacy_paging },
     { "CR4 has no LA57 and no PCIDE", "SDM 3, 2.5", cr4_lacks },
     { "the emulator reads two bytes of the I/O bitmap, and looks at the limit for one", "SDM 1, 19.5.2", io_limit },
     { "LTR of a selector of the LDT has no error code in the emulator", "SDM 2, LTR", ltr_ti },

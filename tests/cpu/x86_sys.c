@@ -705,6 +705,15 @@ static void tss_page_absent(struct world *w, struct x86 *c) { w_put(w, PTE(w, 3)
 static void inner_stack_absent(struct world *w, struct x86 *c) { w_put(w, W_TSS + 4, 8, W_DATA + 0x800); p_absent(w, c); w_put(w, W_IDT + 16 * EXC_DF + 4, 1, 1); w_put(w, W_IDT + 16 * EXC_PF + 4, 1, 1); }
 static void pf_stack_absent(struct world *w, struct x86 *c) { w_put(w, W_TSS + 4, 8, W_DATA + 0x800); p_absent(w, c); w_put(w, W_IDT + 16 * EXC_DF + 4, 1, 1); }
 
+static void cmps_flags(struct x86 *c, u64 at)
+{
+    c->r[X86_SI] = W_STACK1;
+    c->r[X86_DI] = at;
+    c->rflags |= X86_CF | X86_PF | X86_OF;
+}
+static void cmps_into_absent(struct world *w, struct x86 *c) { cmps_flags(c, W_DATA - 4); p_absent(w, c); }
+static void cmps_stepped(struct world *w, struct x86 *c) { cmps_flags(c, W_DATA - 4); c->rflags |= X86_TF; }
+
 #define LOAD 0x8b, 0x08
 #define STORE 0x89, 0x08
 static void paging(void)
@@ -742,6 +751,9 @@ static void paging(void)
         { "segment load, table absent", W_L0, CODE(0x8e, 0xd8), -2, OK, gdt_absent, S_DATA0, .no_judge = true },
         { "IDT absent", W_L0, CODE(0xcd, 0x80), -2, OK, idt_page_absent },
         { "TSS absent", W_L3, CODE(0xcd, 0x80), -2, OK, tss_page_absent },
+        { "repe cmps, the second absent", W_L3, CODE(0xf3, 0xa6), EXC_PF, 4, cmps_into_absent, 0, 9 },
+        { "repne scas, the second absent", W_L0, CODE(0xf2, 0xaf), EXC_PF, 0, cmps_into_absent, 7, 9 },
+        { "repe cmps, stepped", W_L3, CODE(0xf3, 0xa6), EXC_DB, OK, cmps_stepped, 0, 9 },
         { "inner stack absent", W_L3, CODE(0xcd, 0x80), EXC_PF, 2, inner_stack_absent },
         { "inner stack absent, double fault", W_L3, CODE(0xcd, 0x80), EXC_DF, 0, pf_stack_absent },
     };
