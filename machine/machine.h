@@ -11,11 +11,12 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "cpu/cpu.h"
+#include "iodev/block/medium.h"
 #include "iodev/device.h"
 
 #define MACHINE_MAX_CPUS 8
 #define MACHINE_DEFAULT_QUANTUM 4000
-#define MACHINE_MAX_DRIVES 16
+#define MACHINE_MAX_DRIVES 64 /* with all that are put into drives while it runs */
 #define MACHINE_MAX_DEVICES 32
 #define MACHINE_MAX_ROMS 8
 
@@ -167,6 +168,7 @@ struct machine {
     u64 step_began;       /* of the last machine_step_within(): where its CPU began; CLOCK_NEVER: it executed nothing */
 
     struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
+    struct input_channel boot;    /* "machine.boot": letters as in machine_config.boot, for the resets that follow */
     struct input_channel disks;   /* "machine.disks": u8 drive, u64 offset, bytes: somebody outside writes to a disk */
 
     struct recorder *recorder; /* NULL: not recording; record.h */
@@ -232,6 +234,11 @@ void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: 
 u64 machine_position(const struct machine *m); /* = clock.now */
 u64 machine_hash(struct machine *m);           /* of the whole guest state */
 
+/* From here on somebody may put it into a drive, by the input channel of that (iodev/block/medium.h). Its port is behind the others
+ * in config->drives already; both outlive the machine. */
+void machine_add_medium(struct machine *m, struct medium *medium);
+bool machine_removable(const struct device *d); /* is it a drive whose medium can be changed? */
+
 /* A device asks for an end or a reset; the run loop stops after the instruction. */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
 
@@ -242,6 +249,10 @@ struct device *machine_screen(struct machine *m, unsigned n);
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
 #define MACHINE_SNAPSHOT_MAGIC "ORRYSNP1" /* how they begin */
 void machine_save(struct machine *m, struct buf *out);
+/* Tells fn what was put into drives before it was taken, which has to be on the shelf when it is loaded. False: fn said so. What is
+ * wrong with the file is for machine_load() to say. */
+typedef bool machine_media_fn(void *opaque, const struct medium_text *t, struct err *e);
+bool machine_snapshot_media(const u8 *data, size_t size, machine_media_fn *fn, void *opaque, struct err *e);
 bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e); /* on error the machine is unchanged
                                                                                      or, when it says so, reset */
 

@@ -326,7 +326,7 @@ i64 rv_h_magic(RV_ARGS)
 /* An instruction whose second half is in the next page: is it still the same? */
 __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
 {
-    struct rv_page *second;
+    struct cpu_page *second;
     if (!rv_fetch_page(h, ctx, rv_addr(h, pc + 2), &second))
         return false;
     if (!second)
@@ -393,7 +393,7 @@ static i64 alone(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
 /* The block at pc, found or built; NULL: a fault. */
 static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, unsigned max)
 {
-    struct rv_page *page;
+    struct cpu_page *page;
     unsigned offset = pc & PAGE_MASK;
     if (!rv_fetch_page(h, ctx, pc, &page))
         return NULL;
@@ -417,7 +417,7 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
     struct riscv_engine *e = h->engine;
     u64 pc = h->pc;
 
-    rv_blocks_room(e);
+    cpu_pages_room(&e->pages);
     const struct rv_insn **want = e->want;
     e->want = NULL;
     const struct rv_jump *j = jump_at(ctx, pc);
@@ -571,7 +571,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
     while (budget > 0) {
         if (UNLIKELY(e->stale)) {
             e->stale = false;
-            rv_blocks_flush(e);
+            cpu_pages_flush(&e->pages);
         }
         if (UNLIKELY(e->restop)) {
             e->restop = false;
@@ -605,7 +605,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
 void rv_tier_install(struct hart *h, struct rv_tier *t)
 {
     h->engine->tier = t;
-    rv_blocks_flush(h->engine);
+    cpu_pages_flush(&h->engine->pages);
 }
 
 void riscv_quantum_end(struct cpu *c)

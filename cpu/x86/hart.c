@@ -360,7 +360,7 @@ static void state_loaded(struct cpu *cpu)
     c->zeros = c->zeros_end = 0;
     memset(c->wrote, 0, sizeof c->wrote);
     memset(&c->again, 0, sizeof c->again);
-    x86_blocks_flush(c->engine);
+    cpu_pages_flush(&c->engine->pages);
     forget(c);
 }
 
@@ -368,10 +368,10 @@ static void describe(const struct cpu *cpu, struct buf *out)
 {
     const struct x86_engine *e = ((const struct x86 *)cpu)->engine;
     buf_printf(out, "blocks built %llu, block cache %llu of %llu KiB used, emptied %llu times, code pages rewritten %llu\n",
-               (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
-               (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
-               (unsigned long long)e->count.dropped_pages);
-    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
+               (unsigned long long)e->count.blocks, (unsigned long long)(e->pages.used >> 10),
+               (unsigned long long)(e->pages.size >> 10), (unsigned long long)e->pages.count.flushes,
+               (unsigned long long)e->pages.count.dropped);
+    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->pages.count.stopped);
     buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu\n",
                (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,
                (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces);

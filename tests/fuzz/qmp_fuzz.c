@@ -24,7 +24,9 @@ static const char *const good[] = {
     "{'execute':'query-pci'}", "{'execute':'query-block'}", "{'execute':'query-chardev'}", "{'execute':'query-name'}",
     "{'execute':'x-orrery-query-position'}", "{'execute':'stop'}", "{'execute':'cont'}", "{'execute':'stop','arguments':{}}",
     "{'execute':'system_reset'}", "{'execute':'inject-nmi'}", "{'execute':'eject','arguments':{'device':'ide1-cd0','force':true}}",
-    "{'execute':'eject','arguments':{'id':'floppy0'}}", "{'execute':'screendump','arguments':{'filename':'s.ppm'}}",
+    "{'execute':'eject','arguments':{'id':'floppy0'}}",
+    "{'execute':'blockdev-change-medium','arguments':{'id':'ide1-cd0','filename':'f','format':'raw','read-only-mode':'retain','force':true}}",
+    "{'execute':'blockdev-open-tray','arguments':{'device':'ide1-cd0','force':true}}", "{'execute':'blockdev-close-tray','arguments':{'id':'ide1-cd0'}}", "{'execute':'screendump','arguments':{'filename':'s.ppm'}}",
     "{'execute':'screendump','arguments':{'filename':'s.png','format':'png','device':'video0','head':0}}",
     "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'ctrl'},{'type':'number','data':57}],'hold-time':10}}",
     "{'execute':'memsave','arguments':{'val':2147483648,'size':4096,'filename':'m','cpu-index':0}}",
@@ -40,7 +42,7 @@ static const char *const arguments[] = {
     "", "", "1", "0", "-1", "2", "3 4", "18446744073709551615", "0x80000000", "0x80000000 64 f", "0 10 \"f\"", "0x80000000 0x1000 v",
     "f", "v", "pc", "$pc", "$sp", "$a0", "$rip", "ticks", "*0x80000000", "main", "trap", "kernel.c:150", "%s %d %n", "\"%d %s\\n\", 1, 2",
     "/4i $pc", "/8xb 0x80000000", "/s 0x80000000", "/2000000000xg 0", "/x", "/999999999999i 0", "-f ide1-cd0", "ide1-cd0", "floppy0",
-    "ide1-cd0 other", "virt.uart0", "uart0", "pc.rtc", "-a", "-l ticks", "ticks if ticks > 2", "trap hart 1", "all", "exception",
+    "ide1-cd0 other", "-f ide1-cd0 f raw read-only", "floppy0 \"f\" qcow2 retain", "cda", "virt.uart0", "uart0", "pc.rtc", "-a", "-l ticks", "ticks if ticks > 2", "trap hart 1", "all", "exception",
     "interrupt timer", "io 0x60", "device uart0", "in_asm,int", "none", "ret", "ctrl-alt-delete", "a-b-c-d-e-f-g", "10 -20", "7", "on",
     "off", "$a0 = 5", "var ticks = 3", "$pc = 0", "*(int *)0 = 1", "1 / 0", "1 << 64", "((((((((", "{int}0x80000000", "ticks + ", "sizeof(int)",
     "(struct nothing *)5", "ticks[99999999]", "&ticks", "print(1)", "while true do end", "local t = {} for i = 1, 1e9 do t[i] = {} end",
@@ -125,7 +127,7 @@ static const char *command_name(u64 *rng, const struct command *list)
 /* A line for the monitor; `out` is empty. */
 static void put_line(u64 *rng, struct buf *out)
 {
-    static const char *const own[] = { "stop", "cont", "c", "system_reset", "nmi", "savevm", "loadvm", "delvm", "commit", "eject", "change",
+    static const char *const own[] = { "stop", "cont", "c", "system_reset", "nmi", "savevm", "loadvm", "delvm", "commit", "eject", "change", "boot_set",
         "hostfwd_remove", "log", "logfile", "info status", "info block", "info chardev", "info network", "info snapshots", "info roms",
         "info kvm", "gva2gpa", "gpa2hva", "memsave", "pmemsave", "sum", "i", "o", "info registers", "info mem", "info tlb", "info pci",
         "dump-guest-memory", "help", "x", "xp", "p", "info", "info irq", "info pic", "info cpus" };
