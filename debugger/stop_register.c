@@ -99,8 +99,9 @@ void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu 
     if (!c->ops->reg_get(c, p->cpu_reg, &v) || v == before)
         return;
     *old = v;
-    if (!stop_test_holds(p, v) || !machine_stop_soon(d->machine))
+    if (!stop_test_holds(p, v) || !d->machine->soon.armed)
         return;
+    machine_stop_soon(d->machine);
     p->happened = true;
     snprintf(p->what, sizeof p->what, "%s: 0x%llx -> 0x%llx", p->cpu_reg->name, (unsigned long long)before,
              (unsigned long long)v);

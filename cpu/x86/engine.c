@@ -274,7 +274,8 @@ i64 x86_h_op_rep(X86_ARGS)
         const i64 more = room - e->rep_room; /* iterations beyond the first */
         budget -= more;
         e->end_retired -= (u64)more;
-        if (c->next_rip != rip)
+        c->repeating = c->next_rip == rip;
+        if (!c->repeating)
             break;
         /* One more iteration is to come: this one took a tick. */
         if (budget == 0 || e->alone || wants_leave(c)) {

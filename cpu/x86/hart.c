@@ -272,7 +272,12 @@ static u64 linear_pc(const struct cpu *cpu)
     const struct x86 *c = (const struct x86 *)cpu;
     return c->code_bits == 64 ? c->rip : (u32)(c->seg[X86_CS].base + c->rip);
 }
-static void set_pc(struct cpu *c, u64 pc) { x86_of(c)->rip = x86_of(c)->code_bits == 64 ? pc : (u32)pc; }
+static void set_pc(struct cpu *cpu, u64 pc)
+{
+    struct x86 *c = x86_of(cpu);
+    c->rip = c->code_bits == 64 ? pc : (u32)pc;
+    c->repeating = false;
+}
 
 static const char *privilege_name(const struct cpu *cpu)
 {
@@ -389,7 +394,7 @@ static const struct state_field state[] = {
     H(rip), H(rflags),
     HSEG(0), HSEG(1), HSEG(2), HSEG(3), HSEG(4), HSEG(5), HSEG(6), HSEG(7),
     H(gdtr.base), H(gdtr.limit), H(idtr.base), H(idtr.limit),
-    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(nmi_blocked),
+    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(repeating), H(nmi_blocked),
     H(nmi_pending), H(smi_pending), H(init_pending), H(intr), H(db_pending), H(a20), H(smm), H(smbase),
     H(efer), H(star), H(lstar), H(cstar), H(sfmask), H(kernel_gs_base), H(sysenter_cs), H(sysenter_esp), H(sysenter_eip),
     H(pat), H(tsc_aux), H(misc_enable), H(tsc_offset), H(mtrr_def_type), HA(mtrr_base), HA(mtrr_mask), HA(mtrr_fixed),

@@ -165,6 +165,13 @@ static inline bool kvm_load(struct judge *j, const struct world *w)
            ioctl(j->cpu, KVM_SET_MSRS, &msrs) == 7;
 }
 
+/* Is there an exception that has yet to be delivered: a trap behind HLT? */
+static inline bool kvm_trap_due(struct judge *j)
+{
+    struct kvm_vcpu_events e;
+    return ioctl(j->cpu, KVM_GET_VCPU_EVENTS, &e) == 0 && (e.exception.injected || e.exception.pending);
+}
+
 static inline enum kvm_end kvm_go(struct judge *j)
 {
     const struct itimerval soon = { .it_value = { 0, 200000 } }, never = { .it_value = { 0, 0 } };
@@ -177,6 +184,8 @@ static inline enum kvm_end kvm_go(struct judge *j)
         setitimer(ITIMER_PROF, &never, NULL);
         if (r < 0)
             end = errno == EINTR ? KVM_STUCK : KVM_CANNOT;
+        else if (run->exit_reason == KVM_EXIT_HLT && kvm_trap_due(j))
+            continue;
         else if (run->exit_reason == KVM_EXIT_HLT)
             end = KVM_HALTED;
         else if (run->exit_reason == KVM_EXIT_SHUTDOWN)

@@ -44,12 +44,10 @@ static const struct kvm_untold kvm_pvm_untold[] = {
       "lar code|lar gate|lar outer RPL|lar beyond|lar null|lar conforming from CPL 3|lar 16|lar LDT in long mode|"
       "lar 16-bit TSS in long mode|lar task gate|lsl|lsl small|lsl gate|lsl 64|verr|verr data|verr system|verw|verw data|"
       "arpl raises|arpl does not|xgetbv, off|xgetbv, no such|stac|rdpkru, off|invpcid, type", WHOLE },
-    { "an exception in virtual-8086 mode does not save and clear ES, DS, FS and GS", "SDM 3, 20.3.1.1",
-      "mov ds, v86|cli, v86|in, v86, IOPL 3, denied|popf, v86, IOPL 3|pushf, v86", "rsp|es|ds|fs|gs|memory 0x8f|memory 0x9efc" },
-    { "virtual-8086 mode extensions are not emulated", "SDM 3, 20.3",
-      "cli, VME|sti, VME|sti, VME, VIP|pushf, VME|pushfd, VME|popf, VME, IF|popf, VME, TF|popf, VME, VIP", WHOLE },
+    { "there is no virtual-8086 mode: code is executed as that of protected mode", "SDM 3, 20.2",
+      "mov ds, v86|sldt, v86|cli, v86|in, v86, IOPL 3, denied|popf, v86, IOPL 3|pushf, v86|cli, VME|sti, VME|sti, VME, VIP|pushf, VME|"
+      "pushfd, VME|popf, VME, IF|popf, VME, TF|popf, VME, VIP", WHOLE },
     { "protected-mode virtual interrupts are not emulated", "SDM 3, 20.4", "cli, PVI|sti, PVI", "rflags|memory 0x8f" },
-    { "the emulator gives SLDT to virtual-8086 mode", "SDM 2, SLDT", "sldt, v86", WHOLE },
     { "the emulator sees whether the first byte is canonical, only", "SDM 1, 3.3.7.1", "half canonical", WHOLE },
     { "the emulator's single-step does not wait for the instruction behind MOV SS", "SDM 3, 6.8.3", "single step, SS shadow",
       "memory 0x8df4" },
