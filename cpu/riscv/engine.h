@@ -66,6 +66,7 @@ struct rv_block {
 #define RV_TLB_SIZE (1u << RV_TLB_BITS)
 #define RV_TLB_SITED 1u
 #define RV_TLB_NEVER (1u << 11) /* no page has this bit, nor an address masked with ~PAGE_MASK | (size - 1) */
+#define RV_TLB_WATCHED (1u << 10) /* in wtag, so that no store hits: each is to be looked at, but where it leads is known */
 struct rv_tlb { /* tag: virtual page. Of an access that leaves the page the last byte's page is another. */
     u64 rtag, wtag;
     u64 addend; /* host pointer = va + addend */
