@@ -1,34 +1,17 @@
 /* Text of instructions, as objdump -M no-aliases writes it. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cpu/riscv/engine.h"
 #include "cpu/riscv/insn.h"
-
-struct text {
-    char *at, *end;
-};
-
-static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct text *t, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(t->at, (size_t)(t->end - t->at), fmt, ap);
-    va_end(ap);
-    if (n > 0)
-        t->at += n < t->end - t->at ? n : t->end - t->at - 1;
-}
 
 static void fence_set(struct text *t, unsigned set)
 {
     if (!set)
-        put(t, "unknown");
+        text_put(t, "unknown");
     for (unsigned b = 4; b-- > 0;)
         if (set >> b & 1)
-            put(t, "%c", "wroi"[b]);
+            text_put(t, "%c", "wroi"[b]);
 }
 
 static void operand(struct text *t, char c, const struct rv_decoder *d, const struct rv_decoded *i, u64 pc,
@@ -36,35 +19,35 @@ static void operand(struct text *t, char c, const struct rv_decoder *d, const st
 {
     static const char *const rounding[8] = { "rne", "rtz", "rdn", "rup", "rmm", "unknown", "unknown", "dyn" };
     switch (c) {
-    case 'd': put(t, "%s", riscv_x_names[i->rd]); break;
-    case 's': put(t, "%s", riscv_x_names[i->rs1]); break;
-    case 't': put(t, "%s", riscv_x_names[i->rs2]); break;
-    case 'D': put(t, "%s", riscv_f_names[i->rd]); break;
-    case 'S': put(t, "%s", riscv_f_names[i->rs1]); break;
-    case 'T': put(t, "%s", riscv_f_names[i->rs2]); break;
-    case 'R': put(t, "%s", riscv_f_names[i->rs3]); break;
-    case 'c': put(t, "sp"); break;
-    case 'j': case 'o': put(t, "%d", (int)i->imm); break;
-    case 'x': put(t, "0x%x", (unsigned)i->imm); break;
-    case 'u': put(t, "0x%x", (unsigned)(i->imm >> 12) & 0xfffff); break;
-    case 'Z': put(t, "%u", i->rs1); break;
+    case 'd': text_put(t, "%s", riscv_x_names[i->rd]); break;
+    case 's': text_put(t, "%s", riscv_x_names[i->rs1]); break;
+    case 't': text_put(t, "%s", riscv_x_names[i->rs2]); break;
+    case 'D': text_put(t, "%s", riscv_f_names[i->rd]); break;
+    case 'S': text_put(t, "%s", riscv_f_names[i->rs1]); break;
+    case 'T': text_put(t, "%s", riscv_f_names[i->rs2]); break;
+    case 'R': text_put(t, "%s", riscv_f_names[i->rs3]); break;
+    case 'c': text_put(t, "sp"); break;
+    case 'j': case 'o': text_put(t, "%d", (int)i->imm); break;
+    case 'x': text_put(t, "0x%x", (unsigned)i->imm); break;
+    case 'u': text_put(t, "0x%x", (unsigned)(i->imm >> 12) & 0xfffff); break;
+    case 'Z': text_put(t, "%u", i->rs1); break;
     case 'P': fence_set(t, (unsigned)i->imm >> 4 & 15); break;
     case 'Q': fence_set(t, (unsigned)i->imm & 15); break;
     case 'p': {
         u64 target = pc + (u64)i->imm;
-        put(t, "0x%llx", (unsigned long long)(d->xlen == 32 ? (u32)target : target));
+        text_put(t, "0x%llx", (unsigned long long)(d->xlen == 32 ? (u32)target : target));
         break;
     }
     case 'E': {
         const char *name = csr_name ? csr_name(ctx, (u32)i->imm) : NULL;
         if (name)
-            put(t, "%s", name);
+            text_put(t, "%s", name);
         else
-            put(t, "0x%x", (unsigned)i->imm);
+            text_put(t, "0x%x", (unsigned)i->imm);
         break;
     }
-    case 'm': case 'n': put(t, "%s", rounding[i->rm]); break;
-    default: put(t, "%c", c); break;
+    case 'm': case 'n': text_put(t, "%s", rounding[i->rm]); break;
+    default: text_put(t, "%c", c); break;
     }
 }
 
@@ -88,21 +71,21 @@ unsigned riscv_disasm_with(const struct rv_decoder *d, const char *(*csr_name)(c
     rv_decode(d, bits, &i);
     if (i.op == RV_OP_COUNT) {
         if (i.len == 2)
-            put(&t, ".2byte 0x%04x", bits);
+            text_put(&t, ".2byte 0x%04x", bits);
         else
-            put(&t, ".4byte 0x%08x", bits);
+            text_put(&t, ".4byte 0x%08x", bits);
         return i.len;
     }
     const struct riscv_insn *insn = &riscv_insns[i.op];
-    put(&t, "%s", insn->mnemonic);
+    text_put(&t, "%s", insn->mnemonic);
     if ((insn->flags & F_AQRL) && i.aqrl)
-        put(&t, ".%s%s", i.aqrl & 2 ? "aq" : "", i.aqrl & 1 ? "rl" : "");
+        text_put(&t, ".%s%s", i.aqrl & 2 ? "aq" : "", i.aqrl & 1 ? "rl" : "");
     for (const char *a = insn->args; *a; a++) {
         /* A dynamic rounding mode is not shown, nor (n) the default of conversions that are exact. */
         if (*a == ',' && ((a[1] == 'm' && i.rm == 7) || (a[1] == 'n' && i.rm == 0)))
             break;
         if (a == insn->args)
-            put(&t, " ");
+            text_put(&t, " ");
         operand(&t, *a, d, &i, pc, csr_name, ctx);
     }
     return i.len;

@@ -1,26 +1,9 @@
 /* Text of instructions, as `objdump -M intel` writes it, with one space behind the mnemonic. Prefixes that mean nothing to
  * an instruction are written before it by name, as there; so the text says every byte. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cpu/x86/decode.h"
-
-struct text {
-    char *at, *end;
-};
-
-static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct text *t, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(t->at, (size_t)(t->end - t->at), fmt, ap);
-    va_end(ap);
-    if (n > 0)
-        t->at += n < t->end - t->at ? n : t->end - t->at - 1;
-}
 
 /* One instruction being written: which prefixes it has, and which of them its operands have accounted for. */
 struct dis {
@@ -54,13 +37,13 @@ static void gpr(struct dis *d, unsigned n, unsigned bytes)
     static const char *const high[] = { "ah", "ch", "dh", "bh" };
     static const char *const word[] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
     if (n >= X86_AH)
-        put(&d->t, "%s", high[n & 3]);
+        text_put(&d->t, "%s", high[n & 3]);
     else if (n >= 8)
-        put(&d->t, "r%u%s", n, bytes == 1 ? "b" : bytes == 2 ? "w" : bytes == 4 ? "d" : "");
+        text_put(&d->t, "r%u%s", n, bytes == 1 ? "b" : bytes == 2 ? "w" : bytes == 4 ? "d" : "");
     else if (bytes == 1)
-        put(&d->t, "%s", low[n]);
+        text_put(&d->t, "%s", low[n]);
     else
-        put(&d->t, "%s%s", bytes == 2 ? "" : bytes == 4 ? "e" : "r", word[n]);
+        text_put(&d->t, "%s%s", bytes == 2 ? "" : bytes == 4 ? "e" : "r", word[n]);
 }
 
 static const char *const segment_names[] = { "es", "cs", "ss", "ds", "fs", "gs", "?", "?" };
@@ -100,17 +83,17 @@ static unsigned operand_bytes(struct dis *d, u8 size)
 static void vector_register(struct dis *d, unsigned n, u8 size)
 {
     bool y = size == Z_QQ || (size == Z_X && (d->i.flags & X86_I_L));
-    put(&d->t, "%cmm%u", y ? 'y' : 'x', n);
+    text_put(&d->t, "%cmm%u", y ? 'y' : 'x', n);
 }
 
 static void reg(struct dis *d, const struct x86_operand *o, unsigned n)
 {
     switch (o->kind) {
     case K_V: case K_W: case K_U: case K_H: case K_L: vector_register(d, n, o->size); break;
-    case K_P: case K_Q: case K_N: put(&d->t, "mm%u", n); break;
-    case K_CR: put(&d->t, "cr%u", n); break;
-    case K_DR: put(&d->t, "dr%u", n); break;
-    case K_S: put(&d->t, "%s", segment_names[n & 7]); break;
+    case K_P: case K_Q: case K_N: text_put(&d->t, "mm%u", n); break;
+    case K_CR: text_put(&d->t, "cr%u", n); break;
+    case K_DR: text_put(&d->t, "dr%u", n); break;
+    case K_S: text_put(&d->t, "%s", segment_names[n & 7]); break;
     default: {
         unsigned bytes = operand_bytes(d, o->size);
         if (bytes == 1 && (n & 4))
@@ -126,22 +109,22 @@ static void pointer(struct dis *d, u8 size)
 {
     unsigned bytes = 0;
     switch (size) {
-    case Z_DQ: put(&d->t, d->row->flags & X_LOCK ? "OWORD PTR " : "XMMWORD PTR "); return;
-    case Z_QQ: put(&d->t, "YMMWORD PTR "); return;
-    case Z_X: put(&d->t, d->i.flags & X86_I_L ? "YMMWORD PTR " : "XMMWORD PTR "); return;
-    case Z_T: put(&d->t, "TBYTE PTR "); return;
+    case Z_DQ: text_put(&d->t, d->row->flags & X_LOCK ? "OWORD PTR " : "XMMWORD PTR "); return;
+    case Z_QQ: text_put(&d->t, "YMMWORD PTR "); return;
+    case Z_X: text_put(&d->t, d->i.flags & X86_I_L ? "YMMWORD PTR " : "XMMWORD PTR "); return;
+    case Z_T: text_put(&d->t, "TBYTE PTR "); return;
     case Z_NONE: case Z_S: return;
     case Z_P:
         bytes = operand_bytes(d, Z_V);
-        put(&d->t, bytes == 2 ? "DWORD PTR " : bytes == 4 ? "FWORD PTR " : "TBYTE PTR ");
+        text_put(&d->t, bytes == 2 ? "DWORD PTR " : bytes == 4 ? "FWORD PTR " : "TBYTE PTR ");
         return;
     case Z_A:
         bytes = operand_bytes(d, Z_V);
-        put(&d->t, bytes == 2 ? "DWORD PTR " : "QWORD PTR ");
+        text_put(&d->t, bytes == 2 ? "DWORD PTR " : "QWORD PTR ");
         return;
     default: bytes = operand_bytes(d, size);
     }
-    put(&d->t, "%s PTR ", bytes == 1 ? "BYTE" : bytes == 2 ? "WORD" : bytes == 4 ? "DWORD" : "QWORD");
+    text_put(&d->t, "%s PTR ", bytes == 1 ? "BYTE" : bytes == 2 ? "WORD" : bytes == 4 ? "DWORD" : "QWORD");
 }
 
 /* DS before an indirect near branch means "no ENDBR is needed there" (SDM 1, 17.3). */
@@ -156,15 +139,15 @@ static bool segment(struct dis *d, const char *otherwise)
     if (named) {
         d->used_segment = true;
         static const char *const low[] = { "es", "cs", "ss", "ds" };
-        put(&d->t, "%s:", d->segment >= 0x64 ? segment_names[d->segment - 0x64 + X86_FS] : low[d->segment >> 3 & 3]);
+        text_put(&d->t, "%s:", d->segment >= 0x64 ? segment_names[d->segment - 0x64 + X86_FS] : low[d->segment >> 3 & 3]);
     } else if (otherwise)
-        put(&d->t, "%s:", otherwise);
+        text_put(&d->t, "%s:", otherwise);
     return named;
 }
 
 static void displacement(struct dis *d, i64 v)
 {
-    put(&d->t, v < 0 ? "-0x%llx" : "+0x%llx", v < 0 ? -(unsigned long long)v : (unsigned long long)v);
+    text_put(&d->t, v < 0 ? "-0x%llx" : "+0x%llx", v < 0 ? -(unsigned long long)v : (unsigned long long)v);
 }
 
 /* Which displacement was encoded: that tells [rax] from [rax+0x0]. */
@@ -199,35 +182,35 @@ static void memory(struct dis *d, const struct x86_operand *o, const u8 *modrm)
         u64 v = asize == 2 ? (u16)i->disp : asize == 4 && d->bits != 64 ? (u32)i->disp : (u64)(i64)i->disp;
         if (asize == 4 && d->bits == 64)
             v = (u32)i->disp;
-        put(&d->t, "0x%llx", (unsigned long long)v);
+        text_put(&d->t, "0x%llx", (unsigned long long)v);
         return;
     }
     d->used_67 = base || index || rip || d->bits != 16;
     segment(d, NULL);
-    put(&d->t, "[");
+    text_put(&d->t, "[");
     if (rip) {
-        put(&d->t, asize == 8 ? "rip" : "eip");
+        text_put(&d->t, asize == 8 ? "rip" : "eip");
         d->rip_target = true;
     }
     if (base)
         gpr(d, i->base, asize);
     if (index || no_index) {
         if (base)
-            put(&d->t, "+");
+            text_put(&d->t, "+");
         if (vsib)
             vector_register(d, i->index, o->arg);
         else if (no_index)
-            put(&d->t, asize == 8 ? "riz" : "eiz");
+            text_put(&d->t, asize == 8 ? "riz" : "eiz");
         else
             gpr(d, i->index, asize);
         if (asize != 2)
-            put(&d->t, "*%u", 1u << x86_scale(i));
+            text_put(&d->t, "*%u", 1u << x86_scale(i));
     }
     if (disp && rip)
-        put(&d->t, "+0x%llx", (unsigned long long)(i64)i->disp);
+        text_put(&d->t, "+0x%llx", (unsigned long long)(i64)i->disp);
     else if (disp)
         displacement(d, !base && !index && d->bits == 64 && asize == 4 ? (i64)(u32)i->disp : i->disp);
-    put(&d->t, "]");
+    text_put(&d->t, "]");
 }
 
 static void string_memory(struct dis *d, const struct x86_operand *o)
@@ -236,14 +219,14 @@ static void string_memory(struct dis *d, const struct x86_operand *o)
     pointer(d, o->size);
     d->used_67 = true;
     if (o->kind == K_Y)
-        put(&d->t, "es:");
+        text_put(&d->t, "es:");
     else {
         segment(d, "ds");
         d->used_segment = true;
     }
-    put(&d->t, "[");
+    text_put(&d->t, "[");
     gpr(d, base[o->kind == K_Y ? 1 : o->kind == K_X ? 0 : 2], x86_asize(&d->i));
-    put(&d->t, "]");
+    text_put(&d->t, "]");
 }
 
 /* --- immediates --- */
@@ -260,7 +243,7 @@ static void immediate(struct dis *d, const struct x86_operand *o, unsigned nth)
         const struct x86_operand *first = d->f->main >= 0 ? &d->f->operand[d->f->main] : NULL;
         bytes = operand_bytes(d, first ? first->size : Z_V);
     }
-    put(&d->t, "0x%llx", (unsigned long long)(bytes ? v & size_mask(bytes) : v));
+    text_put(&d->t, "0x%llx", (unsigned long long)(bytes ? v & size_mask(bytes) : v));
 }
 
 static void branch(struct dis *d, const struct x86_operand *o)
@@ -274,7 +257,7 @@ static void branch(struct dis *d, const struct x86_operand *o)
     } else if (d->bits != 64) {
         target = (u32)target;
     }
-    put(&d->t, "0x%llx", (unsigned long long)target);
+    text_put(&d->t, "0x%llx", (unsigned long long)target);
 }
 
 static void operand(struct dis *d, const struct x86_operand *o, const u8 *modrm, unsigned *n_imm)
@@ -302,25 +285,25 @@ static void operand(struct dis *d, const struct x86_operand *o, const u8 *modrm,
     case K_L: reg(d, o, d->i.imm >> 4 & (d->bits == 64 ? 15 : 7)); break;
     case K_FIXED:
         if (o->size == Z_DQ)
-            put(&d->t, "xmm0");
+            text_put(&d->t, "xmm0");
         else
             gpr(d, o->arg, operand_bytes(d, o->size));
         break;
-    case K_SREG: put(&d->t, "%s", segment_names[o->arg]); break;
-    case K_DX: put(&d->t, "dx"); break;
-    case K_CL: put(&d->t, "cl"); break;
-    case K_ONE: put(&d->t, "1"); break;
-    case K_ST: put(&d->t, "st"); break;
-    case K_STI: put(&d->t, "st(%u)", d->i.rm); break;
+    case K_SREG: text_put(&d->t, "%s", segment_names[o->arg]); break;
+    case K_DX: text_put(&d->t, "dx"); break;
+    case K_CL: text_put(&d->t, "cl"); break;
+    case K_ONE: text_put(&d->t, "1"); break;
+    case K_ST: text_put(&d->t, "st"); break;
+    case K_STI: text_put(&d->t, "st(%u)", d->i.rm); break;
     case K_I: immediate(d, o, (*n_imm)++); break;
     case K_J: branch(d, o); break;
     case K_FAR:
         operand_bytes(d, Z_V);
-        put(&d->t, "0x%llx:0x%llx", (unsigned long long)(d->i.imm >> 32), (unsigned long long)(u32)d->i.imm);
+        text_put(&d->t, "0x%llx:0x%llx", (unsigned long long)(d->i.imm >> 32), (unsigned long long)(u32)d->i.imm);
         break;
     case K_O:
         segment(d, "ds");
-        put(&d->t, "0x%llx", (unsigned long long)d->i.imm);
+        text_put(&d->t, "0x%llx", (unsigned long long)d->i.imm);
         break;
     case K_X: case K_Y: case K_BX: string_memory(d, o); break;
     }
@@ -333,7 +316,7 @@ static void alternative(struct text *t, const char *names, unsigned n)
 {
     for (; n && strchr(names, '/'); n--)
         names = strchr(names, '/') + 1;
-    put(t, "%.*s", (int)strcspn(names, "/"), names);
+    text_put(t, "%.*s", (int)strcspn(names, "/"), names);
 }
 
 /* Lock elision (SDM 1, 16.3), which we do not have: F2 and F3 as hints with a locked instruction, XCHG, or F3 with MOV. */
@@ -378,24 +361,24 @@ static void mnemonic(struct dis *d)
     if (d->bits == 64 && ((d->f->imm[0] == IMM_MOFFS && x86_asize(&d->i) == 8) ||
                           (d->f->imm[0] == IMM_V && operand_bytes(d, Z_V) == 8)))
         m = "movabs";
-    put(&d->t, "%s", m);
+    text_put(&d->t, "%s", m);
     if (d->bits == 64 && (!strcmp(m, "sysret") || !strcmp(m, "sysexit"))) {
         used_rex(d, REX_W);
-        put(&d->t, d->i.flags & X86_I_W ? "q" : "d");
+        text_put(&d->t, d->i.flags & X86_I_W ? "q" : "d");
     }
     if (is_environment(d)) {
         d->used_66 = true;
         if (d->i.flags & X86_I_66)
-            put(&d->t, d->bits == 16 ? "d" : "w");
+            text_put(&d->t, d->bits == 16 ? "d" : "w");
     }
     if (d->bits != 64 && d->f->n_operands && d->f->operand[0].size == Z_S)
-        put(&d->t, operand_bytes(d, Z_V) == 2 ? "w" : "d");
+        text_put(&d->t, operand_bytes(d, Z_V) == 2 ? "w" : "d");
     if (wants_suffix(d) || (d->f->imm[0] == IMM_JZ && !(d->row->flags & X_COND))) {
         unsigned bytes = operand_bytes(d, Z_V), mode = d->bits / 8;
         if (mode == 8 && !(d->row->flags & (X_D64 | X_F64)))
             mode = 4;
         if (bytes != mode)
-            put(&d->t, bytes == 2 ? "w" : bytes == 4 ? "d" : "q");
+            text_put(&d->t, bytes == 2 ? "w" : bytes == 4 ? "d" : "q");
     }
 }
 
@@ -410,10 +393,10 @@ static bool named_by_immediate(struct dis *d)
     const char *m = d->row->meaning, *v = d->i.flags & X86_I_VEX ? "v" : "";
     const u64 imm = d->i.imm;
     if (!strcmp(m, "pclmulqdq") && !(imm & ~(u64)0x11))
-        put(&d->t, "%spclmul%sq%sqdq", v, imm & 1 ? "h" : "l", imm & 16 ? "h" : "l");
+        text_put(&d->t, "%spclmul%sq%sqdq", v, imm & 1 ? "h" : "l", imm & 16 ? "h" : "l");
     else if (!strncmp(m, "cmp", 3) && strlen(m) == 5 && strchr("ps", m[3]) && strchr("sd", m[4]) && imm < (*v ? 32 : 8) &&
              d->f->imm[0] == IMM_B)
-        put(&d->t, "%scmp%s%s", v, predicate[imm], m + 3);
+        text_put(&d->t, "%scmp%s%s", v, predicate[imm], m + 3);
     else
         return false;
     return true;
@@ -492,7 +475,7 @@ static void unused_prefixes(struct dis *d, struct text *t)
     for (unsigned k = 0; k < d->n_prefixes; k++) {
         char rex[16];
         if (!used[k])
-            put(t, "%s ", prefix_name(d, d->prefix[k], rex));
+            text_put(t, "%s ", prefix_name(d, d->prefix[k], rex));
     }
 }
 
@@ -532,13 +515,13 @@ unsigned x86_disasm_with(const struct x86_decoder *decoder, unsigned bits, bool 
     if (!named)
         mnemonic(&d);
     for (unsigned k = 0; k < d.f->n_operands - (unsigned)named; k++) {
-        put(&d.t, k ? "," : " ");
+        text_put(&d.t, k ? "," : " ");
         operand(&d, &d.f->operand[k], modrm, &n_imm);
     }
     if (d.rip_target)
-        put(&d.t, " # 0x%llx", (unsigned long long)(pc + d.i.length + (u64)(i64)d.i.disp));
+        text_put(&d.t, " # 0x%llx", (unsigned long long)(pc + d.i.length + (u64)(i64)d.i.disp));
     struct text t = { out, out + out_len };
     unused_prefixes(&d, &t);
-    put(&t, "%s", operands);
+    text_put(&t, "%s", operands);
     return (unsigned)length;
 }

@@ -15,7 +15,8 @@ build_other() { # tests run side by side; one of them builds
     [ -x "$source/configure" ] || make -s -C "$BUILD" distdir distdir="$source" || return 1
   fi
   mkdir -p "$other_build" && cd "$other_build" || return 1
-  [ -f Makefile ] || "$source/configure" -q CC=$other CFLAGS=-O2 || return 1
+  cache=$(command -v ccache) # what was compiled in another build tree
+  [ -f Makefile ] || "$source/configure" -q CC="${cache:+ccache }$other" CFLAGS=-O2 || return 1
   make -s -j2 orrery
 }
 

@@ -17,6 +17,7 @@ struct any {
     unsigned n;
 };
 
+/* C does not order operands: two of these in one expression would make other states with another compiler. */
 static u64 any(struct any *a, u64 n) { return (rng_next(&a->rng) >> 11) % n; }
 static bool one_in(struct any *a, unsigned n) { return any(a, n) == 0; }
 static void byte(struct any *a, u8 b) { a->code[a->n++] = b; }
@@ -50,7 +51,8 @@ static u64 any_desc(struct any *a)
     unsigned access = (unsigned)any(a, 256), flags = (unsigned)any(a, 16);
     access |= one_in(a, 8) ? 0 : 0x80;
     access |= one_in(a, 8) ? 0 : 0x10;
-    return w_desc(any_bases[any(a, 4)], limits[any(a, 6)], access, flags);
+    u32 base = any_bases[any(a, 4)], limit = limits[any(a, 6)];
+    return w_desc(base, limit, access, flags);
 }
 static void tear(struct any *a)
 {
@@ -146,8 +148,11 @@ static void tables(struct any *a)
     static const u64 bases[] = { W_GDT, W_IDT, W_LDT, 0x7ff8, (u64)1 << 46, (u64)1 << 47, ~(u64)0 << 47, 0 };
     tear(a);
     if (one_in(a, 2)) {
-        w_gdt(a->w, S_TSS2, w_desc(W_TSS2, (u32)any(a, 0x80), 0x80 | (unsigned)any(a, 16), (unsigned)any(a, 16)));
-        w_gdt(a->w, S_LDT, w_desc(W_LDT, (u32)any(a, 0x80), one_in(a, 4) ? 2 : 0x82, (unsigned)any(a, 16)));
+        u32 limit = (u32)any(a, 0x80), type = 0x80 | (u32)any(a, 16), flags = (u32)any(a, 16);
+        w_gdt(a->w, S_TSS2, w_desc(W_TSS2, limit, type, flags));
+        limit = (u32)any(a, 0x80);
+        type = one_in(a, 4) ? 2 : 0x82;
+        w_gdt(a->w, S_LDT, w_desc(W_LDT, limit, type, flags));
     }
     static const u16 often[] = { S_LDT, S_TSS2, S_TSS16, S_TSS };
     u16 s = one_in(a, 2) ? often[any(a, 4)] : any_selector(a);
@@ -256,7 +261,8 @@ static void delivery(struct any *a)
     }
     bool lm = c->efer & EFER_LMA;
     u64 at = W_IDT + (lm ? 16 : 8) * (u64)vectors[how];
-    w_put(a->w, at + 5, 1, types[any(a, 2)] | any(a, 4) << 5);
+    u64 type = types[any(a, 2)], dpl = any(a, 4);
+    w_put(a->w, at + 5, 1, type | dpl << 5);
     w_put(a->w, at + 4, 1, lm && one_in(a, 2));
     if (!lm && one_in(a, 4))
         w_put(a->w, at + 2, 2, c->cpl || one_in(a, 2) ? S_CODE0 : S_CODE16);
@@ -287,7 +293,8 @@ static void paging(struct any *a)
         w_put(a->w, pte + 8 * k, 8, e);
     }
     if (c->cpl == 0 && one_in(a, 2)) { /* the code is the supervisor's */
-        c->cr4 |= (one_in(a, 2) ? CR4_SMEP : 0) | (one_in(a, 2) ? CR4_SMAP : 0);
+        c->cr4 |= one_in(a, 2) ? CR4_SMEP : 0;
+        c->cr4 |= one_in(a, 2) ? CR4_SMAP : 0;
         for (unsigned k = 0; k < 256; k++)
             if (k != W_DATA >> 12 && k != (W_DATA >> 12) + 1)
                 w_put(a->w, W_PT + 0x3000 + 8 * k, 8, k << 12 | 3);
@@ -325,7 +332,8 @@ static void stacks(struct any *a)
     w_gdt(a->w, S_SMALL, raw);
     c->r[X86_AX] = S_SMALL | c->cpl;
     u64 least = raw >> 54 & 1 && a->mode != W_REAL ? 0x40 : 0; /* one of 32 bits does not wrap to where no memory is */
-    c->r[X86_SP] = (tops[any(a, ARRAY_LEN(tops))] + least) | (one_in(a, 6) && a->mode != W_REAL && !least ? 0x550000 : 0);
+    c->r[X86_SP] = tops[any(a, ARRAY_LEN(tops))] + least;
+    c->r[X86_SP] |= one_in(a, 6) && a->mode != W_REAL && !least ? 0x550000 : 0;
     c->r[X86_BP] = tops[any(a, ARRAY_LEN(tops))] + least;
     byte(a, 0x8e); /* MOV SS, AX */
     byte(a, 0xd0);

@@ -27,6 +27,7 @@ struct judge {
     int sys, vm, cpu;
     u8 *ram;
     u8 *tables; /* the page tables that KVM has seen last */
+    bool intr;  /* INTR is raised: vector W_INTR comes once when it can */
     bool soft;  /* this KVM has no hardware to ask: it emulates, and raises #UD at what it cannot (kvm_probe) */
     u8 phys_bits;
     bool gbpages;
@@ -172,19 +173,34 @@ static inline bool kvm_trap_due(struct judge *j)
     return ioctl(j->cpu, KVM_GET_VCPU_EVENTS, &e) == 0 && (e.exception.injected || e.exception.pending);
 }
 
-static inline enum kvm_end kvm_go(struct judge *j)
+/* INTR and its acknowledge, when they can be. */
+static inline bool kvm_interrupt(struct judge *j, bool open)
+{
+    struct kvm_interrupt i = { .irq = W_INTR };
+    if (!j->intr || !open || ioctl(j->cpu, KVM_INTERRUPT, &i) < 0)
+        return false;
+    j->intr = false;
+    return true;
+}
+
+/* Runs. open: interrupts can be taken before the first instruction. */
+static inline enum kvm_end kvm_go(struct judge *j, bool open)
 {
     const struct itimerval soon = { .it_value = { 0, 200000 } }, never = { .it_value = { 0, 0 } };
     int size = ioctl(j->sys, KVM_GET_VCPU_MMAP_SIZE, 0);
     struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, j->cpu, 0);
     enum kvm_end end = KVM_CANNOT;
+    kvm_interrupt(j, open);
     for (unsigned n = 0; run != MAP_FAILED && n < 100; n++) {
+        run->request_interrupt_window = j->intr;
         setitimer(ITIMER_PROF, &soon, NULL);
         int r = ioctl(j->cpu, KVM_RUN, 0);
         setitimer(ITIMER_PROF, &never, NULL);
         if (r < 0)
             end = errno == EINTR ? KVM_STUCK : KVM_CANNOT;
-        else if (run->exit_reason == KVM_EXIT_HLT && kvm_trap_due(j))
+        else if (run->exit_reason == KVM_EXIT_IRQ_WINDOW_OPEN && kvm_interrupt(j, true))
+            continue;
+        else if (run->exit_reason == KVM_EXIT_HLT && (kvm_trap_due(j) || kvm_interrupt(j, run->if_flag)))
             continue;
         else if (run->exit_reason == KVM_EXIT_HLT)
             end = KVM_HALTED;
@@ -193,6 +209,10 @@ static inline enum kvm_end kvm_go(struct judge *j)
         else if (run->exit_reason == KVM_EXIT_IO) {
             if (run->io.direction == KVM_EXIT_IO_IN)
                 memset((u8 *)run + run->io.data_offset, 0xff, run->io.size * run->io.count);
+            continue;
+        } else if (run->exit_reason == KVM_EXIT_MMIO) { /* where no memory is, ones are read */
+            if (!run->mmio.is_write)
+                memset(run->mmio.data, 0xff, sizeof run->mmio.data);
             continue;
         }
         break;
@@ -216,7 +236,7 @@ static inline void kvm_probe(struct judge *j)
     w_new(&w, "max");
     w_mode(&w, W_P3);
     w_code(&w, (const u8[]){ 0xcd, 0x80 }, 2);
-    j->soft = kvm_load(j, &w) && (kvm_go(j) != KVM_HALTED || kvm_said_ud(j));
+    j->soft = kvm_load(j, &w) && (kvm_go(j, false) != KVM_HALTED || kvm_said_ud(j));
     w_free(&w);
 }
 
@@ -304,7 +324,7 @@ static inline bool kvm_open(struct judge *j)
 }
 static inline void kvm_close(struct judge *j) {}
 static inline bool kvm_load(struct judge *j, const struct world *w) { return false; }
-static inline enum kvm_end kvm_go(struct judge *j) { return KVM_CANNOT; }
+static inline enum kvm_end kvm_go(struct judge *j, bool open) { return KVM_CANNOT; }
 static inline void kvm_compare(struct judge *j, const struct world *w, struct kvm_diffs *l) {}
 static inline bool kvm_said_ud(struct judge *j) { return false; }
 static inline void kvm_probe(struct judge *j) {}

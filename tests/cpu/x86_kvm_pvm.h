@@ -46,7 +46,10 @@ static const struct kvm_untold kvm_pvm_untold[] = {
       "arpl raises|arpl does not|xgetbv, off|xgetbv, no such|stac|rdpkru, off|invpcid, type", WHOLE },
     { "there is no virtual-8086 mode: code is executed as that of protected mode", "SDM 3, 20.2",
       "mov ds, v86|sldt, v86|cli, v86|in, v86, IOPL 3, denied|popf, v86, IOPL 3|pushf, v86|cli, VME|sti, VME|sti, VME, VIP|pushf, VME|"
-      "pushfd, VME|popf, VME, IF|popf, VME, TF|popf, VME, VIP", WHOLE },
+      "pushfd, VME|popf, VME, IF|popf, VME, TF|popf, VME, VIP|INTR in virtual-8086 mode", WHOLE },
+    { "the emulator does not stop between instructions when an interrupt could be taken, but at HLT", "SDM 3, 6.8.1",
+      "INTR behind STI|INTR behind STI, MOV SS|INTR behind POPF|INTR in real mode, behind STI|INTR behind IRET, real mode|"
+      "INTR within REP", "memory 0x8df|memory 0x9ef|memory 0x9f0|rcx|rdi" },
     { "protected-mode virtual interrupts are not emulated", "SDM 3, 20.4", "cli, PVI|sti, PVI", "rflags|memory 0x8f" },
     { "the emulator sees whether the first byte is canonical, only", "SDM 1, 3.3.7.1", "half canonical", WHOLE },
     { "the emulator's single-step does not wait for the instruction behind MOV SS", "SDM 3, 6.8.3", "single step, SS shadow",
@@ -55,7 +58,10 @@ static const struct kvm_untold kvm_pvm_untold[] = {
       "es|ds|fs|gs" },
     { "IRETQ does not look at SS", "SDM 2, IRET", "iretq, null SS to compatibility mode", WHOLE },
     { "IRETQ and SYSRET fault after the return, at CPL 3", "SDM 2, IRET, SYSRET", "iretq, not canonical|sysretq, not canonical", WHOLE },
-    { "an exception from CPL 3 clears AC", "SDM 3, 6.12.1.3", "popf, all, CPL 3|popf, all, CPL 3, IOPL 3|popf, 64-bit", "rflags" },
+    { "an exception from CPL 3 clears AC", "SDM 3, 6.12.1.3",
+      "popf, all, CPL 3|popf, all, CPL 3, IOPL 3|popf, 64-bit|not aligned, AC|not aligned, AC, across pages|"
+      "not aligned, 16 bits, AC|stack not aligned, AC", "rflags" },
+    { "the emulator has no alignment check", "SDM 3, 6.15", "not aligned, AC, compatibility mode", WHOLE },
     { "LTR takes a 16-bit TSS in long mode", "SDM 3, 3.5", "ltr, 16-bit in long mode", WHOLE },
     { "the upper half of CR0 is ignored", "SDM 2, MOV CR", "mov cr0, upper half", WHOLE },
     { "there is no paging but that of long mode", "SDM 3, 4.1.1", "mov cr0, PAE|mov cr0, 32-bit paging", WHOLE },

@@ -18,6 +18,7 @@ struct row {
     int error;  /* its error code; OK: it has none */
     void (*setup)(struct world *w, struct x86 *c);
     u64 ax, cx, dx, bx;
+    bool intr;     /* an external interrupt waits */
     bool no_judge; /* KVM's own emulation of it is known to differ (it has no hardware support, or says less) */
 };
 #define CODE(...) sizeof((const u8[]){ __VA_ARGS__ }), { __VA_ARGS__ }
@@ -40,7 +41,10 @@ static void check(struct world *w, const struct row *t)
     if (t->setup)
         t->setup(w, c);
     x86_set_flags(c, c->rflags);
-    bool kvm = judged && !t->no_judge && kvm_load(&judge, w);
+    bool kvm = judged && !t->no_judge && kvm_load(&judge, w), open = c->rflags & X86_IF;
+    judge.intr = t->intr;
+    if (t->intr)
+        c->cpu.ops->set_irq(&c->cpu, X86_LINE_INTR, true);
     w_run(w);
     int vector = w_vector(w), error = OK;
     if (vector >= 0 && has_error(vector) && x86_protected(c))
@@ -53,7 +57,7 @@ static void check(struct world *w, const struct row *t)
         CU_ASSERT(w->shutdowns == 1);
     if (!kvm)
         return;
-    enum kvm_end k = kvm_go(&judge);
+    enum kvm_end k = kvm_go(&judge, open);
     struct kvm_diffs l = { .n = 0 };
     if (k != KVM_HALTED || vector == -2)
         kvm_differ(&l, "end", (u64)(vector == -2 ? KVM_DEAD : KVM_HALTED), (u64)k);
@@ -458,6 +462,44 @@ static void returns(void)
     ALL(rows);
 }
 
+/* --- external interrupts ------------------------------------------------------------------------------------------------------- */
+
+static void intr_if(struct world *w, struct x86 *c) { c->rflags |= X86_IF; }
+static void intr_if_tf(struct world *w, struct x86 *c) { c->rflags |= X86_IF | X86_TF; }
+static void intr_ist(struct world *w, struct x86 *c) { intr_if(w, c); w_put(w, W_IDT + 16 * W_INTR + 4, 1, 1); }
+static void intr_trap(struct world *w, struct x86 *c) { intr_if(w, c); w_put(w, W_IDT + 8 * W_INTR, 8, w_gate(S_CODE0, W_TARGET, 0x8f, 0)); }
+static void intr_rep(struct world *w, struct x86 *c) { c->r[X86_DI] = W_DATA; }
+static void intr_iret(struct world *w, struct x86 *c) { iret_real(w, c); }
+
+static void external(void)
+{
+    static const struct row rows[] = {
+        { "INTR, IF=0", W_P0, CODE(0x90, 0x90), OK, OK, NULL, .intr = true },
+        { "INTR", W_P0, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR, trap gate", W_P0, CODE(0x90, 0x90), OK, OK, intr_trap, .intr = true },
+        { "INTR behind STI", W_P0, CODE(0xfb, 0x90, 0x90), W_INTR, OK, NULL, .intr = true },
+        { "INTR behind STI, MOV SS", W_P0, CODE(0xfb, 0x8e, 0xd0, 0x90, 0x90), W_INTR, OK, NULL, S_DATA0, .intr = true },
+        { "INTR behind STI, HLT", W_P0, CODE(0xfb), W_INTR, OK, NULL, .intr = true },
+        { "INTR behind STI, CLI", W_P0, CODE(0xfb, 0xfa, 0x90), OK, OK, NULL, .intr = true },
+        { "INTR behind POPF", W_P0, CODE(0x68, 2, 2, 0, 0, 0x9d, 0x90, 0x90), W_INTR, OK, NULL, .intr = true },
+        { "INTR and a fault", W_P0, CODE(0x0f, 0x0b), W_INTR, OK, intr_if, .intr = true },
+        { "INTR with TF", W_P0, CODE(0x90, 0x90), W_INTR, OK, intr_if_tf, .intr = true },
+        { "INTR at CPL 3", W_P3, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in 16-bit code", W_P16, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in 64-bit mode", W_L0, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in 64-bit mode, CPL 3", W_L3, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in 64-bit mode, IST", W_L3, CODE(0x90, 0x90), W_INTR, OK, intr_ist, .intr = true },
+        { "INTR in compatibility mode", W_C0, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in compatibility mode, CPL 3", W_C3, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in real mode", W_REAL, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+        { "INTR in real mode, behind STI", W_REAL, CODE(0xfb, 0x90, 0x90), W_INTR, OK, NULL, .intr = true },
+        { "INTR behind IRET, real mode", W_REAL, CODE(0xcf), W_INTR, OK, intr_iret, .intr = true },
+        { "INTR within REP", W_P0, CODE(0xfb, 0xf3, 0xaa), W_INTR, OK, intr_rep, 0, 5, .intr = true },
+        { "INTR in virtual-8086 mode", W_V86, CODE(0x90, 0x90), W_INTR, OK, intr_if, .intr = true },
+    };
+    ALL(rows);
+}
+
 /* --- flags ---------------------------------------------------------------------------------------------------------------- */
 
 static void pvi(struct world *w, struct x86 *c) { c->cr4 |= CR4_PVI; }
@@ -705,6 +747,8 @@ static void tss_page_absent(struct world *w, struct x86 *c) { w_put(w, PTE(w, 3)
 static void inner_stack_absent(struct world *w, struct x86 *c) { w_put(w, W_TSS + 4, 8, W_DATA + 0x800); p_absent(w, c); w_put(w, W_IDT + 16 * EXC_DF + 4, 1, 1); w_put(w, W_IDT + 16 * EXC_PF + 4, 1, 1); }
 static void pf_stack_absent(struct world *w, struct x86 *c) { w_put(w, W_TSS + 4, 8, W_DATA + 0x800); p_absent(w, c); w_put(w, W_IDT + 16 * EXC_DF + 4, 1, 1); }
 
+static void ac_am(struct world *w, struct x86 *c) { c->cr0 |= CR0_AM; c->rflags |= X86_AC; }
+static void ac_am_absent(struct world *w, struct x86 *c) { ac_am(w, c); p_absent(w, c); }
 static void cmps_flags(struct x86 *c, u64 at)
 {
     c->r[X86_SI] = W_STACK1;
@@ -747,6 +791,12 @@ static void paging(void)
         { "SMAP, store", W_L0, CODE(STORE), EXC_PF, 3, smap, W_DATA },
         { "SMAP, AC", W_L0, CODE(STORE), OK, OK, smap_ac, W_DATA },
         { "protection key", W_L3, CODE(LOAD), EXC_PF, 0x25, pku_ad, W_DATA, .no_judge = true },
+        { "not aligned, AC", W_L3, CODE(STORE), EXC_AC, 0, ac_am, W_DATA + 1 },
+        { "not aligned, AC, across pages", W_L3, CODE(LOAD), EXC_AC, 0, ac_am_absent, W_DATA - 1 },
+        { "not aligned, AC, compatibility mode", W_C3, CODE(LOAD), EXC_AC, 0, ac_am, W_DATA + 2 },
+        { "not aligned, 16 bits, AC", W_L3, CODE(0x66, LOAD), EXC_GP, 0, ac_am, W_DATA + 2 }, /* hlt */
+        { "not aligned, AC, CPL 0", W_L0, CODE(STORE), OK, OK, ac_am, W_DATA + 1 },
+        { "stack not aligned, AC", W_L3, CODE(0x48, 0x89, 0xc4, 0x50), EXC_AC, 0, ac_am, W_DATA + 1 },
         { "across pages", W_L0, CODE(STORE), EXC_PF, 2, cross },
         { "segment load, table absent", W_L0, CODE(0x8e, 0xd8), -2, OK, gdt_absent, S_DATA0, .no_judge = true },
         { "IDT absent", W_L0, CODE(0xcd, 0x80), -2, OK, idt_page_absent },
@@ -871,6 +921,7 @@ int main(void)
 {
     CU_TestInfo tests[] = { { "segment registers", segments },     { "far transfers", far_transfers },
                             { "interrupts", interrupts },           { "returns", returns },
+                            { "external interrupts", external },
                             { "flags", flags },                     { "registers", registers },
                             { "paging", paging },                   { "ports", ports },
                             { "anything at all", fuzz },            { "what KVM does not tell", untold },

@@ -14,6 +14,7 @@
 enum { /* where things are */
     W_RAM = 0x100000, W_GDT = 0x1000, W_LDT = 0x1800, W_IDT = 0x2000, W_TSS = 0x3000, W_TSS2 = 0x3400, W_TSS16 = 0x3800,
     W_HANDLERS = 0x4000, W_CODE = 0x6000, W_TARGET = 0x6800, W_DATA = 0x7000, W_STACK0 = 0x9000, W_STACK3 = 0xa000,
+    W_INTR = 0x30, /* the vector of an external interrupt */
     W_STACK1 = 0xb000, W_IST = 0xc000, W_PT = 0x10000, /* page tables: 5 pages */
 };
 enum { /* selectors */
@@ -61,6 +62,14 @@ static inline void w_seg(struct world *w, unsigned seg, u16 selector)
     x86_seg_of(w->c, selector, raw, &w->c->seg[seg]);
 }
 
+/* An external interrupt, once. */
+static inline u8 w_inta(void *opaque)
+{
+    struct x86 *c = ((struct world *)opaque)->c;
+    c->cpu.ops->set_irq(&c->cpu, X86_LINE_INTR, false);
+    return W_INTR;
+}
+
 static inline void w_new(struct world *w, const char *model)
 {
     memset(w, 0, sizeof *w);
@@ -73,7 +82,8 @@ static inline void w_new(struct world *w, const char *model)
     w->ram = ram_new(w->a, "ram", W_RAM, false, &e);
     if (!w->ram || !space_add_ram(w->mem, 0, w->ram, &e) || !x86_config_parse(model, true, &config, &e))
         abort();
-    struct x86_board board = { .io = w->io, .shutdown = w_shutdown, .shutdown_opaque = w, .seed = 1 };
+    struct x86_board board = { .io = w->io, .shutdown = w_shutdown, .shutdown_opaque = w,
+                                .inta = w_inta, .inta_opaque = w, .seed = 1 };
     struct cpu *cpu = x86_new(w->a, &config, 0, w->mem, &w->clock, &w->bus, &board, &e);
     if (!cpu)
         abort();
@@ -169,6 +179,7 @@ static inline void w_mode(struct world *w, enum w_mode mode)
     ram_written(w->ram, 0, W_RAM);
     w->shutdowns = 0;
     w->clock.attention = false;
+    c->cpu.ops->set_irq(&c->cpu, X86_LINE_INTR, false);
     x86_reset_state(c);
     bool lm = mode >= W_L0 && mode <= W_C3;
     w_tables(w, lm);
@@ -233,14 +244,14 @@ static inline void w_code(struct world *w, const void *code, unsigned n)
     ram_written(w->ram, W_CODE, n + 1);
 }
 
-/* Until it halts (and no trap is due behind the HLT), or is stuck; at most 1000 instructions. The state may have been changed from outside. */
+/* Until it halts (and neither a trap is due behind the HLT nor an interrupt can be taken), or is stuck; at most 1000 instructions. The state may have been changed from outside. */
 static inline void w_run(struct world *w)
 {
     struct x86 *c = w->c;
     x86_set_flags(c, c->rflags);
     x86_mode_changed(c);
     x86_flush_translations(c);
-    for (unsigned n = 0; n < 100 && (c->activity == X86_RUNNING || (c->activity == X86_HALTED && c->db_pending)); n++) {
+    for (unsigned n = 0; n < 100 && (c->activity == X86_RUNNING || (c->activity == X86_HALTED && c->cpu.ops->has_work(&c->cpu))); n++) {
         w->clock.attention = false;
         c->cpu.ops->run(&c->cpu, 10);
     }

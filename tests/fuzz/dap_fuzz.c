@@ -8,7 +8,7 @@
 
 #include "debugger/dap.h"
 #include "machine/history.h"
-#include "tests/fuzz/cases.h"
+#include "tests/fuzz/json_cases.h"
 
 static const char *const good[] = {
     "{'command':'initialize','arguments':{'adapterID':'x','linesStartAt1':true,'supportsProgressReporting':true,"
@@ -235,51 +235,21 @@ static json_t *anything(u64 *rng)
     }
 }
 
-static json_t *changed(u64 *rng, json_t *o)
+static json_t *other(u64 *rng, const json_t *o)
 {
-    const char *key;
-    json_t *value, *out;
-    size_t i;
     if (one_in(rng, 12))
         return anything(rng);
     if (json_is_integer(o) && one_in(rng, 3))
         return json_integer(json_integer_value(o) + (json_int_t)any(rng, 9) - 4);
     if (json_is_string(o) && one_in(rng, 6))
         return json_string(texts[any(rng, ARRAY_LEN(texts))]);
-    if (json_is_object(o)) {
-        out = json_object();
-        json_object_foreach(o, key, value)
-            if (!one_in(rng, 20))
-                json_object_set_new(out, key, changed(rng, value));
-        return out;
-    }
-    if (json_is_array(o)) {
-        out = json_array();
-        json_array_foreach(o, i, value)
-            for (u64 k = one_in(rng, 10) ? any(rng, 4) : 1; k--;)
-                json_array_append_new(out, changed(rng, value));
-        return out;
-    }
-    return json_incref(o);
+    return NULL;
 }
 
 static void put_frame(struct buf *b, const void *text, size_t n, size_t said)
 {
     buf_printf(b, "Content-Length: %zu\r\n\r\n", said);
     buf_put(b, text, n);
-}
-
-static json_t *template(const char *quoted)
-{
-    char *text = xstrdup(quoted);
-    for (char *s = text; *s; s++)
-        if (*s == '\'')
-            *s = '"';
-    json_t *o = json_loads(text, 0, NULL);
-    if (!o)
-        wrong(text);
-    free(text);
-    return o;
 }
 
 static void note_seq(struct editor *v, const char *text)
@@ -292,7 +262,7 @@ static void note_seq(struct editor *v, const char *text)
 
 static void add_message(struct editor *v, struct buf *to, const char *quoted, bool honest)
 {
-    json_t *plain = template(quoted), *o = honest ? json_incref(plain) : changed(&v->rng, plain);
+    json_t *plain = json_template(quoted), *o = honest ? json_incref(plain) : json_changed(&v->rng, plain, other);
     if (json_is_object(o)) {
         json_object_set_new(o, "seq", json_integer(++v->seq));
         if (honest || !one_in(&v->rng, 30))

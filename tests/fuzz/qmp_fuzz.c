@@ -13,7 +13,7 @@
 #include "cli/qmp.h"
 #include "cli/session.h"
 #include "debugger/commands.h"
-#include "tests/fuzz/cases.h"
+#include "tests/fuzz/json_cases.h"
 
 #define LINE_MOST 300
 
@@ -175,42 +175,7 @@ static json_t *anything(u64 *rng)
     }
 }
 
-static json_t *changed(u64 *rng, json_t *o)
-{
-    const char *key;
-    json_t *value, *out;
-    size_t i;
-    if (one_in(rng, 14))
-        return anything(rng);
-    if (json_is_object(o)) {
-        out = json_object();
-        json_object_foreach(o, key, value)
-            if (!one_in(rng, 20))
-                json_object_set_new(out, key, changed(rng, value));
-        return out;
-    }
-    if (json_is_array(o)) {
-        out = json_array();
-        json_array_foreach(o, i, value)
-            for (u64 k = one_in(rng, 10) ? any(rng, 4) : 1; k--;)
-                json_array_append_new(out, changed(rng, value));
-        return out;
-    }
-    return json_incref(o);
-}
-
-static json_t *template(const char *quoted)
-{
-    char *text = xstrdup(quoted);
-    for (char *s = text; *s; s++)
-        if (*s == '\'')
-            *s = '"';
-    json_t *o = json_loads(text, 0, NULL);
-    if (!o)
-        wrong(text);
-    free(text);
-    return o;
-}
+static json_t *other(u64 *rng, const json_t *o) { return one_in(rng, 14) ? anything(rng) : NULL; }
 
 static void note_id(struct client *v, const char *text)
 {
@@ -223,7 +188,7 @@ static void note_id(struct client *v, const char *text)
 
 static void add_request(struct client *v, const char *quoted, bool honest)
 {
-    json_t *plain = template(quoted), *o = honest ? json_incref(plain) : changed(&v->rng, plain);
+    json_t *plain = json_template(quoted), *o = honest ? json_incref(plain) : json_changed(&v->rng, plain, other);
     if (json_is_object(o)) {
         if (!honest && !one_in(&v->rng, 30))
             json_object_set(o, "execute", json_object_get(plain, "execute"));
