@@ -16,7 +16,9 @@
 #include "cli/console.h"
 #include "debugger/dap.h"
 #include "host/inbox.h"
+#include "debugger/debugger.h"
 #include "host/listen.h"
+#include "machine/history.h"
 
 enum { ENOUGH_OUTPUT = 0x40000, FLUSH_NS = 50000000, PROGRESS_NS = 250000000, MOST_SAID = 4000 };
 
@@ -34,6 +36,8 @@ struct dap_server {
     int start_dir;    /* where we were when the client came */
 
     struct session *s; /* NULL: nothing is launched */
+    bool live;         /* it is not ours */
+    bool asked, ran;   /* the editor wants the machine to stop; it has let it run */
     struct options *o;
     struct arena *arena;
     struct buf recording; /* what is replayed, as long as its machine */
@@ -186,6 +190,7 @@ void dap_server_runs(struct dap_server *v, bool on)
     if (!v)
         return;
     dap_runs(v->engine, on);
+    v->ran = true;
     if (on)
         flush_out(v);
 }
@@ -197,6 +202,14 @@ void dap_server_progress(struct dap_server *v, u64 from, u64 now, u64 to)
     v->last_progress = host_now_ns();
     dap_progress(v->engine, from, now, to);
     flush_out(v);
+}
+
+bool dap_server_asked(struct dap_server *v)
+{
+    bool asked = !v || !v->live || v->asked;
+    if (v)
+        v->asked = false;
+    return asked;
 }
 
 /* --- launching ------------------------------------------------------------------------------------------------------------------------ */
@@ -245,6 +258,10 @@ static void close_session(struct dap_server *v)
     if (v->has_console)
         inbox_bytes_fini(&v->typed);
     v->has_console = false;
+    if (v->live && v->s) {
+        v->s->dap = NULL;
+        v->s = NULL;
+    }
     if (v->s && v->s->arena)
         session_close(v->s);
     free(v->s);
@@ -303,10 +320,21 @@ static bool open_session(struct dap_server *v, const struct dap_launch *l, struc
     return session_choose_target(v->o, e) && session_open(s, v->o, e) && session_keep_history(s);
 }
 
+static struct debugger *ready(struct session *s, const struct dap_launch *l)
+{
+    struct debugger *d = s->debugger;
+    session_symbols(s);
+    if (l->script)
+        console_source(d, l->script);
+    return d;
+}
+
 static struct debugger *launch(void *opaque, const struct dap_launch *l, struct err *e)
 {
     struct dap_server *v = opaque;
     struct hearing h;
+    if (v->live)
+        return ready(v->s, l);
     char said[MOST_SAID];
     close_session(v);
     if (fchdir(v->start_dir) || (l->cwd && chdir(l->cwd))) {
@@ -341,20 +369,31 @@ static struct debugger *launch(void *opaque, const struct dap_launch *l, struct 
 static void interrupt(void *opaque)
 {
     struct dap_server *v = opaque;
+    v->asked = true;
     if (v->s)
         host_loop_ask(v->s->loop);
 }
 
 /* --- one client -------------------------------------------------------------------------------------------------------------------------- */
 
+/* False: somebody asks for the end. A pause that came too late is none. */
+static bool goes_on(struct dap_server *v)
+{
+    int number;
+    enum host_request r = v->s && v->s->loop ? host_loop_take_request(v->s->loop, &number) : HOST_NOTHING;
+    if (r == HOST_NOTHING || r == HOST_ASKED || (r == HOST_SIGNAL && number == SIGINT && v->is_stdio))
+        return true;
+    if (v->live)
+        host_loop_request(v->s->loop, r, number);
+    return false;
+}
+
 /* Until there is something to read. False: a signal asks for the end. */
 static bool wait_for_work(struct dap_server *v)
 {
-    int number;
     if (v->s && v->s->loop) {
         host_loop_poll(v->s->loop, -1);
-        enum host_request r = host_loop_take_request(v->s->loop, &number);
-        return r == HOST_NOTHING || r == HOST_ASKED || (r == HOST_SIGNAL && number == SIGINT && v->is_stdio);
+        return goes_on(v);
     }
     struct pollfd p[2] = { { .fd = v->in_fd, .events = POLLIN }, { .fd = v->out.len ? v->out_fd : -1, .events = POLLOUT } };
     if (poll(p, 2, -1) < 0 && errno != EINTR)
@@ -368,21 +407,19 @@ static bool wait_for_work(struct dap_server *v)
 /* Returns false when a signal ended it. */
 static bool serve(struct dap_server *v)
 {
-    struct dap_host host = { .opaque = v, .write = write_bytes, .launch = launch, .interrupt = interrupt, .type = type };
-    bool goes_on = true;
-    int number;
+    struct dap_host host = { .opaque = v, .live = v->live, .write = write_bytes, .launch = launch, .interrupt = interrupt,
+                             .type = v->live ? NULL : type };
+    bool more = true;
     v->engine = dap_new(&host);
-    v->start_dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (goes_on && !dap_over(v->engine)) {
+    v->start_dir = v->live ? -1 : open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (more && !dap_over(v->engine)) {
         if (dap_work(v->engine)) {
             hand_over(v);
-            /* A pause that came too late is none. */
-            enum host_request r = v->s && v->s->loop ? host_loop_take_request(v->s->loop, &number) : HOST_NOTHING;
-            goes_on = r != HOST_QUIT && (r != HOST_SIGNAL || (number == SIGINT && v->is_stdio));
+            more = goes_on(v);
             if (v->s && v->s->debugger && v->s->debugger->quit && v->gone)
                 break;
         } else {
-            goes_on = wait_for_work(v);
+            more = wait_for_work(v);
         }
     }
     dap_flush(v->engine);
@@ -395,12 +432,12 @@ static bool serve(struct dap_server *v)
     close_session(v);
     if (v->start_dir >= 0) {
         if (fchdir(v->start_dir))
-            goes_on = false;
+            more = false;
         close(v->start_dir);
     }
     buf_free(&v->out);
     buf_free(&v->early);
-    return goes_on;
+    return more;
 }
 
 /* Standard output is the client's alone: whatever else prints there goes to standard error. */
@@ -419,42 +456,135 @@ static int serve_stdio(void)
     return EXIT_PASS;
 }
 
+static const char *path_of(const char *where)
+{
+    return !strncmp(where, "unix:", 5) ? where + 5 : NULL;
+}
+
+/* Says on standard error where it waits. -1: it cannot. */
+static int listen_at(const char *where, const char *program, const char *option, struct err *e)
+{
+    const char *path = path_of(where);
+    char *end;
+    unsigned long port = strtoul(where, &end, 10);
+    if (!path && (!*where || *end || port > 65535)) {
+        err_set(e, "%s takes unix:PATH, or a port of 127.0.0.1 from 0 (any) to 65535, not '%s'", option, where);
+        return -1;
+    }
+    int fd = path ? host_listen_unix(path, e) : host_listen_loopback("", (u16)port, e);
+    if (fd >= 0 && path)
+        fprintf(stderr, "%s: waiting for an editor on %s\n", program, path);
+    else if (fd >= 0)
+        fprintf(stderr, "%s: waiting for an editor on 127.0.0.1:%u\n", program, host_listen_port(fd));
+    return fd;
+}
+
+static int accept_editor(int fd)
+{
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client >= 0)
+        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* fails on Unix sockets, rightly */
+    return client;
+}
+
 static int serve_socket(const char *where)
 {
     struct err e = { "" };
-    const char *path = !strncmp(where, "unix:", 5) ? where + 5 : NULL;
-    char *end;
-    unsigned long port = strtoul(where, &end, 10);
-    int fd = -1;
-    if (path)
-        fd = host_listen_unix(path, &e);
-    else if (!*where || *end || port > 65535)
-        err_set(&e, "--listen takes unix:PATH, or a port of 127.0.0.1 from 0 (any) to 65535, not '%s'", where);
-    else
-        fd = host_listen_loopback("", (u16)port, &e);
+    const char *path = path_of(where);
+    int fd = listen_at(where, "orrery dap", "--listen", &e);
     if (fd < 0) {
         fprintf(stderr, "orrery dap: %s\n", e.text);
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
-    if (path)
-        fprintf(stderr, "orrery dap: waiting for an editor on %s\n", path);
-    else
-        fprintf(stderr, "orrery dap: waiting for an editor on 127.0.0.1:%u\n", host_listen_port(fd));
-    for (bool goes_on = true; goes_on;) {
+    for (bool more = true; more;) {
         poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
-        int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int client = accept_editor(fd);
         if (client < 0)
             continue;
-        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* fails on Unix sockets, rightly */
         struct dap_server v = { .in_fd = client, .out_fd = client };
-        goes_on = serve(&v);
+        more = serve(&v);
         close(client);
     }
     close(fd);
     if (path)
         unlink(path);
     return EXIT_PASS;
+}
+
+/* --- a machine that runs ------------------------------------------------------------------------------------------------- */
+
+struct dap_door {
+    struct session *s;
+    const char *path; /* NULL: a port */
+    int fd, client;   /* -1: nobody stands there */
+    struct host_watch *watch;
+};
+
+static void on_knock(void *opaque, short revents)
+{
+    struct dap_door *door = opaque;
+    door->client = accept_editor(door->fd);
+    if (door->client < 0)
+        return;
+    host_watch_events(door->watch, 0);
+    host_loop_ask(door->s->loop);
+}
+
+struct dap_door *dap_door_new(struct session *s, const char *where, struct err *e)
+{
+    int fd = listen_at(where, s->o->program, "--dap", e);
+    if (fd < 0)
+        return NULL;
+    struct dap_door *door = xcalloc(1, sizeof *door);
+    *door = (struct dap_door){ .s = s, .path = path_of(where), .fd = fd, .client = -1 };
+    door->watch = host_watch_new(s->loop, fd, POLLIN, on_knock, door);
+    return door;
+}
+
+void dap_door_free(struct dap_door *door)
+{
+    if (!door)
+        return;
+    host_watch_free(door->watch);
+    if (door->client >= 0)
+        close(door->client);
+    close(door->fd);
+    if (door->path)
+        unlink(door->path);
+    free(door);
+}
+
+/* Without --history the past begins when somebody comes who may want to go back. */
+static void attend(struct dap_door *door)
+{
+    struct session *s = door->s;
+    struct dap_server v = { .in_fd = door->client, .out_fd = door->client, .live = true };
+    struct err e;
+    bool ours = !s->history && !s->m->replayer && session_keep_history(s) && s->history;
+    if (dap_server_opened(&v, s, &e)) {
+        s->dap = &v;
+        serve(&v);
+    }
+    if (history_past(s->history)) /* who goes leaves it at the present */
+        history_run(s->history, history_end(s->history), &e);
+    if (ours) {
+        history_free(s->history);
+        s->history = NULL;
+    }
+    if (v.ran)
+        s->paused = false;
+}
+
+bool dap_door_serve(struct dap_door *door)
+{
+    if (!door || door->client < 0)
+        return false;
+    attend(door);
+    close(door->client);
+    door->client = -1;
+    host_watch_events(door->watch, POLLIN);
+    return true;
 }
 
 int dap_main(int argc, char **argv)

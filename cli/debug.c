@@ -60,6 +60,8 @@ static enum machine_stop resume(struct session *s, struct machine *m, u64 until)
         }
         if (r.why == HOST_STOP_STUCK)
             return MACHINE_IDLE;
+        if (r.request == HOST_ASKED && !dap_server_asked(s->dap))
+            continue;
         return interrupted(s, &r);
     }
 }
@@ -79,7 +81,10 @@ enum machine_stop session_step(void *opaque, struct machine *m, struct cpu *c)
     struct session *s = opaque;
     struct host_run_options run = { .pacing = HOST_UNPACED, .until = CLOCK_NEVER };
     dap_server_runs(s->dap, true);
-    struct host_result r = host_step(s->loop, m, c, &run);
+    struct host_result r;
+    do
+        r = host_step(s->loop, m, c, &run);
+    while (r.why == HOST_STOP_REQUEST && r.request == HOST_ASKED && !dap_server_asked(s->dap));
     dap_server_runs(s->dap, false);
     if (r.why == HOST_STOP_MACHINE)
         return r.machine == MACHINE_LIMIT ? end_at_limit(s, r.machine) : r.machine;

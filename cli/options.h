@@ -54,6 +54,7 @@ struct options {
     bool nographic, nodefaults, no_default_net;
     bool snapshot, start_stopped, no_reboot, no_shutdown, semihosting;
     const char *gdb;      /* "tcp::1234"; NULL: none */
+    const char *dap;      /* "4711", "unix:PATH"; NULL: none */
     const char *log_items, *log_file;
     const char *pidfile;
 

@@ -103,6 +103,7 @@ const struct option_row options_of_ours[] = {
     { "ex", NULL, "COMMAND", "debugger command at the start (repeatable)", CALLS(on_ex) },
     { "x", NULL, "FILE", "debugger commands from a file", CALLS(on_x) },
     { "history", NULL, "SIZE|off", "memory for going back in `orrery debug` (default 512M)", CALLS(on_history) },
+    { "dap", NULL, "PORT|unix:PATH", "wait there for an editor that attaches to the machine while it runs", SETS_TEXT(dap) },
     { "tui", NULL, NULL, "`orrery debug` on the full screen", SETS_FLAG(tui) },
     { "batch", NULL, NULL, "end after the -ex and -x commands", SETS_FLAG(batch) },
     { .name = NULL },

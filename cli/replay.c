@@ -107,7 +107,7 @@ static bool open_recording(struct session *s, struct options *o, bool debug, con
     o->isa = o->machine && options_board(o->machine) ? options_board(o->machine)->isa : NULL;
     o->snapshot = true;
     o->start_stopped = false;
-    o->gdb = NULL;
+    o->gdb = o->dap = NULL;
     o->debug = debug || o->n_commands || o->batch;
     if (debug) /* the recording ends there; who looks at it goes on */
         o->stop_at = o->max_instructions = CLOCK_NEVER;

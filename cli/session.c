@@ -140,11 +140,13 @@ static bool check_options(struct session *s, struct err *e)
     }
     if (o->debug && o->gdb)
         return err_set(e, "-gdb: one machine cannot obey two debuggers; use 'orrery run' with it");
+    if (o->dap && (o->debug || o->gdb))
+        return err_set(e, "--dap: one machine cannot obey two debuggers; use 'orrery run' with it, without -gdb");
     const struct board *b = options_board(o->machine);
     bool boot = o->boot_order || o->boot_once || o->boot_menu || o->boot_strict;
     if (boot && b && !b->boot_order)
         return err_set(e, "-boot: machine '%s' has no boot order; firmware decides, or -kernel", b->name);
-    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->debug;
+    bool program = o->kernel || o->n_loaders || o->load || o->dumpdtb || o->start_stopped || o->gdb || o->dap || o->debug;
     for (unsigned i = 0; i < o->n_drives && !program; i++)
         program = option_prop(&o->drives[i], "if") && !strcmp(option_prop(&o->drives[i], "if"), "pflash");
     if (!program && !s->mc.bios.size)
@@ -216,10 +218,10 @@ bool session_open(struct session *s, const struct options *o, struct err *e)
         if (host_char_mux(s->chars[i]))
             mux_on_commit(host_char_mux(s->chars[i]), on_commit, s);
     s->paused = o->start_stopped;
-    if (s->paused && !o->gdb && !s->monitor && !s->qmp && !o->debug)
+    if (s->paused && !o->gdb && !o->dap && !s->monitor && !s->qmp && !o->debug)
         fprintf(stderr, "%s: warning: -S without -gdb and without a monitor: nothing can start the machine\n",
                 o->program);
-    if (o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e)))
+    if ((o->gdb && !(s->gdb = gdb_server_new(s, o->gdb, e))) || (o->dap && !(s->dap_door = dap_door_new(s, o->dap, e))))
         return false;
     if (o->load && !load_snapshot(s, o->load, true, e))
         return false;
@@ -258,6 +260,7 @@ void session_close(struct session *s)
     monitor_free(s->monitor);
     qmp_free(s->qmp);
     gdb_server_free(s->gdb);
+    dap_door_free(s->dap_door);
     debugger_free(s->debugger);
     history_free(s->history);
     tui_terminal_free(s->screen);

@@ -27,6 +27,7 @@ struct qmp;
 struct gdb_server;
 struct tui_terminal;
 struct dap_server;
+struct dap_door;
 struct history;
 struct host_input;
 struct display;
@@ -78,7 +79,8 @@ struct session {
     struct qmp *qmp;
     struct gdb_server *gdb;
     struct tui_terminal *screen; /* of --tui */
-    struct dap_server *dap;      /* of `orrery dap`; not ours */
+    struct dap_server *dap;      /* of `orrery dap`, or an editor that is attached; not ours */
+    struct dap_door *dap_door;   /* of --dap */
     struct history *history; /* of `orrery debug`; NULL: not kept */
     u64 traced_since; /* ns: of the progress shown while a replay is traced; 0: not yet */
     u64 past_since, past_looked; /* ns: of the progress shown while the past is executed */

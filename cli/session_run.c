@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/dap.h"
 #include "cli/gdbserver.h"
 #include "cli/qmp.h"
 #include "debugger/debugger.h"
@@ -65,6 +66,12 @@ int session_run(struct session *s)
             break;
         if (request == HOST_SIGNAL) {
             status = 128 + signal;
+            break;
+        }
+        if (dap_door_serve(s->dap_door)) { /* an editor was here, and the machine may have ended meanwhile */
+            if (!s->debugger->dead && !s->debugger->quit)
+                continue;
+            status = s->debugger->dead ? s->debugger->exit_code : EXIT_PASS;
             break;
         }
         if (monitor_serve(s->monitor) || qmp_serve(s->qmp))

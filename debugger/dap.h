@@ -21,8 +21,10 @@ struct dap_launch { /* the arguments of `launch` or `attach`; valid during the c
 
 struct dap_host {
     void *opaque;
+    bool live; /* the machine is there already and is not this client's: `attach` without a file is what there is, and it goes on
+                  when the client leaves */
     void (*write)(void *opaque, const void *bytes, size_t n);
-    /* A new machine with its debugger, after the one before was freed, at its beginning; NULL: it cannot be, and the error says
+    /* A new machine with its debugger, or the one that is live, after the one before was freed, at its beginning; NULL: it cannot be, and the error says
      * why. */
     struct debugger *(*launch)(void *opaque, const struct dap_launch *l, struct err *e);
     /* Whatever the machine executes now is to stop as soon as possible, as somebody asked. */

@@ -24,10 +24,22 @@ static void forget_point(struct dap *p, size_t i)
     p->points[i] = p->points[--p->n_points];
 }
 
+/* From the machine, too. */
+static void remove_point(struct dap *p, size_t i)
+{
+    struct stop_point *point = stops_find(&p->d->stops, p->points[i].number);
+    if (point)
+        stops_delete(&p->d->stops, point);
+    forget_point(p, i);
+}
+
 void dap_points_forget(struct dap *p, bool wishes_too)
 {
+    bool live = p->host.live && p->d && p->n_points; /* the machine goes on without them */
     while (p->n_points)
-        forget_point(p, 0);
+        live ? remove_point(p, 0) : forget_point(p, 0);
+    if (live)
+        stops_arm(&p->d->stops, p->d->machine);
     while (wishes_too && p->wishes) {
         struct dap_wish *w = p->wishes;
         p->wishes = w->next;
@@ -193,12 +205,8 @@ static json_t *describe(struct dap *p, int id, const struct stop_point *point, c
 static void remove_old(struct dap *p, enum dap_point_kind kind, const char *source)
 {
     for (size_t i = p->n_points; i-- > 0;)
-        if (p->points[i].kind == kind && same_source(p->points[i].source, source)) {
-            struct stop_point *point = stops_find(&p->d->stops, p->points[i].number);
-            if (point)
-                stops_delete(&p->d->stops, point);
-            forget_point(p, i);
-        }
+        if (p->points[i].kind == kind && same_source(p->points[i].source, source))
+            remove_point(p, i);
     stops_arm(&p->d->stops, p->d->machine);
 }
 

@@ -88,6 +88,9 @@ static json_t *begin(struct dap *p, json_t *args, bool attach, struct err *e)
 {
     static const char *const texts[] = { "program", "cwd", "script", "history", "recording", "snapshot" };
     const char *name = attach ? "attach" : "launch";
+    bool file = get_text(args, "recording") || get_text(args, "snapshot");
+    if (p->host.live && (!attach || file || get_text(args, "program")))
+        return failed(e, "%s: a machine runs here already; 'attach' to it, without a program, recording or snapshot", name);
     if (p->launched)
         return failed(e, "%s: there is a machine already; 'restart' builds it again", name);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -113,9 +116,9 @@ REQUEST(dap_attach)
     bool recording = get_text(args, "recording"), snapshot = get_text(args, "snapshot");
     if (recording && snapshot)
         return failed(e, "attach: a 'recording' or a 'snapshot', not both");
-    if (!recording && !snapshot)
-        return failed(e, "attach: it needs a 'recording', or a 'snapshot' and the 'program' and 'args' of its machine. To look at a "
-                         "machine that runs, start it with -gdb and use gdb");
+    if (!recording && !snapshot && !p->host.live)
+        return failed(e, "attach: it needs a 'recording', or a 'snapshot' and the 'program' and 'args' of its machine. A machine that "
+                         "runs is attached to where its --dap listens");
     if (recording && get_text(args, "program"))
         return failed(e, "attach: a recording says itself what its 'program' was");
     if (recording && get_text(args, "history") && !strcmp(get_text(args, "history"), "off"))
@@ -137,6 +140,8 @@ REQUEST(dap_configuration_done)
 REQUEST(dap_restart)
 {
     json_t *newer = json_object_get(args, "arguments");
+    if (p->host.live)
+        return failed(e, "restart: this machine was not made here; 'system_reset' in its monitor resets it");
     if (json_is_object(newer)) {
         json_decref(p->launch);
         p->launch = json_incref(newer);
@@ -152,14 +157,19 @@ REQUEST(dap_restart)
     return json_null();
 }
 
+/* A machine that others have, too, is only ended by who says so. */
 REQUEST(dap_disconnect)
 {
+    if (p->host.live && p->d && json_is_true(json_object_get(args, "terminateDebuggee")))
+        p->d->quit = true;
     p->act = ACT_END;
     return json_null();
 }
 
 REQUEST(dap_terminate)
 {
+    if (p->host.live && p->d)
+        p->d->quit = true;
     if (!p->ended)
         dap_event(p, "terminated", NULL);
     p->ended = true;
@@ -332,7 +342,8 @@ static json_t *run(struct dap *p, json_t *args, enum dap_act act, struct err *e)
     if (!p->configured)
         return failed(e, "nothing runs before configurationDone");
     if (back && !p->d->machine->history)
-        return failed(e, "the past is not kept here: launch without \"history\": \"off\"");
+        return failed(e, p->d->machine->recorder ? "a machine that is recorded keeps no past of its own: attach to the recording"
+                                                 : "the past is not kept here: launch without \"history\": \"off\"");
     if (!back && p->ended)
         return failed(e, "the guest has ended");
     p->how.cpu = (unsigned)thread - 1;

@@ -54,8 +54,8 @@ static void drop(struct taps *s, struct old *o)
 /* The next write. When the past is executed again it is the one that was undone. */
 static void add(struct taps *s, struct drive_tap *t, u64 offset, size_t n, u8 *bytes)
 {
-    struct old *next = &s->old[s->n];
-    if (s->undone && next->drive == t && next->offset == offset && next->n == n) {
+    struct old *next = s->undone ? &s->old[s->n] : NULL;
+    if (next && next->drive == t && next->offset == offset && next->n == n) {
         drop(s, next);
         s->undone--;
     } else {

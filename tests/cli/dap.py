@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`orrery dap`: whole sessions of an editor, the past, what a client gets wrong, sockets."""
-import base64, shutil, threading
+import base64, shutil, socket, threading
 from front import *
 from dap_client import *
 
@@ -418,6 +418,154 @@ def attaching():
     c.end()
 
 
+class Living:
+    """A process that runs a machine, where editors come and go."""
+    def __init__(self, *args, how='unix:live.sock'):
+        self.p = subprocess.Popen([ORRERY, 'run', '--dap', how, '-bios', 'none', '-m', '16M', '-display', 'none', '-serial', 'stdio',
+                                   '-monitor', 'none', '-pace', 'none', *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        atexit.register(self.p.kill)
+        self.text, said = '', self.p.stderr.readline().decode()
+        check('waiting for an editor on' in said, '--dap says where', said)
+        self.where = f'{work}/live.sock' if how.startswith('unix') else ('127.0.0.1', int(said.rsplit(':', 1)[1]))
+
+    def says(self, part, seconds=20):
+        end = time.time() + seconds * SLOW
+        while part not in self.text and time.time() < end and select.select([self.p.stdout], [], [], end - time.time())[0]:
+            more = os.read(self.p.stdout.fileno(), 4096)
+            if not more:
+                break
+            self.text += more.decode('utf-8', 'replace')
+        return part in self.text
+
+    def lives(self, word):
+        """The guest answers what is typed."""
+        self.p.stdin.write(word.encode())
+        self.p.stdin.flush()
+        return self.says(word)
+
+    def attach(self, **more):
+        c = Client(connect=self.where)
+        c.do('initialize', adapterID='orrery', supportsProgressReporting=True)
+        c.do('attach', **more)
+        c.event('initialized')
+        return c
+
+    def end(self, seconds=20):
+        try:
+            return self.p.wait(seconds * SLOW), self.p.stdout.read().decode(), self.p.stderr.read().decode()
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            return 'hangs', '', ''
+
+
+def leave(c):
+    c.do('disconnect', terminateDebuggee=False)
+    c.s.close()
+
+
+def living():
+    for how in ('unix:live.sock', '0'):
+        m = Living('-smp', '2', LOOP, how=how)
+        check(m.says('it runs'), 'a machine runs')
+        c = m.attach()
+        c.do('configurationDone')
+        c.stopped('entry')
+        check(len(c.do('threads')['threads']) == 2, 'its CPUs')
+        check(not m.says('\0', 0.3), 'it stands')
+        c.fails('launch', 'already', program=GUEST)
+        c.fails('restart', 'was not made here')
+        spot = c.do('setInstructionBreakpoints', breakpoints=[{'instructionReference': '0x8000001c'}])['breakpoints'][0]
+        check(spot['verified'], 'a breakpoint', spot)
+        c.do('continue', threadId=1)
+        c.stopped('instruction breakpoint')
+        first = where(c)
+        c.do('continue', threadId=1)
+        c.stopped('instruction breakpoint')
+        present = where(c)
+        c.do('reverseContinue', threadId=1)
+        c.stopped('instruction breakpoint')
+        check(where(c) == first < present, 'back, since it came', [where(c), first, present])
+        leave(c)
+        check(m.lives('one'), 'it goes on without the editor and its breakpoints', m.text)
+        c = m.attach(stopOnEntry=False)
+        c.do('configurationDone')
+        check(m.lives('two'), 'it runs while an editor is there', m.text)
+        c.do('pause', threadId=1)
+        c.stopped('pause')
+        check(where(c) > present, 'and was left at the present', [where(c), present])
+        c.do('continue', threadId=1)
+        c.s.close() # without a word, while it runs
+        check(m.lives('three'), 'and when one vanishes', m.text)
+        c = m.attach()
+        for bad in (dict(recording='x'), dict(program=GUEST)):
+            d = Client(connect=m.where) # waits until the other has left
+            seq = d.ask('initialize', adapterID='orrery')
+            if bad.get('recording'):
+                leave(c)
+            check(d.answer(seq)['success'], 'the next one')
+            d.fails('attach', 'already', **bad)
+            leave(d)
+        c = m.attach()
+        c.do('configurationDone')
+        c.stopped('entry')
+        c.do('disconnect', terminateDebuggee=True)
+        check(m.end()[0] == 0, 'the editor ends it')
+    # It is the same run: with an editor that stops it here and there, from the first instruction to the last.
+    alone = run('run', '-bios', 'none', '-m', '16M', '-display', 'none', '-pace', 'none', '--state-hash', GUEST)
+    has('a hash', alone.out, 'state-hash')
+    m = Living('-S', '--state-hash', GUEST)
+    c = m.attach()
+    c.do('setFunctionBreakpoints', breakpoints=[{'name': 'leaf'}])
+    c.do('configurationDone')
+    c.stopped('entry')
+    c.do('continue', threadId=1)
+    c.stopped('function breakpoint')
+    at(c, 'leaf')
+    c.do('stepBack', threadId=1)
+    c.stopped('step')
+    leave(c) # from the past
+    status, out, err = m.end()
+    check(status == alone.status and out.splitlines()[-1:] == alone.out.splitlines()[-1:], 'the same run', [status, out, err, alone.out])
+    m = Living('-S', '--state-hash', GUEST)
+    c = m.attach()
+    c.do('configurationDone')
+    c.stopped('entry')
+    c.do('continue', threadId=1)
+    c.event('terminated')
+    leave(c)
+    status, out, err = m.end()
+    check(status == alone.status and out.splitlines()[-1:] == alone.out.splitlines()[-1:], 'its end, with an editor', [status, out, err])
+    # The monitor waits as long as an editor is there.
+    # One that is recorded: what an editor does to it is not in it.
+    m = Living('-S', '--record', 'live.replay', GUEST)
+    c = m.attach()
+    c.do('setFunctionBreakpoints', breakpoints=[{'name': 'leaf'}])
+    c.do('configurationDone')
+    c.stopped('entry')
+    c.do('continue', threadId=1)
+    c.stopped('function breakpoint')
+    c.do('next', threadId=1)
+    c.stopped('step')
+    c.fails('stepBack', 'attach to the recording', threadId=1)
+    leave(c)
+    check(m.end()[0] == alone.status, 'it was recorded')
+    expect('the recording', alone.status, run('replay', 'live.replay'))
+    # QMP and the monitor wait until the editor has left, and do not stop its machine.
+    m = Living('-qmp', 'unix:q.sock,server=on,wait=off', LOOP)
+    c = m.attach(stopOnEntry=False)
+    c.do('configurationDone')
+    q = socket.socket(socket.AF_UNIX)
+    q.connect('q.sock')
+    q.settimeout(20 * SLOW)
+    q.sendall(b'{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n')
+    check(m.lives('four') and len(c.do('threads')['threads']) == 1, 'the machine runs')
+    check(not [e for e in c.events if e['event'] == 'stopped'], 'nothing stopped it', c.events)
+    leave(c)
+    check(m.end()[0] == 0, 'then QMP ends it')
+    expect('--dap -gdb', 2, run('run', '--dap', '0', '-s', GUEST), err='two debuggers')
+    expect('--dap nowhere', 2, run('run', '--dap', 'nowhere', '-bios', 'none', GUEST), err='--dap takes')
+
+
 def mistakes():
     c = Client()
     c.fails('threads', 'initialize')
@@ -521,6 +669,7 @@ messages_and_exceptions()
 memory_and_instructions()
 while_it_runs()
 attaching()
+living()
 mistakes()
 sockets()
 finish()

@@ -225,7 +225,7 @@ static bool disk_load(struct block_port *b, struct reader *in, struct err *e)
 static void disks(void)
 {
     static const struct block_ops ops = { disk_read, disk_write, disk_flush, disk_zero, disk_save, disk_load };
-    struct disk d = { .port = { &ops, "hd0", 1 << 20, false } };
+    struct disk d = { .port = { .ops = &ops, .id = "hd0", .size = 1 << 20 } };
     struct guest_machine g;
     guest_config(&g, 1);
     g.config.drives[0] = &d.port;
