@@ -186,6 +186,7 @@ struct cpu {
     const struct cpu_observer *observer; /* NULL: the fast loop */
     struct cpu_hit hit;
     const char *report; /* with CPU_DIVERGED */
+    const struct cpu_reg *named[64]; /* those that were asked for last, by a hash of the name: see cpu_reg_named() */
 };
 
 /* What waits at the pc of this CPU is known to whoever lets it go on. */

@@ -206,9 +206,8 @@ static void add_links(struct builder *b, unsigned next, bool branch)
 static void add_insn(struct builder *b, u32 bits, unsigned offset)
 {
     struct riscv_engine *e = b->h->engine;
-    struct rv_decoded d;
+    const struct rv_decoded d = *rv_decode_again(e, bits);
 
-    rv_decode(e->decoder, bits, &d);
     if (UNLIKELY(b->h->cpu.stops) && cpu_place(&e->armed.places, offset))
         add(b, rv_h_stop, offset);
     unsigned next = offset + d.len;

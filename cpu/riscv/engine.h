@@ -106,6 +106,7 @@ struct rv_site {
     u64 page, host;
 };
 
+#define RV_KNOWN 1024
 #define RV_USED_MAX 256
 #define RV_WRITTEN_BITS 11
 #define RV_EXECUTED 2048
@@ -223,6 +224,10 @@ struct riscv_engine {
     } amo;
 
     struct cpu_retire *obs; /* being filled, NULL when nobody observes */
+    struct { /* while somebody does: the same words come again and again */
+        u32 bits;
+        struct rv_decoded d;
+    } known[RV_KNOWN];
 
     /* Blocks. */
     u8 *code;
@@ -317,6 +322,7 @@ void rv_sync(struct hart *h, const struct rv_insn *i, i64 budget); /* clock and 
 u64 rv_pc(const struct hart *h, const struct rv_insn *i, u64 vpage);
 u32 rv_bits(const struct rv_insn *i);
 void rv_effects(struct hart *h, unsigned effects);
+const struct rv_decoded *rv_decode_again(struct riscv_engine *e, u32 bits);
 void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value);
 enum { OBS_X, OBS_F, OBS_CSR };
 enum cpu_stop rv_run(struct cpu *c, u64 max_ticks);
