@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+const struct event_type cpu_event_general = {
+    "cpu.general", "a general register somebody armed has changed", { { "name", EV_STR }, { "old", EV_HEX }, { "new", EV_HEX } },
+};
+
 static bool among(const struct cpu_stops *s, size_t from, size_t to, u64 at, u64 size, unsigned access)
 {
     u64 last = at + (size - 1);

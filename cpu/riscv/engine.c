@@ -323,6 +323,13 @@ i64 rv_h_magic(RV_ARGS)
     return rv_finish(RV_PASS);
 }
 
+/* It writes a register that is told of. */
+RV_COLD i64 rv_h_look(RV_ARGS)
+{
+    h->engine->look_at = true;
+    return rv_leave_go_on(RV_PASS);
+}
+
 /* An instruction whose second half is in the next page: is it still the same? */
 __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
 {
@@ -411,7 +418,7 @@ static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, uns
     return b;
 }
 
-/* One chain from pc on: at most max instructions when that is not 0. They are fetched through one context and executed in another. */
+/* One chain from pc on: at most max instructions when that is not 0. What fetches may be another context. */
 static i64 step_in(struct hart *h, struct rv_ctx *fetch, struct rv_ctx *ctx, i64 budget, unsigned max)
 {
     struct riscv_engine *e = h->engine;
@@ -433,6 +440,8 @@ static i64 step_in(struct hart *h, struct rv_ctx *fetch, struct rv_ctx *ctx, i64
             b = rv_block_part(h, b, (unsigned)budget);
     }
     const u64 vpage = pc & ~PAGE_MASK;
+    if (UNLIKELY(max != 0))
+        return alone(h, b, budget, ctx, vpage);
     if (UNLIKELY(e->tier && e->tier->following)) {
         e->tier->follow(e->tier, b->page ? b : NULL, vpage);
         if (e->tier->following)
@@ -581,6 +590,23 @@ static i64 observed_step(struct hart *h, i64 budget)
     return left - (i64)(ticks - 1);
 }
 
+/* One instruction, after which registers are looked at. */
+static i64 looked_step(struct hart *h, i64 budget)
+{
+    struct riscv_engine *e = h->engine;
+    const u64 armed = e->armed.regs;
+    u64 before[CPU_REGS_LOOKED];
+    e->look_at = false;
+    cpu_regs_before(&h->cpu, &e->armed, before);
+    e->armed.regs = 0;
+    struct rv_ctx *ctx = h->cpu.observer ? NULL : rv_context(h);
+    i64 left = ctx ? step(h, ctx, budget, 1) : observed_step(h, budget);
+    e->armed.regs = armed;
+    set_time(h, left);
+    cpu_regs_after(&h->cpu, &e->armed, before);
+    return left;
+}
+
 enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
 {
     struct hart *h = hart_of(c);
@@ -596,7 +622,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
     e->end_now = c->clock->now + (u64)budget;
     e->end_retired = c->retired + (u64)budget;
     e->look = true;
-    e->leave = e->watch_hit = false;
+    e->leave = e->watch_hit = e->look_at = false;
     e->want = NULL;
     e->running = true;
     while (budget > 0) {
@@ -618,13 +644,15 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             }
         }
         e->reason = RV_GO_ON;
-        budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
+        const bool looks = e->look_at || (c->observer && e->armed.regs);
+        budget = UNLIKELY(looks) ? looked_step(h, budget) :
+            c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
             stop = e->stop;
             break;
         }
-        if (UNLIKELY(c->observer) && c->clock->attention) {
-            stop = CPU_ATTENTION; /* the observer asked for it */
+        if (UNLIKELY(c->observer || looks) && c->clock->attention) {
+            stop = CPU_ATTENTION; /* who looked asked for it */
             break;
         }
     }

@@ -204,6 +204,7 @@ struct riscv_engine {
     bool new_ctx;    /* the context may have changed */
     bool watch_hit;
     bool trapped;    /* the last chain ended in an exception */
+    bool look_at;    /* registers, after the instruction at pc: they are told of */
     bool taken;      /* the last chain ended in a branch taken */
     u64 misaligned;  /* bit 1 when there is no C: jumps there trap */
     const struct rv_insn **want; /* a link to set when the block at pc exists */
@@ -374,6 +375,9 @@ bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, uns
 
 /* Pseudo slots. */
 rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_magic, rv_h_illegal, rv_h_straddle, rv_h_nowhere, rv_h_hot;
+rv_handler rv_h_look; /* in place of an instruction's own: the outer loop executes it alone and looks at registers */
+rv_handler *rv_plain_handler(const struct riscv_engine *e, unsigned op, unsigned rd);
+bool rv_looked_at(const struct riscv_engine *e, unsigned op, unsigned rd);
 
 #define INSN(id, sem, ...) extern rv_handler rv64_##sem, rv32_##sem;
 #include "cpu/riscv/insn.def"
