@@ -37,7 +37,7 @@ static void prompt(struct monitor *mon)
 
 /* --- commands ------------------------------------------------------------------------------------------------------- */
 
-static const struct monitor_row *const lists[] = { monitor_host, monitor_memory, monitor_x86, monitor_dump };
+static const struct monitor_row *const lists[] = { monitor_host, monitor_media, monitor_memory, monitor_x86, monitor_dump };
 
 /* The row of a line, and in *args what follows its name. */
 static const struct monitor_row *find(struct session *s, const char *line, const char **args)

@@ -10,10 +10,8 @@
 
 #include "cli/monitor_rows.h"
 #include "debugger/debugger.h"
-#include "host/block/image.h"
 #include "host/net/net.h"
-#include "iodev/block/i82077.h"
-#include "iodev/block/ide.h"
+#include "machine/board.h"
 #include "machine/isa.h"
 
 /* --- running ---------------------------------------------------------------------------------------------------- */
@@ -107,109 +105,21 @@ MONITOR(info_snapshots)
     return true;
 }
 
-/* --- disks ------------------------------------------------------------------------------------------------------------- */
-
-MONITOR(commit) { return session_commit(s, e); }
-
-/* A drive whose medium can be changed, by its path, by the id of what is in it, or by QEMU's names: floppy0, ide1-cd0 (when it is
- * the only one). */
-static struct device *removable(struct session *s, const char *name)
-{
-    struct device *cd = NULL, *floppy[4] = { NULL };
-    unsigned cds = 0, floppies = 0, bus, unit;
-    char end;
-    for (struct device *d = s->m->devices; d; d = d->next) {
-        if (d->cls != &ide_cd_class && d->cls != &floppy_class)
-            continue;
-        if (!strcmp(d->path, name) || !strcmp(d->path + 1, name) || (d->drive && d->drive->id && !strcmp(d->drive->id, name)))
-            return d;
-        if (d->cls == &ide_cd_class && !cds++)
-            cd = d;
-        else if (d->cls == &floppy_class && floppies < ARRAY_LEN(floppy))
-            floppy[floppies++] = d;
-    }
-    if (cds == 1 && sscanf(name, "ide%u-cd%u%c", &bus, &unit, &end) == 2)
-        return cd;
-    return sscanf(name, "floppy%u%c", &unit, &end) == 1 && unit < floppies ? floppy[unit] : NULL;
-}
-
-static const char *attached(struct session *s, const struct block_port *b)
-{
-    for (const struct device *d = s->m->devices; d; d = d->next)
-        if (d->drive == b)
-            return d->path;
-    return NULL;
-}
-
-MONITOR(info_block)
-{
-    for (unsigned i = 0; i < s->mc.n_drives; i++) {
-        struct image_info info;
-        const struct block_port *b = s->mc.drives[i];
-        if (!b)
-            continue;
-        image_get_info(s->mc.drives[i], &info);
-        buf_printf(out, "%s%s: %s (%s%s%s), %llu bytes\n", i ? "\n" : "", b->id, info.path, info.format,
-                   b->read_only ? ", read-only" : "", s->drive[i].snapshot ? ", writes stay in memory" : "",
-                   (unsigned long long)info.size);
-        const char *where = attached(s, b);
-        if (where)
-            buf_printf(out, "    Attached to:      %s\n", where);
-        if (removable(s, b->id))
-            buf_printf(out, "    Removable device: %s\n", removable(s, b->id)->cls == &floppy_class ? "floppy disk" : "CD with a tray");
-        if (info.backing_path)
-            buf_printf(out, "    Backing file:     %s\n", info.backing_path);
-    }
-    return true;
-}
+/* --- what it boots from -------------------------------------------------------------------------------------------------- */
 
 /* Through the machine's door: a recording has it. */
-static bool media(struct session *s, struct device *d, const char *suffix, u8 what, struct err *e)
+MONITOR(boot_set)
 {
-    char name[128];
-    snprintf(name, sizeof name, "%s.%s", d->path, suffix);
-    struct input_channel *ch = machine_channel(s->m, name);
-    if (!ch)
-        return err_set(e, "%s: nobody can reach its medium", d->path);
-    machine_input(s->m, ch, &what, 1);
+    if (!s->m->board->boot_order)
+        return err_set(e, "boot_set: machine '%s' has no boot order; its firmware decides, or -kernel", s->m->board->name);
+    if (!*args)
+        return err_set(e, "boot_set: it needs letters: a and b are floppies, c disks, d CDs, n the network");
+    if (!s->m->board->boot_order(s->m, args, false, e))
+        return err_prefix(e, "boot_set");
+    if (machine_replaying(s->m))
+        return err_set(e, "boot_set: the machine replays a recording, and its boot order is in that");
+    machine_input(s->m, &s->m->boot, (const u8 *)args, strlen(args));
     return true;
-}
-
-static struct device *drive_of(struct session *s, const char *name, const char *command, struct err *e)
-{
-    struct device *d = removable(s, name);
-    if (!d)
-        err_set(e, "%s: no CD or floppy drive is called '%s'; 'info block' shows them", command, name);
-    return d;
-}
-
-/* -f: also out of a locked drive. */
-MONITOR(eject)
-{
-    bool force = !strncmp(args, "-f ", 3);
-    const char *name = force ? args + 3 + strspn(args + 3, " ") : args;
-    struct device *d = drive_of(s, name, "eject", e);
-    if (!d)
-        return false;
-    if (d->cls == &floppy_class)
-        return err_set(e, "eject: a floppy drive has no motor for that, and its disk stays; 'change %s' says that the disk was taken "
-                          "out and put in again", name);
-    return media(s, d, "tray", force ? 'o' : 'b', e);
-}
-
-MONITOR(change)
-{
-    char name[128];
-    size_t n = strcspn(args, " ");
-    snprintf(name, sizeof name, "%.*s", (int)n, args);
-    struct device *d = drive_of(s, name, "change", e);
-    if (!d)
-        return false;
-    if (args[n + strspn(args + n, " ")])
-        return err_set(e, "change: a machine keeps the images it was started with, or a recording of it could not be replayed; start it "
-                          "with another drive for the other image. Without a file 'change %s' takes the medium out and puts it in again",
-                       name);
-    return d->cls == &floppy_class ? media(s, d, "media", 'm', e) : media(s, d, "tray", 'm', e);
 }
 
 /* --- characters, networks, names ---------------------------------------------------------------------------------------- */
@@ -322,15 +232,12 @@ const struct monitor_row monitor_host[] = {
     { "savevm", savevm, "FILE", "write a snapshot", NULL },
     { "loadvm", loadvm, "FILE", "go to a snapshot", NULL },
     { "delvm", delvm, "FILE", "remove a snapshot", NULL },
-    { "commit", commit, "[all]", "write what -snapshot kept in memory to the image files", NULL },
-    { "eject", eject, "[-f] DRIVE", "press the button of a CD drive; -f opens a locked one", NULL },
-    { "change", change, "DRIVE", "take the medium out and put it in again", NULL },
+    { "boot_set", boot_set, "LETTERS", "what to boot from after the next reset: a b floppies, c disks, d CDs, n network", NULL },
     { "hostfwd_add", hostfwd_add, "[NETDEV] RULE", "forward a port of this host: tcp|udp::PORT-:GUESTPORT", NULL },
     { "hostfwd_remove", hostfwd_remove, "[NETDEV] RULE", "no longer: tcp|udp::PORT", NULL },
     { "log", log_items, "ITEMS|none", "log these from here on, as -d does", NULL },
     { "logfile", logfile, "FILE", "to this file, as -D does", NULL },
     { "info status", info_status, "", "running or paused", NULL },
-    { "info block", info_block, "", "disk images", NULL },
     { "info chardev", info_chardev, "", "character streams", NULL },
     { "info network", info_network, "", "networks, their connections and forwarded ports", NULL },
     { "info usernet", info_network, "", NULL, NULL },

@@ -11,7 +11,7 @@ struct monitor_row { /* lists end with a NULL name */
     const char *args, *help; /* help NULL: another name of the row before */
     bool (*mine)(struct session *s, const char *args); /* false: the debugger's command of that name is meant. NULL: always mine */
 };
-extern const struct monitor_row monitor_host[], monitor_memory[], monitor_x86[], monitor_dump[];
+extern const struct monitor_row monitor_host[], monitor_media[], monitor_memory[], monitor_x86[], monitor_dump[];
 
 #define MONITOR(name) static bool name(struct session *s, const char *args, struct buf *out, struct err *e)
 

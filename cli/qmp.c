@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/media.h"
 #include "cli/qmp_query.h"
 #include "cpu/cpu.h"
 #include "debugger/debugger.h"
@@ -199,16 +200,42 @@ COMMAND(dump)
     return o;
 }
 
+static const char *drive_arg(json_t *args)
+{
+    return text_arg(args, "device") ? text_arg(args, "device") : text_arg(args, "id");
+}
+
+static json_t *done(bool ok)
+{
+    return ok ? json_object() : NULL;
+}
+
 COMMAND(eject)
 {
-    const char *device = text_arg(args, "device") ? text_arg(args, "device") : text_arg(args, "id");
-    if (!device)
+    if (!drive_arg(args))
         return failed(e, "Parameter 'device' is missing");
-    char *line = xprintf("eject %s%s", json_is_true(json_object_get(args, "force")) ? "-f " : "", device);
-    json_t *o = by_monitor(q, line, e);
-    free(line);
-    return o;
+    return done(json_is_true(json_object_get(args, "force")) ? media_tray(q->s, drive_arg(args), true, true, e)
+                                                             : media_button(q->s, drive_arg(args), e));
 }
+
+COMMAND(change_medium)
+{
+    const char *file = text_arg(args, "filename");
+    if (!drive_arg(args) || !file)
+        return failed(e, drive_arg(args) ? "Parameter 'filename' is missing" : "Parameter 'device' is missing");
+    return done(media_change(q->s, drive_arg(args), file, text_arg(args, "format"), text_arg(args, "read-only-mode"),
+                             json_is_true(json_object_get(args, "force")), e));
+}
+
+static json_t *tray(struct qmp *q, json_t *args, bool open, struct err *e)
+{
+    if (!drive_arg(args))
+        return failed(e, "Parameter 'device' is missing");
+    return done(media_tray(q->s, drive_arg(args), open, json_is_true(json_object_get(args, "force")), e));
+}
+
+COMMAND(open_tray) { return tray(q, args, true, e); }
+COMMAND(close_tray) { return tray(q, args, false, e); }
 
 COMMAND(query_commands);
 
@@ -219,7 +246,8 @@ static const struct {
     { "query-commands", query_commands }, { "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit },
     { "system_reset", do_reset }, { "system_powerdown", do_powerdown }, { "human-monitor-command", human },
     { "screendump", screendump }, { "send-key", send_key }, { "memsave", memsave }, { "pmemsave", pmemsave },
-    { "inject-nmi", inject_nmi }, { "dump-guest-memory", dump }, { "eject", eject }, { "x-orrery-savevm", savevm }, { "x-orrery-loadvm", loadvm },
+    { "inject-nmi", inject_nmi }, { "dump-guest-memory", dump }, { "eject", eject }, { "blockdev-change-medium", change_medium },
+    { "blockdev-open-tray", open_tray }, { "blockdev-close-tray", close_tray }, { "x-orrery-savevm", savevm }, { "x-orrery-loadvm", loadvm },
 };
 
 COMMAND(query_commands)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/media.h"
 #include "cli/pci_view.h"
 #include "cpu/cpu.h"
 #include "host/block/image.h"
@@ -121,19 +122,19 @@ QUERY(block)
     json_t *list = json_array();
     for (unsigned i = 0; i < s->mc.n_drives; i++) {
         const struct block_port *b = s->mc.drives[i];
-        const struct device *d = s->m->devices;
         struct image_info info;
-        if (!b)
+        if (!b || media_taken_out(s, b))
             continue;
-        while (d && d->drive != b)
-            d = d->next;
+        const struct device *d = media_holder(s, b);
         image_get_info(s->mc.drives[i], &info);
-        bool removable = d && (d->cls == &ide_cd_class || d->cls == &floppy_class);
+        bool removable = d && machine_removable(d), cd = d && d->cls == &ide_cd_class;
         json_array_append_new(
-            list, json_pack("{s:s,s:s,s:b,s:b,s:s,s:{s:s,s:s,s:b,s:i,s:{s:s,s:s,s:I}}}", "device", b->id, "qdev", d ? d->path : "", "locked", 0,
+            list, json_pack("{s:s,s:s,s:b,s:b,s:s,s:{s:s,s:s,s:b,s:i,s:{s:s,s:s,s:I}}}", "device", removable ? media_drive_name(d) : b->id, "qdev", d ? d->path : "", "locked", cd && ide_cd_locked(d),
                             "removable", removable, "type", "unknown", "inserted", "file", info.path, "drv", info.format, "ro", b->read_only,
                             "backing_file_depth", info.backing_path ? 1 : 0, "image", "filename", info.path, "format", info.format,
                             "virtual-size", (json_int_t)info.size));
+        if (cd)
+            json_object_set_new(json_array_get(list, json_array_size(list) - 1), "tray_open", json_boolean(ide_cd_open(d)));
     }
     return list;
 }

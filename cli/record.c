@@ -18,7 +18,7 @@ static void sink(void *opaque, const void *bytes, size_t n)
 /* What only concerns the recording run and is not part of the machine: how many words it has. */
 static int words_left_out(const char *word)
 {
-    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "D", "d", "ex",
+    static const char *const with_value[] = { "record", "trace", "save", "pidfile", "gdb", "monitor", "qmp", "D", "d", "ex",
                                               "x" };
     static const char *const alone[] = { "S", "s", "no-shutdown", "batch" };
     const char *name = word + (word[0] == '-') + (word[0] == '-' && word[1] == '-');

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/media.h"
 #include "cli/session.h"
 #include "debugger/debugger.h"
 #include "host/file/file.h"
@@ -113,7 +114,7 @@ static bool open_recording(struct session *s, struct options *o, bool debug, con
     o->rtc_base = json_integer_value(json_object_get(config, "rtc_base"));
     s->want_hashes = s->replay = true;
     ok = session_choose_target(o, e) && session_open(s, o, e) && same_images(s, config, e) &&
-         replayer_new(s->m, file->data, file->len, e);
+         recording_media(s->m, file->data, file->len, media_needed, s, e) && replayer_new(s->m, file->data, file->len, e);
 out:
     json_decref(config);
     return ok;

@@ -8,6 +8,7 @@
 
 #include "cli/dap.h"
 #include "cli/gdbserver.h"
+#include "cli/media.h"
 #include "cli/qmp.h"
 #include "cli/tui.h"
 #include "debugger/debugger.h"
@@ -160,7 +161,7 @@ static bool load_snapshot(struct session *s, const char *path, bool first, struc
     if (!host_file_load(path, &b, e))
         return false;
     u64 limit = s->m->executed_limit, left = limit - machine_executed(s->m);
-    bool ok = machine_load(s->m, b.data, b.len, e) || err_prefix(e, "snapshot %s", path);
+    bool ok = (machine_snapshot_media(b.data, b.len, media_needed, s, e) && machine_load(s->m, b.data, b.len, e)) || err_prefix(e, "snapshot %s", path);
     if (limit) /* the snapshot's own count is of another run */
         s->m->executed_limit = machine_executed(s->m) + left;
     if (ok && first && s->want_hashes) {

@@ -2,6 +2,8 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 
+#include <sys/stat.h>
+
 #include "cli/options.h"
 #include "host/char/char.h"
 #include "host/loop.h"
@@ -36,7 +38,7 @@ struct session {
     struct machine_config mc;
     struct machine *m;
 
-    struct session_image images[24];
+    struct session_image images[24 + MACHINE_MAX_DRIVES];
     unsigned n_images;
     bool want_hashes; /* record and replay: every image is hashed when it is opened */
     const char *recording; /* the file that is replayed; NULL: none */
@@ -44,6 +46,7 @@ struct session {
     struct {          /* beside mc.drives[] */
         const char *path, *format;
         bool snapshot;
+        struct stat file;
     } drive[MACHINE_MAX_DRIVES];
 
     struct host_char *chars[20];

@@ -260,6 +260,7 @@ static bool open_drive(struct session *s, const struct option_list *l, unsigned 
     s->drive[s->mc.n_drives].path = file;
     s->drive[s->mc.n_drives].format = io.format;
     s->drive[s->mc.n_drives].snapshot = io.snapshot;
+    stat(file, &s->drive[s->mc.n_drives].file);
     s->mc.drives[s->mc.n_drives++] = b;
     if (s->want_hashes) {
         char hash[IMAGE_HASH_TEXT];

@@ -20,27 +20,25 @@ static bool ends_here(const struct pattern *p, struct buf *b, size_t from, size_
     return !regexec(p->regex, text + line, 1, &m, flags);
 }
 
-static void feed(struct test_console *c)
+/* True: what is wanted has come. */
+static bool feed(struct test_console *c)
 {
-    while (c->want && c->fed < c->text.len) {
-        if (!ends_here(c->want, &c->text, c->from, ++c->fed))
-            continue;
-        c->want = NULL;
-        c->from = c->fed;
-        if (c->m)
-            machine_pause(c->m);
-    }
+    while (c->want && c->fed < c->text.len)
+        if (ends_here(c->want, &c->text, c->from, ++c->fed)) {
+            c->want = NULL;
+            c->from = c->fed;
+            return true;
+        }
+    return false;
 }
 
-static void judge(struct test_console *c)
+static bool judge(struct test_console *c)
 {
     for (; c->judged < c->text.len && !c->rejected; c->judged++)
         for (unsigned i = 0; i < c->scenario->n_rejects; i++)
-            if (ends_here(&c->scenario->reject[i], &c->text, 0, c->judged + 1)) {
+            if (ends_here(&c->scenario->reject[i], &c->text, 0, c->judged + 1))
                 c->rejected = &c->scenario->reject[i];
-                if (c->m)
-                    machine_pause(c->m);
-            }
+    return c->rejected;
 }
 
 void test_console_write(void *opaque, const void *bytes, size_t n)
@@ -52,18 +50,16 @@ void test_console_write(void *opaque, const void *bytes, size_t n)
     if (c->m)
         c->active_at = c->m->clock.now;
     c->active = true;
-    judge(c);
-    feed(c);
+    bool rejected = judge(c), found = feed(c);
+    if ((rejected || found) && c->m)
+        machine_stop_soon(c->m);
 }
 
 bool test_console_want(struct test_console *c, const struct pattern *p)
 {
     c->want = p;
     c->fed = c->from;
-    feed(c);
-    if (!c->want && c->m)
-        c->m->pause = false; /* nothing ran */
-    return !c->want;
+    return feed(c);
 }
 
 /* --- disks and networks ----------------------------------------------------------------------------------------- */
@@ -144,7 +140,7 @@ static void after_write(struct drive_tap *d)
         return;
     t->writes++;
     if (t->writes == t->crash_at)
-        machine_pause(t->m);
+        machine_stop_soon(t->m);
 }
 
 static bool drive_read(struct block_port *b, u64 offset, void *out, size_t len, struct err *e)

@@ -9,32 +9,37 @@
 
 enum { FIRST_SPAN = 256, LAST_SPAN = 16 << 20 };
 
-static bool possible(struct debugger *d, struct err *e)
+/* From here to settled() the past is looked at: nobody hears of its events, and only what is searched for is armed. */
+static bool look_back(struct debugger *d, struct err *e)
 {
     if (!debugger_may_run(d, e))
         return false;
-    d->looking_back = d->machine->history != NULL;
-    if (d->looking_back)
-        return true;
-    return err_set(e, "the past is not kept here; start with `orrery debug`, without --history off");
+    if (!d->machine->history)
+        return err_set(e, "the past is not kept here; start with `orrery debug`, without --history off");
+    d->looking_back = true;
+    stops_disarm(&d->stops, d->machine);
+    return true;
 }
 
-static void settled(struct debugger *d)
+/* Returns ok. */
+static bool settled(struct debugger *d, bool ok)
 {
     d->looking_back = false;
-    debugger_changed(d);
+    run_end(d);
     d->selected = 0;
     d->dead = false;
     d->exit_code = 0;
+    return ok;
+}
+
+static bool go(struct debugger *d, u64 position, struct err *e)
+{
+    return history_goto(d->machine->history, position, e);
 }
 
 bool back_goto(struct debugger *d, u64 position, struct err *e)
 {
-    if (!possible(d, e))
-        return false;
-    bool ok = history_goto(d->machine->history, position, e);
-    settled(d);
-    return ok;
+    return look_back(d, e) && settled(d, go(d, position, e));
 }
 
 /* Every instruction of one hart in a piece of the past, as it was before it was executed. */
@@ -87,9 +92,8 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
     u64 begin = history_begin(h), from = until - begin > span ? until - span : begin;
     t->n = 0;
     t->whole = from == begin;
-    if (!history_goto(h, from, e))
+    if (!go(d, from, e))
         return false;
-    stops_disarm(&d->stops, d->machine);
     bool ok = true;
     struct handlers handlers = { .n = 0 };
     while (d->machine->clock.now < until && ok) {
@@ -113,7 +117,6 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
         if (d->interrupted)
             ok = err_set(e, "interrupted at position %llu of the past", (unsigned long long)d->machine->clock.now);
     }
-    stops_arm(&d->stops, d->machine);
     return ok;
 }
 
@@ -134,18 +137,14 @@ static bool trail_ends(struct debugger *d, struct trail *t, u64 until, u64 n, st
 static bool no_more(struct debugger *d, u64 back, struct err *e, const char *what)
 {
     struct err ignored;
-    history_goto(d->machine->history, back, &ignored);
-    settled(d);
+    go(d, back, &ignored);
     return err_set(e, "%s", what);
 }
 
-bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r, struct err *e)
+static bool stepi(struct debugger *d, u64 count, bool over, struct err *e)
 {
-    if (!possible(d, e))
-        return false;
     u64 now = d->machine->clock.now, low = 0, high = 0, pc = debugger_pc(d), sp = isa_sp(d->cpu);
     symbols_function_at(d->syms, pc, &low, &high, NULL);
-    *r = (struct stop_report){ .reason = REASON_STEPPED };
     struct trail t = { .which = over ? TRAIL_NO_TRAPS : TRAIL_ALL };
     bool ok = trail_ends(d, &t, now, count, e);
     size_t i = t.n;
@@ -171,22 +170,29 @@ bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r,
     if (ok && !t.n)
         ok = no_more(d, now, e, "No more history: it begins here.");
     if (ok)
-        ok = back_goto(d, t.e[i].at, e);
+        ok = go(d, t.e[i].at, e);
     free(t.e);
-    settled(d);
-    r->new_frame = debugger_pc(d) < low || debugger_pc(d) >= high;
+    return ok;
+}
+
+bool back_stepi(struct debugger *d, u64 count, bool over, struct stop_report *r, struct err *e)
+{
+    u64 low = 0, high = 0;
+    if (!look_back(d, e))
+        return false;
+    symbols_function_at(d->syms, debugger_pc(d), &low, &high, NULL);
+    bool ok = settled(d, stepi(d, count, over, e));
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = debugger_pc(d) < low || debugger_pc(d) >= high };
     return ok;
 }
 
 bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool done), void *opaque, struct err *e)
 {
     struct history *h = d->machine->history;
-    if (!possible(d, e))
-        return false;
-    if (history_editing(h)) {
-        d->looking_back = false;
+    if (h && history_editing(h))
         return err_set(e, "Something was changed by hand here; what was executed before shows again when the machine has moved.");
-    }
+    if (!look_back(d, e))
+        return false;
     u64 now = d->machine->clock.now;
     unsigned selected = d->selected;
     bool dead = d->dead;
@@ -194,8 +200,7 @@ bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool d
     struct trail t = { .which = TRAIL_ALL };
     struct err ignored;
     bool ok = trail_ends(d, &t, now, count, e);
-    if (ok && t.n && (ok = history_goto(h, t.e[t.n > count ? t.n - count : 0].at, e))) {
-        stops_disarm(&d->stops, d->machine);
+    if (ok && t.n && (ok = go(d, t.e[t.n > count ? t.n - count : 0].at, e)))
         while (d->machine->clock.now < now && !d->interrupted) {
             u64 executed = d->cpu->retired + d->cpu->trapped;
             each(opaque, false);
@@ -205,12 +210,10 @@ bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool d
             if (why != MACHINE_REACHED)
                 break;
         }
-        stops_arm(&d->stops, d->machine);
-    }
     free(t.e);
-    if (!history_goto(h, now, &ignored) && ok)
+    if (!go(d, now, &ignored) && ok)
         ok = err_set(e, "%s", ignored.text);
-    settled(d);
+    settled(d, ok);
     d->selected = selected;
     d->dead = dead;
     d->exit_code = exit_code;
@@ -284,13 +287,9 @@ static size_t line_before(struct debugger *d, const struct trail *t, u64 pc, u64
     return t->whole && found ? 0 : t->n;
 }
 
-bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err *e)
+static bool line(struct debugger *d, bool over, struct err *e)
 {
-    if (!possible(d, e))
-        return false;
     u64 now = d->machine->clock.now, pc = debugger_pc(d), sp = isa_sp(d->cpu);
-    struct where start = locate(d, pc);
-    *r = (struct stop_report){ .reason = REASON_STEPPED };
     struct trail t = { .which = over ? TRAIL_NO_TRAPS : TRAIL_NO_INTERRUPTS };
     bool ok = false;
     for (u64 span = 4096; span <= LAST_SPAN; span *= 8) {
@@ -298,7 +297,7 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
             break;
         size_t i = line_before(d, &t, pc, sp, over);
         if (i < t.n) {
-            ok = back_goto(d, t.e[i].at, e);
+            ok = go(d, t.e[i].at, e);
             break;
         }
         if (t.whole) {
@@ -309,8 +308,17 @@ bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err 
             no_more(d, now, e, "The line before is too long ago; set a breakpoint and use reverse-continue.");
     }
     free(t.e);
-    settled(d);
-    r->new_frame = debugger_pc(d) < start.low || debugger_pc(d) >= start.high;
+    return ok;
+}
+
+bool back_line(struct debugger *d, bool over, struct stop_report *r, struct err *e)
+{
+    if (!look_back(d, e))
+        return false;
+    struct where start = locate(d, debugger_pc(d));
+    bool ok = settled(d, line(d, over, e));
+    u64 pc = debugger_pc(d);
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = pc < start.low || pc >= start.high };
     return ok;
 }
 
@@ -364,7 +372,7 @@ static bool search_piece(struct debugger *d, u64 from, u64 until, u64 limit, u64
 {
     struct history *h = d->machine->history;
     struct cpu *me = d->cpu;
-    if (!history_goto(h, from, e))
+    if (!go(d, from, e))
         return false;
     struct stop_report r;
     run_begin(d, &r);
@@ -404,13 +412,12 @@ static bool search(struct debugger *d, u64 entry, u64 min_sp, struct found *f, s
     u64 *counts = counts_save(d);
     bool ok = true;
     f->any = false;
-    d->stops.searching = true;
     /* A checkpoint may lie just before: the first pieces are small, and hits are often near. */
     while (ok && !f->any && history_before(h, high, &low)) {
         ok = search_piece(d, low, high, now, entry, min_sp, f, e);
         high = low;
     }
-    d->stops.searching = false;
+    stops_disarm(&d->stops, d->machine);
     counts_restore(d, counts);
     return ok;
 }
@@ -433,36 +440,30 @@ static bool start_of(struct debugger *d, struct cpu *c, u64 at, u64 *start, stru
 static bool before_it(struct debugger *d, struct cpu *c, u64 at, struct err *e)
 {
     if (at == history_begin(d->machine->history))
-        return back_goto(d, at, e);
-    if (!back_goto(d, at - 1, e))
+        return go(d, at, e);
+    if (!go(d, at - 1, e))
         return false;
     if (d->machine->clock.now < at) /* else an instruction of a timing model takes longer */
         return true;
-    return start_of(d, c ? c : d->cpu, at, &at, e) && back_goto(d, at, e);
+    return start_of(d, c ? c : d->cpu, at, &at, e) && go(d, at, e);
+}
+
+/* To where a search leads; without a hit to where the history begins. */
+static bool go_to_found(struct debugger *d, const struct found *f, struct err *e)
+{
+    if (!f->any)
+        return go(d, history_begin(d->machine->history), e);
+    return stands_before(f->why, &f->report) ? before_it(d, f->cpu, f->at, e) : go(d, f->at, e);
 }
 
 bool back_continue(struct debugger *d, struct stop_report *r, struct err *e)
 {
-    if (!possible(d, e))
-        return false;
     struct found f = { 0 };
     *r = (struct stop_report){ .reason = REASON_ARRIVED };
-    if (!search(d, 0, 0, &f, e)) {
-        run_end(d);
-        settled(d);
+    if (!look_back(d, e) || !settled(d, search(d, 0, 0, &f, e) && go_to_found(d, &f, e)))
         return false;
-    }
-    bool ok;
-    if (!f.any) {
-        ok = back_goto(d, history_begin(d->machine->history), e);
-        run_end(d);
-        return ok;
-    }
-    ok = stands_before(f.why, &f.report) ? before_it(d, f.cpu, f.at, e) : back_goto(d, f.at, e);
-    run_end(d);
-    settled(d);
-    if (!ok)
-        return false;
+    if (!f.any)
+        return true;
     debugger_select_cpu(d, f.cpu);
     d->machine->stop.cpu = f.cpu;
     *r = f.report;
@@ -481,12 +482,7 @@ bool back_to_armed(struct debugger *d, enum machine_stop *why, struct err *e)
     struct machine *m = d->machine;
     *why = MACHINE_REACHED;
     e->text[0] = 0;
-    if (!possible(d, e) || !search(d, ANYTHING, 0, &f, e))
-        return false;
-    u64 at = f.any ? f.at : history_begin(m->history);
-    bool ok = f.any && stands_before(f.why, &f.report) ? before_it(d, f.cpu, at, e) : back_goto(d, at, e);
-    run_end(d);
-    if (!ok || !f.any)
+    if (!look_back(d, e) || !settled(d, search(d, ANYTHING, 0, &f, e) && go_to_found(d, &f, e)) || !f.any)
         return false;
     if (f.cpu)
         f.cpu->hit = f.hit;
@@ -495,31 +491,32 @@ bool back_to_armed(struct debugger *d, enum machine_stop *why, struct err *e)
     return true;
 }
 
-bool back_finish(struct debugger *d, struct stop_report *r, struct err *e)
+static bool finish(struct debugger *d, struct err *e)
 {
     u64 low, high;
-    const char *name = NULL;
-    if (!possible(d, e))
-        return false;
     const struct frame *f = debugger_frame(d, d->selected);
-    if (!f || !symbols_function_at(d->syms, f->lookup_pc, &low, &high, &name))
+    if (!f || !symbols_function_at(d->syms, f->lookup_pc, &low, &high, NULL))
         return err_set(e, "\"reverse-finish\" needs to know the function, and no symbol covers 0x%llx",
                        (unsigned long long)debugger_pc(d));
     u64 sp = f->known >> f->isa->sp & 1 ? frame_sp(f) : isa_sp(d->cpu);
     u64 now = d->machine->clock.now;
     struct found hit = { 0 };
-    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = true };
-    bool ok = true, standing = debugger_pc(d) == low;
-    if (!standing) {
+    if (debugger_pc(d) != low) {
         stops_internal_add(&d->stops, low);
-        ok = search(d, low, sp, &hit, e);
-        run_end(d);
-        if (ok && !hit.any)
+        if (!search(d, low, sp, &hit, e))
+            return false;
+        if (!hit.any)
             return no_more(d, now, e, "The history does not go back to where this function began.");
-        ok = ok && back_goto(d, hit.at, e);
+        if (!go(d, hit.at, e))
+            return false;
     }
-    struct stop_report ignored;
-    return ok && back_stepi(d, 1, false, &ignored, e);
+    return stepi(d, 1, false, e);
+}
+
+bool back_finish(struct debugger *d, struct stop_report *r, struct err *e)
+{
+    *r = (struct stop_report){ .reason = REASON_STEPPED, .new_frame = true };
+    return look_back(d, e) && settled(d, finish(d, e));
 }
 
 /* --- who wrote --------------------------------------------------------------------------------------------------- */
@@ -536,7 +533,7 @@ static bool came_to_be(struct debugger *d, u64 from, u64 until, u64 pa, u64 len,
 {
     while (until - from > 1) {
         u64 mid = from + (until - from) / 2;
-        if (!back_goto(d, mid, e))
+        if (!go(d, mid, e))
             return false;
         if (number_at(d, pa, len) == w->after)
             until = mid;
@@ -545,14 +542,12 @@ static bool came_to_be(struct debugger *d, u64 from, u64 until, u64 pa, u64 len,
     }
     w->at = from;
     w->cpu = NULL;
-    return back_goto(d, from, e);
+    return go(d, from, e);
 }
 
-bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_write *w, struct err *e)
+static bool last_write_memory(struct debugger *d, u64 va, u64 len, struct last_write *w, struct err *e)
 {
     struct machine *m = d->machine;
-    if (!possible(d, e))
-        return false;
     struct history *h = m->history;
     struct cpu_walk walk;
     d->cpu->ops->walk(d->cpu, va, CPU_READ, &walk);
@@ -572,7 +567,7 @@ bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_wri
     for (; ok && !any && history_before(h, high, &low); high = low) {
         if (!history_wrote(h, low, high, ram, offset, len))
             continue;
-        if (!(ok = history_goto(h, low, e)))
+        if (!(ok = go(d, low, e)))
             break;
         u64 first_value = number_at(d, walk.pa, len);
         e->text[0] = 0;
@@ -599,18 +594,21 @@ bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_wri
     }
     if (ok && any && w->cpu) {
         u64 start = w->at;
-        ok = start_of(d, w->cpu, w->at, &start, e) && back_goto(d, start, e);
+        ok = start_of(d, w->cpu, w->at, &start, e) && go(d, start, e);
         w->at = start;
     }
-    stops_arm(&d->stops, m);
-    settled(d);
     if (ok && !any)
         return no_more(d, now, e, "Nobody wrote it since the history begins.");
-    if (ok) {
+    if (ok)
         w->before = number_at(d, walk.pa, len);
-        if (w->cpu)
-            debugger_select_cpu(d, w->cpu);
-    }
+    return ok;
+}
+
+bool back_last_write_memory(struct debugger *d, u64 va, u64 len, struct last_write *w, struct err *e)
+{
+    bool ok = look_back(d, e) && settled(d, last_write_memory(d, va, len, w, e));
+    if (ok)
+        debugger_select_cpu(d, w->cpu);
     return ok;
 }
 
@@ -639,18 +637,15 @@ static u64 look_after(void *opaque, struct cpu *c, const struct cpu_retire *reti
     return ticks;
 }
 
-bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque, struct last_write *w, struct err *e)
+static bool last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque, struct last_write *w, struct err *e)
 {
     struct machine *m = d->machine;
-    if (!possible(d, e))
-        return false;
     struct history *h = m->history;
     u64 now = m->clock.now, high = now, low;
     const struct cpu_observer *inner = m->cpus[0]->observer;
     bool ok = true, any = false;
-    stops_disarm(&d->stops, m);
     for (; ok && !any && history_before(h, high, &low); high = low) {
-        if (!(ok = history_goto(h, low, e)))
+        if (!(ok = go(d, low, e)))
             break;
         struct looker l = { .inner = inner, .get = get, .opaque = opaque, .value = get(opaque), .w = w };
         const struct cpu_observer o = { look_after, &l };
@@ -664,15 +659,19 @@ bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque
     if (ok && any) {
         /* The clock may not have moved yet when an instruction was looked at: to the place where it is still as before. */
         u64 at = w->at;
-        ok = back_goto(d, at, e);
+        ok = go(d, at, e);
         while (ok && get(opaque) == w->after && at > history_begin(h))
-            ok = back_goto(d, --at, e);
+            ok = go(d, --at, e);
         w->at = m->clock.now;
     }
-    stops_arm(&d->stops, m);
-    settled(d);
     if (ok && !any)
         return no_more(d, now, e, "It has not changed since the history begins.");
+    return ok;
+}
+
+bool back_last_change(struct debugger *d, u64 (*get)(void *opaque), void *opaque, struct last_write *w, struct err *e)
+{
+    bool ok = look_back(d, e) && settled(d, last_change(d, get, opaque, w, e));
     if (ok)
         debugger_select_cpu(d, w->cpu);
     return ok;

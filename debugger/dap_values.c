@@ -553,20 +553,20 @@ REQUEST(dap_evaluate)
 REQUEST(dap_completions)
 {
     const char *text = get_text(args, "text");
-    i64 column = get_int_or(args, "column", 0) - !p->columns_from_0, frame = get_int_or(args, "frameId", 0);
+    i64 first = !p->columns_from_0, column = get_int_or(args, "column", -1), frame = get_int_or(args, "frameId", 0);
     size_t start;
     bool files;
-    if (!text || column < 0)
+    if (!text || column < first)
         return failed(e, "completions: 'text' and 'column' are needed");
     if (frame && !p->running && !dap_select(p, frame, e))
         return NULL;
-    size_t point = (size_t)column < strlen(text) ? (size_t)column : strlen(text);
+    size_t point = (u64)(column - first) < strlen(text) ? (size_t)(column - first) : strlen(text);
     char **words = debugger_complete(p->d, text, point, &start, &files);
     json_t *list = json_array(), *body = json_object();
     for (size_t i = 0; words[i]; i++) {
         json_t *o = json_object();
         put_text(o, "label", words[i]);
-        put_int(o, "start", start + !p->columns_from_0);
+        put_int(o, "start", start + (size_t)first);
         put_int(o, "length", point - start);
         json_array_append_new(list, o);
         free(words[i]);

@@ -112,7 +112,7 @@ struct debugger {
     char process_shown[96]; /* that a person was told of last: process_format() */
     struct expr_functions functions; /* that scripts made */
     enum debugger_rights rights;
-    bool looking_back; /* the past is searched: nobody wants to hear of its events */
+    bool looking_back; /* by back.c: nobody hears of the past's events again, and nothing of it is traced or logged */
 
     char *last_command; /* that an empty line repeats; NULL: none */
     struct stop_point *collecting; /* `commands` is being typed */

@@ -42,8 +42,11 @@ static const char *const puncts[] = { /* longest first */
 static int escape(const char **s)
 {
     static const char from[] = "abtnvfr\\'\"", to[] = "\a\b\t\n\v\f\r\\'\"";
-    char c = *(*s)++;
-    const char *hit = c ? strchr(from, c) : NULL;
+    char c = **s;
+    if (!c)
+        return 0; /* the text ends here, and is not read on */
+    ++*s;
+    const char *hit = strchr(from, c);
     if (hit)
         return to[hit - from];
     if (c == 'x' || (c >= '0' && c <= '7')) {
@@ -112,8 +115,8 @@ static void next(struct parser *p)
     }
     if (*p->at == '\'') {
         const char *s = p->at + 1;
-        int c = *s == '\\' ? (s++, escape(&s)) : (u8)*s++;
-        if (*s == '\'' && s[-1]) {
+        int c = *s == '\\' ? (s++, escape(&s)) : *s ? (u8)*s++ : 0;
+        if (s > p->at + 1 && *s == '\'') {
             p->at = s + 1;
             p->token = T_NUMBER;
             p->number = (u64)(i64)(i8)c;

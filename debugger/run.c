@@ -232,7 +232,6 @@ void run_begin(struct debugger *d, struct stop_report *r)
 {
     *r = (struct stop_report){ .reason = REASON_STEPPED, .why = MACHINE_REACHED, .until = CLOCK_NEVER };
     d->interrupted = 0;
-    d->looking_back = false;
     debugger_changed(d);
     d->selected = 0;
     for (struct stop_point *p = d->stops.list; p; p = p->next) {

@@ -171,8 +171,7 @@ static void hear(void *opaque, const struct event *ev)
     struct cpu *outer = s->cpu;
     struct heard h = { ev, hook->id };
     struct err e;
-    if (hook->dead || s->d->looking_back || s->d->stops.searching || /* run_begin() of a search clears the first */
-        (hook->only && stop_is_interrupt(ev) != (hook->only == TRAPS_INTERRUPTS)))
+    if (hook->dead || s->d->looking_back || (hook->only && stop_is_interrupt(ev) != (hook->only == TRAPS_INTERRUPTS)))
         return;
     for (unsigned i = 0; i < m->n_cpus; i++)
         if (ev->source && !strcmp(m->cpus[i]->name, ev->source))

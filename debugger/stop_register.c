@@ -120,8 +120,9 @@ void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu 
     if (p->cpu_reg->told || !c->ops->reg_get(c, p->cpu_reg, &v) || v == before)
         return;
     *old = v;
-    if (!stop_test_holds(p, v) || !machine_stop_soon(d->machine))
+    if (!stop_test_holds(p, v) || !d->machine->soon.armed)
         return;
+    machine_stop_soon(d->machine);
     p->happened = true;
     tell(p, before, v, p->what, sizeof p->what);
 }

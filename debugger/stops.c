@@ -47,6 +47,12 @@ void stop_commands_clear(struct stop_point *p)
     p->n_commands = 0;
 }
 
+/* Until the next stops_arm() the machine still stops there, and nobody asks why. */
+#define FORGET(list, n, p) \
+    for (size_t i_ = 0; i_ < (n); i_++) \
+        if ((list)[i_].point == (p)) \
+            (list)[i_].point = NULL
+
 void stops_delete(struct stops *s, struct stop_point *p)
 {
     struct stop_point **at = &s->list, *before = NULL;
@@ -59,7 +65,11 @@ void stops_delete(struct stops *s, struct stop_point *p)
     *at = p->next;
     if (s->last == p)
         s->last = before;
-    for (unsigned k = 0; k < STOP_KINDS; k++) { /* until the next stops_arm() */
+    FORGET(s->codes, s->n_codes, p);
+    FORGET(s->physes, s->n_physes, p);
+    FORGET(s->watches, s->n_watches, p);
+    FORGET(s->ports, s->n_ports, p);
+    for (unsigned k = 0; k < STOP_KINDS; k++) {
         struct stop_ear *ear = &s->ear[k];
         for (size_t i = 0; i < ear->n; i++)
             if (ear->points[i] == p)
@@ -188,8 +198,9 @@ static void hear(void *opaque, const struct event *ev)
         char what[sizeof p->what];
         if (p->hart >= 0 && (!m->running || m->running->index != (unsigned)p->hart))
             continue;
-        if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what) || !machine_stop_soon(m))
+        if (!ear->kind->hears(ear->stops->d, p, ev, what, sizeof what))
             continue;
+        machine_stop_soon(m);
         if (!p->happened)
             memcpy(p->what, what, sizeof what);
         p->happened = true;
@@ -251,7 +262,7 @@ static void collect(struct stops *s, struct machine *m)
     for (unsigned k = 0; k < STOP_KINDS; k++)
         s->ear[k].n = 0;
     for (struct stop_point *p = s->list; p; p = p->next) {
-        if (!p->enabled || (s->searching && p->verb != VERB_BREAK))
+        if (!p->enabled || (s->d->looking_back && p->verb != VERB_BREAK))
             continue;
         if (p->kind->arm)
             p->kind->arm(s, p, m);

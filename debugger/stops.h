@@ -92,7 +92,6 @@ struct stops {
     bool stale;     /* something else is to be armed: before the machine runs, and when a command of a person is over */
     struct cpu_observer observer; /* looks at registers after each instruction, while a stop point is on one no CPU tells of */
     const struct cpu_observer *inner; /* who looked before */
-    bool searching; /* the past, for a stop: nothing is traced or logged again */
     struct stop_ear ear[STOP_KINDS];
     /* What is armed, sorted. */
     struct stop_code {

@@ -11,65 +11,88 @@
 #define MAX_UNPACKED ((size_t)512 << 20)
 #define CHUNK ((size_t)1 << 20)
 
-static bool too_large(const struct buf *out, size_t start, struct err *e)
-{
-    return out->len - start > MAX_UNPACKED ? (err_set(e, "the kernel unpacks to more than 512 MiB"), true) : false;
-}
+/* A library unpacks the next piece of its data into out[0..*n), sets *n to what came, and says how it goes on. */
+enum step { GO_ON, END, DAMAGED };
+typedef enum step unpacker(void *library, u8 *out, size_t *n);
 
 /* What stands behind the end of the packed data (bzImage: the size) is not looked at. */
+static bool unpack(bool ready, unpacker *step, void *library, const char *name, struct buf *out, struct err *e)
+{
+    u8 *chunk = xmalloc(CHUNK);
+    size_t start = out->len;
+    enum step r = ready ? GO_ON : DAMAGED;
+    while (r == GO_ON && out->len - start <= MAX_UNPACKED) {
+        size_t n = CHUNK;
+        r = step(library, chunk, &n);
+        buf_put(out, chunk, n);
+    }
+    free(chunk);
+    if (r == GO_ON)
+        return err_set(e, "the kernel unpacks to more than 512 MiB");
+    return r == END || err_set(e, "the kernel's %s data is damaged", name);
+}
+
+static enum step gzip_step(void *library, u8 *out, size_t *n)
+{
+    z_stream *z = library;
+    z->next_out = out;
+    z->avail_out = (uInt)*n;
+    int r = inflate(z, Z_NO_FLUSH);
+    *n -= z->avail_out;
+    return r == Z_OK ? GO_ON : r == Z_STREAM_END ? END : DAMAGED;
+}
+
 static bool gzip(const u8 *data, size_t size, struct buf *out, struct err *e)
 {
     z_stream z = { .next_in = (u8 *)data, .avail_in = (uInt)size };
-    u8 *chunk = xmalloc(CHUNK);
-    size_t start = out->len;
-    int r = inflateInit2(&z, 16 + MAX_WBITS);
-    while (r == Z_OK && !too_large(out, start, e)) {
-        z.next_out = chunk;
-        z.avail_out = CHUNK;
-        r = inflate(&z, Z_NO_FLUSH);
-        buf_put(out, chunk, CHUNK - z.avail_out);
-    }
+    bool ok = unpack(inflateInit2(&z, 16 + MAX_WBITS) == Z_OK, gzip_step, &z, "gzip", out, e);
     inflateEnd(&z);
-    free(chunk);
-    return r == Z_STREAM_END || (r != Z_OK && err_set(e, "the kernel's gzip data is damaged"));
+    return ok;
+}
+
+static enum step xz_step(void *library, u8 *out, size_t *n)
+{
+    lzma_stream *z = library;
+    z->next_out = out;
+    z->avail_out = *n;
+    lzma_ret r = lzma_code(z, LZMA_RUN);
+    *n -= z->avail_out;
+    return r == LZMA_OK ? GO_ON : r == LZMA_STREAM_END ? END : DAMAGED;
 }
 
 static bool xz(const u8 *data, size_t size, struct buf *out, struct err *e)
 {
     lzma_stream z = LZMA_STREAM_INIT;
-    u8 *chunk = xmalloc(CHUNK);
-    size_t start = out->len;
     lzma_ret r = data[0] == 0xfd ? lzma_stream_decoder(&z, MAX_UNPACKED, 0) : lzma_alone_decoder(&z, MAX_UNPACKED);
     z.next_in = data;
     z.avail_in = size;
-    while (r == LZMA_OK && !too_large(out, start, e)) {
-        z.next_out = chunk;
-        z.avail_out = CHUNK;
-        r = lzma_code(&z, LZMA_RUN);
-        buf_put(out, chunk, CHUNK - z.avail_out);
-    }
+    bool ok = unpack(r == LZMA_OK, xz_step, &z, "xz", out, e);
     lzma_end(&z);
-    free(chunk);
-    return r == LZMA_STREAM_END || (r != LZMA_OK && err_set(e, "the kernel's xz data is damaged"));
+    return ok;
+}
+
+struct zstd {
+    ZSTD_DStream *z;
+    ZSTD_inBuffer in;
+};
+
+static enum step zstd_step(void *library, u8 *out, size_t *n)
+{
+    struct zstd *s = library;
+    ZSTD_outBuffer o = { out, *n, 0 };
+    size_t before = s->in.pos, r = ZSTD_decompressStream(s->z, &o, &s->in);
+    *n = o.pos;
+    if (ZSTD_isError(r) || (r && !o.pos && s->in.pos == before))
+        return DAMAGED;
+    return r ? GO_ON : END;
 }
 
 static bool zstd(const u8 *data, size_t size, struct buf *out, struct err *e)
 {
-    ZSTD_DStream *z = ZSTD_createDStream();
-    u8 *chunk = xmalloc(CHUNK);
-    ZSTD_inBuffer in = { data, size, 0 };
-    size_t r = z ? 1 : 0, start = out->len;
-    bool ok = z != NULL;
-    while (ok && r && !too_large(out, start, e)) {
-        ZSTD_outBuffer o = { chunk, CHUNK, 0 };
-        size_t before = in.pos;
-        r = ZSTD_decompressStream(z, &o, &in);
-        buf_put(out, chunk, o.pos);
-        ok = !ZSTD_isError(r) && (o.pos || in.pos > before || !r);
-    }
-    ZSTD_freeDStream(z);
-    free(chunk);
-    return ok ? !r : err_set(e, "the kernel's zstd data is damaged");
+    struct zstd s = { ZSTD_createDStream(), { data, size, 0 } };
+    bool ok = unpack(s.z != NULL, zstd_step, &s, "zstd", out, e);
+    ZSTD_freeDStream(s.z);
+    return ok;
 }
 
 static bool unpack_payload(const u8 *p, size_t n, struct buf *out, struct err *e)

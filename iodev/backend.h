@@ -38,6 +38,7 @@ struct block_port {
     const char *id;
     u64 size; /* bytes */
     bool read_only;
+    const struct medium *medium; /* iodev/block/medium.h; NULL: from the command line */
     void *tap; /* of whoever put itself between (machine/history.h); NULL: nobody */
 };
 

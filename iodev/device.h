@@ -110,6 +110,7 @@ struct device_env {
     struct space *mem; /* for DMA */
     struct space *io;  /* I/O ports; NULL on boards without */
     struct input_channel *channels;
+    struct medium *media; /* iodev/block/medium.h: what can be put into drives; newest first */
     u64 seed; /* for whatever the machine makes random */
 };
 

@@ -3,11 +3,7 @@
 #ifndef JIT_A64_H
 #define JIT_A64_H
 
-#include "base/types.h"
-
-struct a64 {
-    u8 *p;
-};
+#include "jit/code.h"
 
 enum { A64_ZR = 31, A64_SP = 31, A64_LR = 30, A64_FP = 29 };
 /* Conditions; the odd one undoes the even one before it. */
@@ -48,47 +44,47 @@ enum {
     A64_CNT_8B = 0x0e205800, A64_ADDV_8B = 0x0e31b800, /* d, n: bits of each byte; sum of bytes */
 };
 
-static inline void a_word(struct a64 *a, u32 w)
+static inline void a_word(struct out *a, u32 w)
 {
     store_le(a->p, 4, w);
     a->p += 4;
 }
 
-static inline void a_rr(struct a64 *a, u32 op, unsigned d, unsigned n) { a_word(a, op | n << 5 | d); }
+static inline void a_rr(struct out *a, u32 op, unsigned d, unsigned n) { a_word(a, op | n << 5 | d); }
 
-static inline void a_rrr(struct a64 *a, u32 op, unsigned d, unsigned n, unsigned m)
+static inline void a_rrr(struct out *a, u32 op, unsigned d, unsigned n, unsigned m)
 {
     a_word(a, op | m << 16 | n << 5 | d);
 }
 
 /* How the last operand is shifted: 0 left, 1 right, 2 right with the sign. */
-static inline void a_shifted(struct a64 *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned how, unsigned by)
+static inline void a_shifted(struct out *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned how, unsigned by)
 {
     a_word(a, op | how << 22 | m << 16 | by << 10 | n << 5 | d);
 }
 
 /* The fourth: the addend of a product. */
-static inline void a_rrrr(struct a64 *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned r)
+static inline void a_rrrr(struct out *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned r)
 {
     a_word(a, op | m << 16 | r << 10 | n << 5 | d);
 }
 
-static inline void a_select(struct a64 *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned cond)
+static inline void a_select(struct out *a, u32 op, unsigned d, unsigned n, unsigned m, unsigned cond)
 {
     a_word(a, op | m << 16 | cond << 12 | n << 5 | d);
 }
 
-static inline void a_mul(struct a64 *a, unsigned d, unsigned n, unsigned m)
+static inline void a_mul(struct out *a, unsigned d, unsigned n, unsigned m)
 {
     a_rrrr(a, A64_MADD, d, n, m, A64_ZR);
 }
 
-static inline void a_set(struct a64 *a, unsigned d, unsigned cond)
+static inline void a_set(struct out *a, unsigned d, unsigned cond)
 {
     a_select(a, A64_CSINC, d, A64_ZR, A64_ZR, cond ^ 1);
 }
 
-static inline void a_mov(struct a64 *a, unsigned d, unsigned n)
+static inline void a_mov(struct out *a, unsigned d, unsigned n)
 {
     if (d != n)
         a_rrr(a, A64_ORR, d, A64_ZR, n);
@@ -129,13 +125,13 @@ static inline i32 a64_pattern(u64 v)
     return (i32)((unsigned)(size == 64) << 22 | immr << 16 | imms << 10);
 }
 
-static inline void a_imm(struct a64 *a, u32 op, unsigned d, unsigned n, i32 field)
+static inline void a_imm(struct out *a, u32 op, unsigned d, unsigned n, i32 field)
 {
     a_word(a, op | (u32)field | n << 5 | d);
 }
 
 /* At most four instructions. Leaves the flags alone. */
-static inline void a_mov_imm(struct a64 *a, unsigned d, u64 v)
+static inline void a_mov_imm(struct out *a, unsigned d, u64 v)
 {
     unsigned zeros = 0, ones = 0;
     for (unsigned k = 0; k < 64; k += 16) {
@@ -160,7 +156,7 @@ static inline void a_mov_imm(struct a64 *a, unsigned d, u64 v)
 }
 
 /* d = n + v, through `scratch` (not n) when v is not simple. */
-static inline void a_add_imm(struct a64 *a, unsigned d, unsigned n, u64 v, unsigned scratch)
+static inline void a_add_imm(struct out *a, unsigned d, unsigned n, u64 v, unsigned scratch)
 {
     if (a64_imm12(v) >= 0) {
         a_imm(a, A64_ADD_IMM, d, n, a64_imm12(v));
@@ -176,7 +172,7 @@ static inline void a_add_imm(struct a64 *a, unsigned d, unsigned n, u64 v, unsig
 }
 
 /* Shift by a number: 0 left, 1 right, 2 right with the sign. */
-static inline void a_shift_imm(struct a64 *a, unsigned how, unsigned d, unsigned n, unsigned by)
+static inline void a_shift_imm(struct out *a, unsigned how, unsigned d, unsigned n, unsigned by)
 {
     if (how)
         a_word(a, (how == 2 ? A64_SBFM : A64_UBFM) | by << 16 | 63u << 10 | n << 5 | d);
@@ -185,7 +181,7 @@ static inline void a_shift_imm(struct a64 *a, unsigned how, unsigned d, unsigned
 }
 
 /* The `width` bits from `low` on. */
-static inline void a_bits(struct a64 *a, bool sign, unsigned d, unsigned n, unsigned low, unsigned width)
+static inline void a_bits(struct out *a, bool sign, unsigned d, unsigned n, unsigned low, unsigned width)
 {
     a_word(a, (sign ? A64_SBFM : A64_UBFM) | low << 16 | (low + width - 1) << 10 | n << 5 | d);
 }
@@ -200,13 +196,13 @@ static inline u32 a64_access(unsigned what, unsigned log2)
 }
 
 /* [n + m] */
-static inline void a_mem_reg(struct a64 *a, unsigned what, unsigned log2, unsigned t, unsigned n, unsigned m)
+static inline void a_mem_reg(struct out *a, unsigned what, unsigned log2, unsigned t, unsigned n, unsigned m)
 {
     a_word(a, 0x38206800 | a64_access(what, log2) | m << 16 | n << 5 | t);
 }
 
 /* [n + disp], through `scratch` (neither n nor t of a store) when disp is far. */
-static inline void a_mem(struct a64 *a, unsigned what, unsigned log2, unsigned t, unsigned n, i64 disp,
+static inline void a_mem(struct out *a, unsigned what, unsigned log2, unsigned t, unsigned n, i64 disp,
     unsigned scratch)
 {
     u64 scaled = (u64)disp >> log2;
@@ -221,7 +217,7 @@ static inline void a_mem(struct a64 *a, unsigned what, unsigned log2, unsigned t
 }
 
 /* Two registers of 8 bytes at [n + disp]; disp is a multiple of 8 from -512 on, below 512. */
-static inline void a_pair(struct a64 *a, unsigned what, unsigned t1, unsigned t2, unsigned n, i32 disp)
+static inline void a_pair(struct out *a, unsigned what, unsigned t1, unsigned t2, unsigned n, i32 disp)
 {
     u32 op = what & A64_FLOAT ? 0x6d000000 : 0xa9000000;
     a_word(a, op | (what & 1) << 22 | ((u32)(disp / 8) & 0x7f) << 15 | t2 << 10 | n << 5 | t1);
@@ -230,27 +226,27 @@ static inline void a_pair(struct a64 *a, unsigned what, unsigned t1, unsigned t2
 /* --- jumps ---
  * Those whose distance is filled in later return where they are: within 1 MiB, 128 MiB for the plain one. */
 
-static inline u8 *a_b(struct a64 *a)
+static inline u8 *a_b(struct out *a)
 {
     a_word(a, 0x14000000);
     return a->p - 4;
 }
 
-static inline u8 *a_b_if(struct a64 *a, unsigned cond)
+static inline u8 *a_b_if(struct out *a, unsigned cond)
 {
     a_word(a, 0x54000000 | cond);
     return a->p - 4;
 }
 
 /* When t is 0, or is not. */
-static inline u8 *a_b_zero(struct a64 *a, bool not, unsigned t)
+static inline u8 *a_b_zero(struct out *a, bool not, unsigned t)
 {
     a_word(a, (not ? 0xb5000000 : 0xb4000000) | t);
     return a->p - 4;
 }
 
 /* Where the code is that a_land_adr() is told, within 1 MiB, to d. */
-static inline u8 *a_adr(struct a64 *a, unsigned d)
+static inline u8 *a_adr(struct out *a, unsigned d)
 {
     a_word(a, 0x10000000 | d);
     return a->p - 4;

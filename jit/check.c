@@ -183,7 +183,7 @@ static void interpret(struct hart *h, const struct rv_insn *from, struct rv_ctx 
 {
     struct riscv_engine *e = h->engine;
     const struct rv_block *b = rv_block_of(from), *end = upto ? rv_block_of(upto) : NULL;
-    struct rv_page *const page = b->page;
+    struct cpu_page *const page = b->page;
     u64 const start = vpage;
     unsigned k = place(b, from) ? place(b, from) : 1; /* the first is the tier's */
     h->pc = rv_pc(h, from, vpage);
@@ -211,7 +211,7 @@ static void interpret(struct hart *h, const struct rv_insn *from, struct rv_ctx 
         if (!more || to < b->slots)
             return;
         vpage = h->pc & ~PAGE_MASK;
-        struct rv_page *p = page;
+        struct cpu_page *p = page;
         b = NULL;
         if (vpage == start || rv_fetch_page(h, ctx, h->pc, &p))
             b = p ? rv_block_find(p, h->pc & PAGE_MASK) : NULL;

@@ -13,6 +13,11 @@ struct code {
 };
 enum { CODE_COUNTERS = 1 << 16 };
 
+/* Writing code: where the next byte goes. */
+struct out {
+    u8 *p;
+};
+
 bool code_init(struct code *c, struct arena *a, size_t size, struct err *e);
 void code_flush(struct code *c);
 static inline size_t code_room(const struct code *c) { return c->size - c->used; }
@@ -24,8 +29,7 @@ static inline const void *code_take(struct code *c, u8 *end)
     c->used = ((size_t)(end - c->write) + 31) & ~(size_t)31;
     return runs;
 }
-/* What was written between these two (where it is written) is what the host fetches from now on. Hosts whose
- * instruction fetch sees every store by itself, as x86, need not be asked. */
+/* What was written between these two (where it is written) is what the host fetches from now on. */
 void code_written(const struct code *c, const u8 *from, const u8 *end);
 
 #endif

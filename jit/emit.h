@@ -48,20 +48,18 @@ struct emitted {
 };
 
 struct emitter;
+struct emitter_pieces;
 /* What a kind of host provides: docs/contributor/add-an-emitter.md. */
 struct emitter_kind {
     const char *name;
     size_t reach; /* the largest code cache whose jumps lead from any place to any other */
     /* How the host does it, and what it can. */
     void (*init)(struct emitter *e);
-    /* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
-    const void *(*enter)(struct code *code, const struct jit_env *env);
-    struct emitted (*run)(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
-        struct ra *ra);
-    /* A jump that jit_env.wait() was told of goes to `to` from now on. */
-    void (*lead)(struct code *code, u8 *at, const void *to);
-    /* Code that starts with HEAT goes to `to` from now on. */
-    void (*redirect)(struct code *code, const void *start, const void *to);
+    /* The most a run may take: altogether, and by what it has. */
+    struct {
+        size_t all, first, op, checked_op, exit, put;
+    } room;
+    const struct emitter_pieces *make; /* emit_run.h */
 };
 
 struct emitter {
@@ -72,6 +70,15 @@ struct emitter {
 };
 
 extern const struct emitter_kind emitter_x64, emitter_a64;
+/* Code that calls a slot's handler with the arguments it was given and keeps what C expects to be kept. */
+const void *emit_enter(const struct emitter *e, struct code *code, const struct jit_env *env);
+struct emitted emit_run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
+    struct ra *ra);
+/* A jump that jit_env.wait() was told of goes to `to` from now on. */
+void emit_lead(const struct emitter_kind *kind, struct code *code, u8 *at, const void *to);
+/* Code that starts with HEAT goes to `to` from now on. */
+void emit_redirect(const struct emitter_kind *kind, struct code *code, const void *start, const void *to);
+
 /* Of the host this was compiled for; NULL: it has none. */
 const struct emitter_kind *emitter_host(void);
 

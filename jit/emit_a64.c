@@ -1,54 +1,21 @@
 /* The emitter for AArch64 (AAPCS64). x0, x2, x3 and x4 are the handlers' state, budget, context and base all the time;
  * x1, x9, x16, x17 and v0 to v2 are for one operation; the rest is given out, but for x18 (the platform's), x29 and
  * x30. Spills lie in the frame that enter_code() made, above room for what a call must not lose. */
-#include "jit/emit.h"
-
 #include "jit/a64.h"
-#include "jit/moves.h"
+#include "jit/emit_run.h"
 
 enum { STATE = 0, SLOT = 1, BUDGET = 2, CTX = 3, BASE = 4, T0 = 16, T1 = 17, T2 = 9, T3 = SLOT };
 enum { SIXTH = 5 /* argument; of check.h's functions */ };
-enum { CALL_ROOM = 48, KEPT_ROOM = 160, FRAME = CALL_ROOM + 8 * SPILL_SLOTS };
+enum { CALL_ROOM = 48, KEPT_ROOM = 160, FRAME = CALL_ROOM + 8 * SPILL_SLOTS, WINDOWS = EM_WINDOWS / 4 };
 _Static_assert(FRAME % 16 == 0 && FRAME < 4096, "sp stays aligned");
-
-struct fixup {
-    u8 *at;
-    u16 exit;
-    ir_val jump; /* not IR_NONE: to this address */
-};
-
-struct em {
-    struct a64 a;
-    const struct emitter *e;
-    const struct jit_env *env;
-    i64 shift; /* from where code is written to where it runs */
-    struct ir *ir;
-    struct ra *ra;
-    unsigned n_fixups;
-    struct fixup fixup[IR_MAX_EXITS];
-    u8 *mark, *body;
-    unsigned n_windows;
-    struct {
-        u8 *at, *back;
-        ir_val k;
-        u32 site;
-    } window[64];
-    unsigned n_waiting;
-    struct {
-        u8 *at;
-        u64 slot;
-    } waiting[IR_MAX_EXITS];
-};
 
 /* --- where values are ------------------------------------------------------------------------------------------- */
 
 static i64 spill_at(unsigned loc) { return CALL_ROOM + 8 * (i64)(loc - LOC_SPILL); }
-static bool in_gpr(unsigned loc) { return loc >= LOC_GPR && loc < LOC_XMM; }
-static bool in_float(unsigned loc) { return loc >= LOC_XMM && loc < LOC_SPILL; }
 static unsigned log2_of(unsigned size) { return (unsigned)__builtin_ctz(size); }
 static void spilled(struct em *m, unsigned what, unsigned reg, unsigned loc)
 {
-    a_mem(&m->a, what, 3, reg, A64_SP, spill_at(loc), A64_ZR);
+    a_mem(&m->out, what, 3, reg, A64_SP, spill_at(loc), A64_ZR);
 }
 
 /* Leaves the flags alone, as all of these do. */
@@ -56,11 +23,11 @@ static void load_to(struct em *m, unsigned reg, ir_val v)
 {
     unsigned loc = m->ra->loc[v];
     if (loc == LOC_CONST)
-        a_mov_imm(&m->a, reg, m->ir->insn[v].imm);
+        a_mov_imm(&m->out, reg, m->ir->insn[v].imm);
     else if (in_gpr(loc))
-        a_mov(&m->a, reg, loc - LOC_GPR);
-    else if (in_float(loc))
-        a_rr(&m->a, A64_FMOV_TO_X, reg, loc - LOC_XMM);
+        a_mov(&m->out, reg, loc - LOC_GPR);
+    else if (in_xmm(loc))
+        a_rr(&m->out, A64_FMOV_TO_X, reg, loc - LOC_XMM);
     else
         spilled(m, A64_LOAD, reg, loc);
 }
@@ -84,19 +51,19 @@ static unsigned second(struct em *m, const struct ir_insn *i)
 {
     if (i->b != IR_IMM)
         return use(m, i->b, T1);
-    a_mov_imm(&m->a, T1, i->imm);
+    a_mov_imm(&m->out, T1, i->imm);
     return T1;
 }
 
 static unsigned use_float(struct em *m, ir_val v, unsigned scratch)
 {
     unsigned loc = m->ra->loc[v];
-    if (in_float(loc))
+    if (in_xmm(loc))
         return loc - LOC_XMM;
     if (loc >= LOC_SPILL)
         spilled(m, A64_LOAD | A64_FLOAT, scratch, loc);
     else
-        a_rr(&m->a, A64_FMOV_FROM_X, scratch, use_or_zero(m, v, T0));
+        a_rr(&m->out, A64_FMOV_FROM_X, scratch, use_or_zero(m, v, T0));
     return scratch;
 }
 
@@ -111,9 +78,9 @@ static void done(struct em *m, ir_val v, unsigned reg)
 {
     unsigned loc = m->ra->loc[v];
     if (in_gpr(loc))
-        a_mov(&m->a, loc - LOC_GPR, reg);
-    else if (in_float(loc))
-        a_rr(&m->a, A64_FMOV_FROM_X, loc - LOC_XMM, reg);
+        a_mov(&m->out, loc - LOC_GPR, reg);
+    else if (in_xmm(loc))
+        a_rr(&m->out, A64_FMOV_FROM_X, loc - LOC_XMM, reg);
     else if (loc >= LOC_SPILL)
         spilled(m, A64_STORE, reg, loc);
 }
@@ -121,29 +88,24 @@ static void done(struct em *m, ir_val v, unsigned reg)
 static unsigned target_float(struct em *m, ir_val v)
 {
     unsigned loc = m->ra->loc[v];
-    return in_float(loc) ? loc - LOC_XMM : 0;
+    return in_xmm(loc) ? loc - LOC_XMM : 0;
 }
 
 static void mov_float(struct em *m, unsigned to, unsigned from)
 {
     if (to != from)
-        a_rr(&m->a, A64_FMOV | A64_D, to, from);
+        a_rr(&m->out, A64_FMOV | A64_D, to, from);
 }
 
 static void done_float(struct em *m, ir_val v, unsigned reg)
 {
     unsigned loc = m->ra->loc[v];
-    if (in_float(loc))
+    if (in_xmm(loc))
         mov_float(m, loc - LOC_XMM, reg);
     else if (in_gpr(loc))
-        a_rr(&m->a, A64_FMOV_TO_X, loc - LOC_GPR, reg);
+        a_rr(&m->out, A64_FMOV_TO_X, loc - LOC_GPR, reg);
     else if (loc >= LOC_SPILL)
         spilled(m, A64_STORE | A64_FLOAT, reg, loc);
-}
-
-static void exit_at(struct em *m, u8 *at, u16 exit)
-{
-    m->fixup[m->n_fixups++] = (struct fixup){ at, exit, IR_NONE };
 }
 
 /* --- integer operations ----------------------------------------------------------------------------------------- */
@@ -152,9 +114,9 @@ static void add(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned d = target(m, k), a = use(m, i->a, T2);
     if (i->b == IR_IMM)
-        a_add_imm(&m->a, d, a, i->op == IR_ADD ? i->imm : 0 - i->imm, T1);
+        a_add_imm(&m->out, d, a, i->op == IR_ADD ? i->imm : 0 - i->imm, T1);
     else
-        a_rrr(&m->a, i->op == IR_ADD ? A64_ADD : A64_SUB, d, a, use(m, i->b, T1));
+        a_rrr(&m->out, i->op == IR_ADD ? A64_ADD : A64_SUB, d, a, use(m, i->b, T1));
     done(m, k, d);
 }
 
@@ -163,9 +125,9 @@ static void logical(struct em *m, ir_val k, const struct ir_insn *i, u32 op, u32
     unsigned d = target(m, k), a = use(m, i->a, T2);
     i32 pattern = i->b == IR_IMM ? a64_pattern(i->imm) : -1;
     if (pattern >= 0)
-        a_imm(&m->a, op_imm, d, a, pattern);
+        a_imm(&m->out, op_imm, d, a, pattern);
     else
-        a_rrr(&m->a, op, d, a, second(m, i));
+        a_rrr(&m->out, op, d, a, second(m, i));
     done(m, k, d);
 }
 
@@ -173,19 +135,19 @@ static void shift(struct em *m, ir_val k, const struct ir_insn *i, u32 op)
 {
     unsigned d = target(m, k), a = use(m, i->a, T2);
     if (i->b == IR_IMM && i->op == IR_ROR)
-        a_rrrr(&m->a, A64_EXTR, d, a, a, (unsigned)i->imm & 63);
+        a_rrrr(&m->out, A64_EXTR, d, a, a, (unsigned)i->imm & 63);
     else if (i->b == IR_IMM && i->op == IR_ROR32)
-        a_rrrr(&m->a, A64_EXTR_W, d, a, a, (unsigned)i->imm & 31);
+        a_rrrr(&m->out, A64_EXTR_W, d, a, a, (unsigned)i->imm & 31);
     else if (i->b == IR_IMM)
-        a_shift_imm(&m->a, i->op - (unsigned)IR_SHL, d, a, (unsigned)i->imm & 63);
+        a_shift_imm(&m->out, i->op - (unsigned)IR_SHL, d, a, (unsigned)i->imm & 63);
     else
-        a_rrr(&m->a, op, d, a, use(m, i->b, T1));
+        a_rrr(&m->out, op, d, a, use(m, i->b, T1));
     done(m, k, d);
 }
 
 static void product(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     unsigned d = target(m, k), a = use(m, i->a, T2), b = second(m, i);
     if (i->op == IR_MUL) {
         a_mul(o, d, a, b);
@@ -202,7 +164,7 @@ static void product(struct em *m, ir_val k, const struct ir_insn *i)
 /* x / 0 is 0 here and the smallest number / -1 is itself, so a remainder is right without a test. */
 static void divide(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     unsigned d = target(m, k), a = use(m, i->a, T2), b = second(m, i);
     a_rrr(o, i->op == IR_DIVS || i->op == IR_REMS ? A64_SDIV : A64_UDIV, T0, a, b);
     if (i->op == IR_DIVS || i->op == IR_DIVU) {
@@ -218,13 +180,13 @@ static void extend(struct em *m, ir_val k, const struct ir_insn *i)
 {
     static const u8 width[] = { 8, 16, 32 };
     unsigned d = target(m, k), a = use(m, i->a, T2);
-    a_bits(&m->a, i->op <= IR_SX32, d, a, 0, width[(i->op - IR_SX8) % 3]);
+    a_bits(&m->out, i->op <= IR_SX32, d, a, 0, width[(i->op - IR_SX8) % 3]);
     done(m, k, d);
 }
 
 static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     unsigned d = target(m, k), a;
     if (i->op == IR_POPCNT) { /* only vectors have it */
         unsigned v = use_float(m, i->a, 0);
@@ -244,7 +206,7 @@ static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
 static void swap_bytes(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned d = target(m, k);
-    a_rr(&m->a, A64_REV, d, use(m, i->a, T2));
+    a_rr(&m->out, A64_REV, d, use(m, i->a, T2));
     done(m, k, d);
 }
 
@@ -254,11 +216,11 @@ static unsigned compare(struct em *m, const struct ir_insn *i)
     static const u8 cc[] = { A64_EQ, A64_NE, A64_LT, A64_GE, A64_LO, A64_HS };
     unsigned a = use(m, i->a, T2);
     if (i->b == IR_IMM && a64_imm12(i->imm) >= 0)
-        a_imm(&m->a, A64_SUBS_IMM, A64_ZR, a, a64_imm12(i->imm));
+        a_imm(&m->out, A64_SUBS_IMM, A64_ZR, a, a64_imm12(i->imm));
     else if (i->b == IR_IMM && a64_imm12(0 - i->imm) >= 0)
-        a_imm(&m->a, A64_ADDS_IMM, A64_ZR, a, a64_imm12(0 - i->imm));
+        a_imm(&m->out, A64_ADDS_IMM, A64_ZR, a, a64_imm12(0 - i->imm));
     else
-        a_rrr(&m->a, A64_SUBS, A64_ZR, a, second(m, i));
+        a_rrr(&m->out, A64_SUBS, A64_ZR, a, second(m, i));
     return cc[i->op - IR_EQ];
 }
 
@@ -267,7 +229,7 @@ static unsigned condition(struct em *m, ir_val v)
 {
     if (m->ra->loc[v] == LOC_FUSED)
         return compare(m, &m->ir->insn[v]);
-    a_imm(&m->a, A64_SUBS_IMM, A64_ZR, use(m, v, T2), 0);
+    a_imm(&m->out, A64_SUBS_IMM, A64_ZR, use(m, v, T2), 0);
     return A64_NE;
 }
 
@@ -276,29 +238,29 @@ static u8 *jump_when(struct em *m, ir_val v)
 {
     const struct ir_insn *i = &m->ir->insn[v];
     if (m->ra->loc[v] != LOC_FUSED)
-        return a_b_zero(&m->a, true, use(m, v, T2));
+        return a_b_zero(&m->out, true, use(m, v, T2));
     if (i->b == IR_IMM && !i->imm && i->op <= IR_NE)
-        return a_b_zero(&m->a, i->op == IR_NE, use(m, i->a, T2));
-    return a_b_if(&m->a, compare(m, i));
+        return a_b_zero(&m->out, i->op == IR_NE, use(m, i->a, T2));
+    return a_b_if(&m->out, compare(m, i));
 }
 
 static void set(struct em *m, ir_val k, unsigned cc)
 {
     unsigned d = target(m, k);
-    a_set(&m->a, d, cc);
+    a_set(&m->out, d, cc);
     done(m, k, d);
 }
 
 static void select(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned d = target(m, k), cc = condition(m, i->a), b = use_or_zero(m, i->b, T1);
-    a_select(&m->a, A64_CSEL, d, b, use_or_zero(m, i->c, T0), cc);
+    a_select(&m->out, A64_CSEL, d, b, use_or_zero(m, i->c, T0), cc);
     done(m, k, d);
 }
 
 static void call(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     load_to(m, T1, i->b);
     load_to(m, T2, i->a);
     a_pair(o, A64_STORE, STATE, BUDGET, A64_SP, 0);
@@ -320,20 +282,20 @@ static void call(struct em *m, ir_val k, const struct ir_insn *i)
 static void float_binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op)
 {
     unsigned d = target_float(m, k), a = use_float(m, i->a, 0);
-    a_rrr(&m->a, op, d, a, use_float(m, i->b, 1));
+    a_rrr(&m->out, op, d, a, use_float(m, i->b, 1));
     done_float(m, k, d);
 }
 
 static void float_unary(struct em *m, ir_val k, const struct ir_insn *i, u32 op)
 {
     unsigned d = target_float(m, k);
-    a_rr(&m->a, op, d, use_float(m, i->a, 0));
+    a_rr(&m->out, op, d, use_float(m, i->a, 0));
     done_float(m, k, d);
 }
 
 static void float_op(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     u32 type = i->size == 8 ? A64_D : 0;
     unsigned d, a, b;
     switch (i->op) {
@@ -379,15 +341,15 @@ static void float_op(struct em *m, ir_val k, const struct ir_insn *i)
 static void access(struct em *m, unsigned what, unsigned size, unsigned reg, unsigned base, int index, i64 disp)
 {
     if (index < 0)
-        a_mem(&m->a, what, log2_of(size), reg, base, disp, T3);
+        a_mem(&m->out, what, log2_of(size), reg, base, disp, T3);
     else
-        a_mem_reg(&m->a, what, log2_of(size), reg, base, (unsigned)index);
+        a_mem_reg(&m->out, what, log2_of(size), reg, base, (unsigned)index);
 }
 
 static void store_value(struct em *m, ir_val v, unsigned size, unsigned base, int index, i64 disp)
 {
     unsigned loc = m->ra->loc[v];
-    if (in_float(loc) && size >= 4)
+    if (in_xmm(loc) && size >= 4)
         access(m, A64_STORE | A64_FLOAT, size, loc - LOC_XMM, base, index, disp);
     else
         access(m, A64_STORE, size, use_or_zero(m, v, T1), base, index, disp);
@@ -398,7 +360,7 @@ static void put(struct em *m, ir_val v, u64 offset) { store_value(m, v, 8, STATE
 static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned base, int index, i64 disp)
 {
     unsigned loc = m->ra->loc[k], d = target(m, k);
-    if (in_float(loc) && i->size >= 4) {
+    if (in_xmm(loc) && i->size >= 4) {
         access(m, A64_LOAD | A64_FLOAT, i->size, loc - LOC_XMM, base, index, disp);
         return;
     }
@@ -411,7 +373,7 @@ static void load_value(struct em *m, ir_val k, const struct ir_insn *i, unsigned
 static void log_store(struct em *m, unsigned size)
 {
     enum { ENTRY = 5, WHAT = 6 };
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     a_pair(o, A64_STORE, ENTRY, WHAT, A64_SP, 0);
     a_mov_imm(o, T1, (u64)(uintptr_t)m->env->check_log);
     a_mem(o, A64_LOAD, 3, ENTRY, T1, 0, A64_ZR);
@@ -429,7 +391,7 @@ static void poke(struct em *m, const struct ir_insn *i)
 {
     unsigned a = use(m, i->a, T2);
     if (m->env->check_log) {
-        a_add_imm(&m->a, T3, a, i->imm, T1);
+        a_add_imm(&m->out, T3, a, i->imm, T1);
         log_store(m, i->size);
     }
     store_value(m, i->b, i->size, a, -1, (i64)i->imm);
@@ -438,23 +400,23 @@ static void poke(struct em *m, const struct ir_insn *i)
 /* The entry for the address in register a, to T0. */
 static void tlb_entry(struct em *m, unsigned a)
 {
-    a_bits(&m->a, false, T0, a, m->env->page_shift, m->env->tlb_bits);
-    a_shifted(&m->a, A64_ADD, T0, CTX, T0, 0, m->env->tlb_shift);
+    a_bits(&m->out, false, T0, a, m->env->page_shift, m->env->tlb_bits);
+    a_shifted(&m->out, A64_ADD, T0, CTX, T0, 0, m->env->tlb_shift);
 }
 
 /* Exits unless the entry in T0 has this tag. */
 static void has_tag(struct em *m, const struct ir_insn *i, u32 at, unsigned tag)
 {
-    a_mem(&m->a, A64_LOAD, 3, T3, T0, at, T3);
-    a_rrr(&m->a, A64_SUBS, A64_ZR, T3, tag);
-    exit_at(m, a_b_if(&m->a, A64_NE), i->exit);
+    a_mem(&m->out, A64_LOAD, 3, T3, T0, at, T3);
+    a_rrr(&m->out, A64_SUBS, A64_ZR, T3, tag);
+    em_exit(m, a_b_if(&m->out, A64_NE), i->exit);
 }
 
 /* The address comes back in a register, the page's addend in T0. The tag is compared with the page of the last byte:
  * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     const struct jit_env *env = m->env;
     bool aligned = i->op == IR_LOCATE;
     unsigned a = use(m, i->a, T2), last = a;
@@ -479,12 +441,12 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
         load_value(m, k, i, T0, (int)a, 0);
     } else if (i->op == IR_STORE) {
         if (m->env->check_log) {
-            a_rrr(&m->a, A64_ADD, T3, T0, a);
+            a_rrr(&m->out, A64_ADD, T3, T0, a);
             log_store(m, i->size);
         }
         store_value(m, i->b, i->size, T0, (int)a, 0);
     } else {
-        a_rrr(&m->a, A64_ADD, T0, T0, a);
+        a_rrr(&m->out, A64_ADD, T0, T0, a);
         done(m, k, T0);
     }
 }
@@ -492,7 +454,7 @@ static void memory(struct em *m, ir_val k, const struct ir_insn *i)
 /* sign: by the tag for stores. */
 static void phys(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     unsigned a = use(m, i->a, T2), d = target(m, k);
     tlb_entry(m, a);
     a_imm(o, A64_AND_IMM, T1, a, a64_pattern(~(u64)0 << m->env->page_shift));
@@ -507,7 +469,7 @@ static void phys(struct em *m, ir_val k, const struct ir_insn *i)
 /* The host address of a window's first byte to register d; its guest address is in T1. */
 static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32 site)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     const struct jit_env *env = m->env;
     tlb_entry(m, T1);
     a_add_imm(o, T2, T1, i->size - 1u, T2);
@@ -533,16 +495,16 @@ static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32
 
 static void window_address(struct em *m, const struct ir_insn *i)
 {
-    a_add_imm(&m->a, T1, use(m, i->a, T1), i->imm, T2);
+    a_add_imm(&m->out, T1, use(m, i->a, T1), i->imm, T2);
 }
 
 /* In a region each window has a site: the page it was in the last time. A few instructions say whether it still is. */
 static void window(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     const struct jit_env *env = m->env;
     unsigned d = target(m, k);
-    if (!m->ir->sites || m->n_windows == ARRAY_LEN(m->window)) {
+    if (!m->ir->sites || m->n_windows == WINDOWS) {
         window_address(m, i);
         window_by_tlb(m, i, d, 0);
         done(m, k, d);
@@ -567,22 +529,20 @@ static void missed_windows(struct em *m)
 {
     for (unsigned n = 0; n < m->n_windows; n++) {
         ir_val k = m->window[n].k;
-        a_land(m->window[n].at, m->a.p);
+        a_land(m->window[n].at, m->out.p);
         window_by_tlb(m, &m->ir->insn[k], target(m, k), m->window[n].site);
-        a_land(a_b(&m->a), m->window[n].back);
+        a_land(a_b(&m->out), m->window[n].back);
     }
 }
 
 /* --- ends ------------------------------------------------------------------------------------------------------- */
 
-static void set_base(struct em *m, const struct ir_exit *e)
-{
-    if (e->base != IR_BASE_STAYS)
-        a_mov_imm(&m->a, BASE, e->base);
-}
+static void set_base(struct out *o, u64 base) { a_mov_imm(o, BASE, base); }
+static void set_slot(struct out *o, u64 slot) { a_mov_imm(o, SLOT, slot); }
+static void set_target(struct em *m, ir_val v) { load_to(m, T2, v); }
 
 /* The budget falls by n. Returns the jump to where that is too much. */
-static u8 *pass(struct a64 *o, u64 n)
+static u8 *pass(struct out *o, u64 n)
 {
     if (a64_imm12(n) >= 0) {
         a_imm(o, A64_SUBS_IMM, BUDGET, BUDGET, a64_imm12(n));
@@ -593,7 +553,7 @@ static u8 *pass(struct a64 *o, u64 n)
     return a_b_if(o, A64_MI);
 }
 
-static void go_to(struct a64 *o, const struct jit_env *env, u64 handler)
+static void go_to(struct out *o, const struct jit_env *env, u64 handler)
 {
     if (env->check_left) {
         a_mov_imm(o, SIXTH, handler);
@@ -603,7 +563,7 @@ static void go_to(struct a64 *o, const struct jit_env *env, u64 handler)
     a_rr(o, A64_BR, 0, T0);
 }
 
-static void go_to_slot(struct a64 *o, const struct jit_env *env)
+static void go_to_slot(struct out *o, const struct jit_env *env)
 {
     if (env->check_left) {
         go_to(o, env, 0);
@@ -614,7 +574,7 @@ static void go_to_slot(struct a64 *o, const struct jit_env *env)
 }
 
 /* The budget falls by what the slot's block takes. Returns the jump to where that is too much. */
-static u8 *follow_slot(struct a64 *o, const struct jit_env *env)
+static u8 *follow_slot(struct out *o, const struct jit_env *env)
 {
     a_mem(o, A64_LOAD, 3, T1, SLOT, env->slot_count, T1);
     a_rrr(o, A64_SUBS, BUDGET, BUDGET, T1);
@@ -623,42 +583,15 @@ static u8 *follow_slot(struct a64 *o, const struct jit_env *env)
     return too_far;
 }
 
-static u8 *follow(struct em *m, u64 link)
+static u8 *follow(struct out *o, const struct jit_env *env, u64 link)
 {
-    struct a64 *o = &m->a;
-    u32 count;
-    u64 slot;
-    const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
-    if (!slot) {
-        a_mov_imm(o, T0, link);
-        a_mem(o, A64_LOAD, 3, SLOT, T0, 0, T0);
-        return follow_slot(o, m->env);
-    }
-    u8 *too_far = pass(o, count);
-    if (m->env->check_left) {
-        a_mov_imm(o, SLOT, slot);
-        go_to(o, m->env, 0);
-        return too_far;
-    }
-    u8 *at = a_b(o);
-    if (to) {
-        a_land(at, to - m->shift);
-    } else {
-        m->waiting[m->n_waiting].at = at;
-        m->waiting[m->n_waiting++].slot = slot;
-        m->env->wait(m->env->opaque, slot, at);
-    }
-    return too_far;
-}
-
-static void chain(struct em *m, u64 link, u16 exit)
-{
-    set_base(m, &m->ir->exit[exit]);
-    exit_at(m, follow(m, link), exit);
+    a_mov_imm(o, T0, link);
+    a_mem(o, A64_LOAD, 3, SLOT, T0, 0, T0);
+    return follow_slot(o, env);
 }
 
 /* To the address in T2. */
-static void jump(struct a64 *o, const struct jit_env *env)
+static void jump(struct out *o, const struct jit_env *env)
 {
     if (env->jump_shift)
         a_shift_imm(o, 1, T0, T2, env->jump_shift);
@@ -695,16 +628,13 @@ static void jump(struct a64 *o, const struct jit_env *env)
     go_to(o, env, env->jump_missed);
 }
 
-/* The entry of a constant address is at a constant place. */
-static void leads(struct em *m, const struct ir_insn *i)
+static u8 *leads(struct em *m, u64 entry, u64 pc, u64 slot)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     const struct jit_env *env = m->env;
-    u64 pc = m->ir->insn[i->a].imm;
-    u64 entry = ((pc >> env->jump_shift ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
     const struct {
         u64 at, want;
-    } also[] = { { entry + env->jump_pc, pc }, { entry + env->jump_slot, i->imm } };
+    } also[] = { { entry + env->jump_pc, pc }, { entry + env->jump_slot, slot } };
     a_mem(o, A64_LOAD, 3, T0, CTX, env->ctx_gen, T0);
     a_mem(o, A64_LOAD, 3, T1, CTX, (i64)(entry + env->jump_gen), T1);
     a_rrr(o, A64_EOR, T0, T0, T1);
@@ -714,110 +644,54 @@ static void leads(struct em *m, const struct ir_insn *i)
         a_rrr(o, A64_EOR, T1, T1, T2);
         a_rrr(o, A64_ORR, T0, T0, T1);
     }
-    exit_at(m, a_b_zero(o, true, T0), i->exit);
+    return a_b_zero(o, true, T0);
 }
 
-static void heat(struct em *m, const struct ir_insn *i)
+static u8 *heat(struct em *m, u64 counter)
 {
-    struct a64 *o = &m->a;
-    a_mov_imm(o, T0, i->imm);
+    struct out *o = &m->out;
+    a_mov_imm(o, T0, counter);
     a_mem(o, A64_LOAD, 2, T1, T0, 0, A64_ZR);
     a_imm(o, A64_SUBS_W_IMM, T1, T1, a64_imm12(1));
     a_mem(o, A64_STORE, 2, T1, T0, 0, A64_ZR);
-    exit_at(m, a_b_if(o, A64_MI), i->exit);
-    m->body = o->p;
+    return a_b_if(o, A64_MI);
 }
 
-/* --- the way back of a loop --- */
+/* --- the moves of a loop --- */
 
 static void move(struct em *m, const struct move *v)
 {
-    struct a64 *o = &m->a;
+    struct out *o = &m->out;
     unsigned to = v->to, from = v->from;
     bool waiting = from == LOC_SCRATCH;
     if (to == LOC_SCRATCH) {
         load_to(m, T0, v->value);
     } else if (in_gpr(to) && !waiting) {
         load_to(m, to - LOC_GPR, v->value);
-    } else if (in_float(to) && (in_float(from) || from >= LOC_SPILL)) {
+    } else if (in_xmm(to) && (in_xmm(from) || from >= LOC_SPILL)) {
         mov_float(m, to - LOC_XMM, use_float(m, v->value, to - LOC_XMM));
-    } else if (in_float(from)) {
+    } else if (in_xmm(from)) {
         spilled(m, A64_STORE | A64_FLOAT, from - LOC_XMM, to);
     } else {
         unsigned reg = waiting ? (unsigned)T0 : use_or_zero(m, v->value, T2);
         if (in_gpr(to))
             a_mov(o, to - LOC_GPR, reg);
-        else if (in_float(to))
+        else if (in_xmm(to))
             a_rr(o, A64_FMOV_FROM_X, to - LOC_XMM, reg);
         else
             spilled(m, A64_STORE, reg, to);
     }
 }
 
-/* A round begins behind the params, which are loaded once. */
-static void mark(struct em *m, ir_val k)
+static void get(struct em *m, ir_val v)
 {
-    while (m->ir->insn[++k].op == IR_PARAM || m->ir->insn[k].op == IR_NOP)
-        if (m->ra->loc[k] != LOC_NONE)
-            load_value(m, k, &m->ir->insn[k], STATE, -1, (i64)m->ir->insn[k].imm);
-    m->mark = m->a.p;
-}
-
-/* What no round takes as a param goes to the state. */
-static void go_back(struct em *m, const struct ir_insn *loop)
-{
-    struct way_back w;
-    way_back(&w, m->ir, m->ra, &m->ir->exit[loop->exit]);
-    for (unsigned k = 0; k < w.n_puts; k++)
-        put(m, w.put[k].value, w.put[k].offset);
-    for (unsigned k = 0; k < w.n_moves; k++)
-        move(m, &w.move[k]);
-    for (unsigned k = 0; k < w.n_gets; k++)
-        load_value(m, w.get[k], &m->ir->insn[w.get[k]], STATE, -1, (i64)m->ir->insn[w.get[k]].imm);
-    a_land(a_b(&m->a), m->mark);
-}
-
-/* --- ways out --- */
-
-static void exits(struct em *m)
-{
-    struct a64 *o = &m->a;
-    for (unsigned n = 0; n < m->n_fixups; n++) {
-        struct fixup *f = &m->fixup[n];
-        const struct ir_exit *e = &m->ir->exit[f->exit];
-        a_land(f->at, o->p);
-        if (f->jump != IR_NONE)
-            load_to(m, T2, f->jump);
-        for (u32 p = 0; p < e->n_puts; p++)
-            put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
-        if (f->jump != IR_NONE) {
-            jump(o, m->env);
-            continue;
-        }
-        set_base(m, e);
-        if (e->link) {
-            u8 *too_far = follow(m, e->link);
-            a_land(too_far, o->p);
-        }
-        a_mov_imm(o, SLOT, e->slot);
-        go_to(o, m->env, e->handler);
-    }
-    for (unsigned n = 0; n < m->n_waiting; n++) {
-        a_land(m->waiting[n].at, o->p);
-        a_mov_imm(o, SLOT, m->waiting[n].slot);
-        go_to_slot(o, m->env);
-    }
+    load_value(m, v, &m->ir->insn[v], STATE, -1, (i64)m->ir->insn[v].imm);
 }
 
 /* --- a run ------------------------------------------------------------------------------------------------------ */
 
-static void one(struct em *m, ir_val k)
+static void op(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    const struct ir_insn *i = &m->ir->insn[k];
-    unsigned loc = m->ra->loc[k];
-    if (loc == LOC_FUSED || loc == LOC_CONST || i->op == IR_NOP || i->op == IR_BASE || i->op == IR_PARAM ||
-        (loc == LOC_NONE && (ir_info[i->op].kind == IRK_PURE || ir_info[i->op].kind == IRK_READ)))
-        return;
     switch (i->op) {
     case IR_ADD: case IR_SUB: add(m, k, i); break;
     case IR_AND: logical(m, k, i, A64_AND, A64_AND_IMM); break;
@@ -836,36 +710,11 @@ static void one(struct em *m, ir_val k)
     case IR_SX8: case IR_SX16: case IR_SX32: case IR_ZX8: case IR_ZX16: case IR_ZX32: extend(m, k, i); break;
     case IR_SELECT: select(m, k, i); break;
     case IR_CALL: call(m, k, i); break;
-    case IR_GET: load_value(m, k, i, STATE, -1, (i64)i->imm); break;
-    case IR_PUT: put(m, i->a, i->imm); break;
     case IR_LOAD: case IR_STORE: case IR_LOCATE: memory(m, k, i); break;
     case IR_WINDOW: window(m, k, i); break;
     case IR_PHYS: phys(m, k, i); break;
     case IR_PEEK: load_value(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;
     case IR_POKE: poke(m, i); break;
-    case IR_EXIT_IF: exit_at(m, jump_when(m, i->a), i->exit); break;
-    case IR_JUMP_IF:
-        exit_at(m, jump_when(m, i->a), i->exit);
-        m->fixup[m->n_fixups - 1].jump = i->b;
-        break;
-    case IR_LEAVE: exit_at(m, a_b(&m->a), i->exit); break;
-    case IR_PASS: exit_at(m, pass(&m->a, i->imm), i->exit); break;
-    case IR_HEAT: heat(m, i); break;
-    case IR_LEADS: leads(m, i); break;
-    case IR_MARK: mark(m, k); break;
-    case IR_LOOP: go_back(m, i); break;
-    case IR_CHAIN: chain(m, i->imm, i->exit); break;
-    case IR_CHAIN_IF: {
-        u8 *taken = jump_when(m, i->a);
-        chain(m, i->imm + m->env->link_other, (u16)(i->exit + 1));
-        a_land(taken, m->a.p);
-        chain(m, i->imm, i->exit);
-        break;
-    }
-    case IR_JUMP:
-        load_to(m, T2, i->a);
-        jump(&m->a, m->env);
-        break;
     default: float_op(m, k, i);
     }
 }
@@ -873,57 +722,10 @@ static void one(struct em *m, ir_val k)
 /* What is called with the code that follows. */
 static void enter_checked(struct em *m)
 {
-    u8 *at = a_adr(&m->a, SIXTH);
-    a_mov_imm(&m->a, T0, m->env->check_enter);
-    a_rr(&m->a, A64_BR, 0, T0);
-    a_land_adr(at, m->a.p);
-}
-
-static const void *take(struct code *code, u8 *end)
-{
-    code_written(code, code_here(code), end);
-    return code_take(code, end);
-}
-
-static struct emitted run(const struct emitter *e, struct code *code, const struct jit_env *env, struct ir *ir,
-    struct ra *ra)
-{
-    size_t each = env->check_log ? 176 : 112;
-    size_t need = 16384 + (size_t)ir->n * each + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
-    if (code_room(code) < need || need > (size_t)1 << 20) /* conditional jumps reach so far */
-        return (struct emitted){ 0 };
-    if (!ra_run(ra, &e->host, ir))
-        return (struct emitted){ 0 };
-    struct em m = { .a = { code_here(code) }, .e = e, .env = env, .shift = code->shift, .ir = ir, .ra = ra };
-    const u8 *start = m.a.p;
-    if (env->check_enter)
-        enter_checked(&m);
-    m.body = m.a.p;
-    for (u32 k = 0; k < ir->n; k++) {
-        if (env->at_op)
-            env->at_op[k] = (u32)(m.a.p - start);
-        one(&m, (ir_val)k);
-    }
-    if (env->at_op)
-        env->at_op[ir->n] = (u32)(m.a.p - start);
-    missed_windows(&m);
-    exits(&m);
-    if (env->at_op)
-        env->at_op[ir->n + 1] = (u32)(m.a.p - start);
-    const u8 *body = m.body + code->shift;
-    return (struct emitted){ take(code, m.a.p), body };
-}
-
-static void lead(struct code *code, u8 *at, const void *to)
-{
-    a_land(at, (const u8 *)to - code->shift);
-    code_written(code, at, at + 4);
-}
-
-static void redirect(struct code *code, const void *start, const void *to)
-{
-    struct a64 a = { (u8 *)(uintptr_t)start - code->shift };
-    lead(code, a_b(&a), to);
+    u8 *at = a_adr(&m->out, SIXTH);
+    a_mov_imm(&m->out, T0, m->env->check_enter);
+    a_rr(&m->out, A64_BR, 0, T0);
+    a_land_adr(at, m->out.p);
 }
 
 static u32 from_to(unsigned first, unsigned last) { return (~0u >> (31 - last)) & ~0u << first; }
@@ -936,35 +738,39 @@ static void init(struct emitter *e)
             .xmm_kept = from_to(8, 15) /* their low halves */, .base = BASE } };
 }
 
-static const void *enter_code(struct code *code, const struct jit_env *env)
+static void enter(struct out *o, const struct jit_env *env)
 {
-    struct a64 a = { code_here(code) };
     for (unsigned out = 0; out < 2; out++) {
         unsigned what = out ? A64_LOAD : A64_STORE;
         if (!out) {
-            a_imm(&a, A64_SUB_IMM, A64_SP, A64_SP, a64_imm12(KEPT_ROOM));
+            a_imm(o, A64_SUB_IMM, A64_SP, A64_SP, a64_imm12(KEPT_ROOM));
         } else {
-            a_imm(&a, A64_SUB_IMM, A64_SP, A64_SP, a64_imm12(FRAME));
-            a_mem(&a, A64_LOAD, 3, T0, SLOT, env->slot_handler, T0);
-            a_rr(&a, A64_BLR, 0, T0);
-            a_imm(&a, A64_ADD_IMM, A64_SP, A64_SP, a64_imm12(FRAME));
+            a_imm(o, A64_SUB_IMM, A64_SP, A64_SP, a64_imm12(FRAME));
+            a_mem(o, A64_LOAD, 3, T0, SLOT, env->slot_handler, T0);
+            a_rr(o, A64_BLR, 0, T0);
+            a_imm(o, A64_ADD_IMM, A64_SP, A64_SP, a64_imm12(FRAME));
         }
-        a_pair(&a, what, A64_FP, A64_LR, A64_SP, 0);
+        a_pair(o, what, A64_FP, A64_LR, A64_SP, 0);
         for (unsigned r = 0; r < 10; r += 2)
-            a_pair(&a, what, 19 + r, 20 + r, A64_SP, 16 + 8 * (i32)r);
+            a_pair(o, what, 19 + r, 20 + r, A64_SP, 16 + 8 * (i32)r);
         for (unsigned r = 0; r < 8; r += 2)
-            a_pair(&a, what | A64_FLOAT, 8 + r, 9 + r, A64_SP, 96 + 8 * (i32)r);
+            a_pair(o, what | A64_FLOAT, 8 + r, 9 + r, A64_SP, 96 + 8 * (i32)r);
         if (!out)
-            a_imm(&a, A64_ADD_IMM, A64_FP, A64_SP, 0);
+            a_imm(o, A64_ADD_IMM, A64_FP, A64_SP, 0);
     }
-    a_imm(&a, A64_ADD_IMM, A64_SP, A64_SP, a64_imm12(KEPT_ROOM));
-    a_rr(&a, A64_RET, 0, A64_LR);
-    const void *enter = take(code, a.p);
-    code->kept = code->used;
-    return enter;
+    a_imm(o, A64_ADD_IMM, A64_SP, A64_SP, a64_imm12(KEPT_ROOM));
+    a_rr(o, A64_RET, 0, A64_LR);
 }
 
 const struct emitter_kind emitter_a64 = {
-    .name = "AArch64", .reach = (size_t)1 << 27, .init = init, .enter = enter_code, .run = run,
-    .lead = lead, .redirect = redirect,
+    .name = "AArch64", .reach = (size_t)1 << 27, .init = init,
+    /* conditional jumps reach so far */
+    .room = { .all = (size_t)1 << 20, .first = 16384, .op = 112, .checked_op = 176, .exit = 160, .put = 24 },
+    .make = &(const struct emitter_pieces){
+        .enter = enter, .enter_checked = enter_checked, .op = op, .missed_windows = missed_windows,
+        .branch = a_b, .branch_if = jump_when, .pass = pass, .heat = heat, .leads = leads, .land = a_land,
+        .get = get, .put = put, .move = move,
+        .set_base = set_base, .set_slot = set_slot, .set_target = set_target,
+        .jump = jump, .go_to = go_to, .go_to_slot = go_to_slot, .follow = follow,
+    },
 };

@@ -1,8 +1,7 @@
-/* Control: exits, links, jumps through the cache, and the way back of a loop. */
+/* Control: links, jumps through the cache, the moves of a loop, ways in; and the list of all pieces. */
 #include "jit/emit_x64.h"
-#include "jit/moves.h"
 
-static void go_to(struct x64 *x, const struct jit_env *env, u64 handler)
+static void go_to(struct out *x, const struct jit_env *env, u64 handler)
 {
     if (env->check_left) {
         x_mov_imm(x, R9, handler);
@@ -13,7 +12,7 @@ static void go_to(struct x64 *x, const struct jit_env *env, u64 handler)
 }
 
 /* To the handler of the slot in rsi. */
-static void go_to_slot(struct x64 *x, const struct jit_env *env)
+static void go_to_slot(struct out *x, const struct jit_env *env)
 {
     if (env->check_left)
         go_to(x, env, 0);
@@ -21,56 +20,32 @@ static void go_to_slot(struct x64 *x, const struct jit_env *env)
         x_rm(x, false, false, 0xff, 4, SLOT, env->slot_handler);
 }
 
-static void set_base(struct em *m, const struct ir_exit *e)
+static void set_base(struct out *x, u64 base) { x_mov_imm(x, BASE, base); }
+static void set_slot(struct out *x, u64 slot) { x_mov_imm(x, SLOT, slot); }
+static void set_target(struct em *m, ir_val v) { load_to(m, T2, v); }
+
+static u8 *branch_if(struct em *m, ir_val v) { return x_jcc(&m->out, x64_condition(m, v)); }
+
+static u8 *pass(struct out *x, u64 n)
 {
-    if (e->base != IR_BASE_STAYS)
-        x_mov_imm(&m->x, BASE, e->base);
+    x_alu_imm(x, true, 5, BUDGET, (i32)n);
+    return x_jcc(x, CC_L);
 }
 
-/* The budget falls by what the link's block takes. Returns the jump to where that is too much. */
-static u8 *follow(struct em *m, u64 link)
+static u8 *follow(struct out *x, const struct jit_env *env, u64 link)
 {
-    struct x64 *x = &m->x;
-    u32 count;
-    u64 slot;
-    const u8 *to = m->env->direct(m->env->opaque, link, &slot, &count);
-    if (slot) {
-        x_alu_imm(x, true, 5, BUDGET, (i32)count);
-        u8 *too_far = x_jcc(x, CC_L);
-        if (m->env->check_left) {
-            x_mov_imm(x, SLOT, slot);
-            go_to(x, m->env, 0);
-            return too_far;
-        }
-        u8 *at = x_jmp(x);
-        if (to) {
-            x_land(at, to - m->shift);
-        } else {
-            m->waiting[m->n_waiting].at = at;
-            m->waiting[m->n_waiting++].slot = slot;
-            m->env->wait(m->env->opaque, slot, at);
-        }
-        return too_far;
-    }
     x_byte(x, 0x48); /* mov rax, [link] */
     x_byte(x, 0xa1);
     x_imm(x, link, 8);
     x_mov(x, SLOT, RAX);
-    x_rm(x, true, false, 0x2b, BUDGET, SLOT, m->env->slot_count);
+    x_rm(x, true, false, 0x2b, BUDGET, SLOT, env->slot_count);
     u8 *too_far = x_jcc(x, CC_L);
-    go_to_slot(x, m->env);
+    go_to_slot(x, env);
     return too_far;
 }
 
-static void chain(struct em *m, u64 link, u16 exit)
-{
-    set_base(m, &m->ir->exit[exit]);
-    u8 *too_far = follow(m, link);
-    m->fixup[m->n_fixups++] = (struct fixup){ too_far, exit, IR_NONE };
-}
-
 /* To the address in T2. */
-static void jump(struct x64 *x, const struct jit_env *env)
+static void jump(struct out *x, const struct jit_env *env)
 {
     x_mov(x, RAX, T2);
     if (env->jump_shift)
@@ -113,47 +88,41 @@ static void jump(struct x64 *x, const struct jit_env *env)
     go_to(x, env, env->jump_missed);
 }
 
-/* The entry of a constant address is at a constant place. */
-static void leads(struct em *m, const struct ir_insn *i)
+static u8 *leads(struct em *m, u64 entry, u64 pc, u64 slot)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
-    u64 pc = m->ir->insn[i->a].imm;
-    u64 entry = ((pc >> env->jump_shift ^ pc >> env->jump_xor) & ((1u << env->jump_bits) - 1)) * env->jump_entry + env->jump_table;
     x_rm(x, true, false, 0x8b, T0, CTX, env->ctx_gen);
     x_rm(x, true, false, 0x33, T0, CTX, (i64)(entry + env->jump_gen));
     x_mov_imm(x, T1, pc);
     x_rm(x, true, false, 0x33, T1, CTX, (i64)(entry + env->jump_pc));
     x_rr(x, true, 0x09, T1, T0);
-    x_mov_imm(x, T1, i->imm);
+    x_mov_imm(x, T1, slot);
     x_rm(x, true, false, 0x33, T1, CTX, (i64)(entry + env->jump_slot));
     x_rr(x, true, 0x09, T1, T0);
-    exit_on(m, CC_NE, i->exit);
+    return x_jcc(x, CC_NE);
 }
 
-static void heat(struct em *m, const struct ir_insn *i)
+static u8 *heat(struct em *m, u64 counter)
 {
-    struct x64 *x = &m->x;
-    i64 away = (i64)i->imm - (i64)(uintptr_t)(x->p + m->shift + 7);
+    struct out *x = &m->out;
+    i64 away = (i64)counter - (i64)(uintptr_t)(x->p + m->shift + 7);
     if (away == (i32)away) { /* sub dword [rip + away], 1 */
         x_byte(x, 0x83);
         x_byte(x, 0x2d);
         x_imm(x, (u64)away, 4);
     } else {
-        x_mov_imm(x, T0, i->imm);
+        x_mov_imm(x, T0, counter);
         x_byte(x, 0x83);
         x_byte(x, 0x28);
     }
     x_byte(x, 1);
-    exit_on(m, CC_S, i->exit);
-    m->body = x->p;
+    return x_jcc(x, CC_S);
 }
-
-/* --- the way back of a loop --- */
 
 static void move(struct em *m, const struct move *v)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned to = v->to, from = v->from;
     if (to == LOC_SCRATCH) {
         load_to(m, T0, v->value);
@@ -176,7 +145,7 @@ static void move(struct em *m, const struct move *v)
 }
 
 /* The host fetches and decodes in aligned chunks: a loop begins with one. */
-static void align(struct x64 *x)
+static void align(struct out *x)
 {
     static const u8 nop[] = { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 };
     unsigned n = -(unsigned)(uintptr_t)x->p & 31;
@@ -187,89 +156,55 @@ static void align(struct x64 *x)
         x_byte(x, 0x90);
 }
 
-/* A round begins behind the params, which are loaded once. */
-static void mark(struct em *m, ir_val k)
+static void get(struct em *m, ir_val v)
 {
-    while (m->ir->insn[++k].op == IR_PARAM || m->ir->insn[k].op == IR_NOP)
-        if (m->ra->loc[k] != LOC_NONE)
-            x64_load(m, k, &m->ir->insn[k], STATE, -1, (i64)m->ir->insn[k].imm);
-    align(&m->x);
-    m->mark = m->x.p;
+    x64_load(m, v, &m->ir->insn[v], STATE, -1, (i64)m->ir->insn[v].imm);
 }
 
-/* What no round takes as a param goes to the state. */
-static void go_back(struct em *m, const struct ir_insn *loop)
+/* --- ways in --- */
+
+/* What is called with the code that follows. */
+static void enter_checked(struct em *m)
 {
-    struct way_back w;
-    way_back(&w, m->ir, m->ra, &m->ir->exit[loop->exit]);
-    for (unsigned k = 0; k < w.n_puts; k++)
-        x64_put(m, w.put[k].value, w.put[k].offset);
-    for (unsigned k = 0; k < w.n_moves; k++)
-        move(m, &w.move[k]);
-    for (unsigned k = 0; k < w.n_gets; k++)
-        x64_load(m, w.get[k], &m->ir->insn[w.get[k]], STATE, -1, (i64)m->ir->insn[w.get[k]].imm);
-    x_land(x_jmp(&m->x), m->mark);
+    struct out *x = &m->out;
+    x_byte(x, 0x4c); /* lea r9, [rip + ...] */
+    x_byte(x, 0x8d);
+    x_byte(x, 0x0d);
+    u8 *at = x->p;
+    x_imm(x, 0, 4);
+    x_mov_imm(x, RAX, m->env->check_enter);
+    x_rr(x, false, 0xff, 4, RAX);
+    x_land(at, x->p);
 }
 
-/* --- ways out --- */
-
-void x64_exits(struct em *m)
+static void enter(struct out *x, const struct jit_env *env)
 {
-    struct x64 *x = &m->x;
-    for (unsigned n = 0; n < m->n_fixups; n++) {
-        struct fixup *f = &m->fixup[n];
-        const struct ir_exit *e = &m->ir->exit[f->exit];
-        x_land(f->at, x->p);
-        if (f->jump != IR_NONE)
-            load_to(m, T2, f->jump);
-        for (u32 p = 0; p < e->n_puts; p++)
-            x64_put(m, m->ir->put[e->first_put + p].value, m->ir->put[e->first_put + p].offset);
-        if (f->jump != IR_NONE) {
-            jump(x, m->env);
-            continue;
-        }
-        set_base(m, e);
-        if (e->link) {
-            u8 *too_far = follow(m, e->link);
-            x_land(too_far, x->p);
-        }
-        x_mov_imm(x, SLOT, e->slot);
-        go_to(x, m->env, e->handler);
-    }
-    for (unsigned n = 0; n < m->n_waiting; n++) {
-        x_land(m->waiting[n].at, x->p);
-        x_mov_imm(x, SLOT, m->waiting[n].slot);
-        x_rm(x, false, false, 0xff, 4, SLOT, m->env->slot_handler);
-    }
+    static const u8 kept[] = { RBX, RBP, R12, R13, R14, R15 };
+    for (unsigned n = 0; n < ARRAY_LEN(kept); n++)
+        x_op(x, false, false, 0x50 | (kept[n] & 7), 0, 0, kept[n]);
+    x_alu_imm(x, true, 5, RSP, 8 + 8 * SPILL_SLOTS); /* handlers are called with rsp at 8 modulo 16, as C does */
+    x_rm(x, false, false, 0xff, 2, SLOT, env->slot_handler);
+    x_alu_imm(x, true, 0, RSP, 8 + 8 * SPILL_SLOTS);
+    for (unsigned n = ARRAY_LEN(kept); n-- > 0;)
+        x_op(x, false, false, 0x58 | (kept[n] & 7), 0, 0, kept[n]);
+    x_byte(x, 0xc3);
 }
 
-void x64_control(struct em *m, ir_val k, const struct ir_insn *i)
+static void op(struct em *m, ir_val k, const struct ir_insn *i)
 {
     switch (i->op) {
-    case IR_EXIT_IF: exit_on(m, x64_condition(m, i->a), i->exit); break;
-    case IR_JUMP_IF:
-        exit_on(m, x64_condition(m, i->a), i->exit);
-        m->fixup[m->n_fixups - 1].jump = i->b;
+    case IR_LOAD: case IR_STORE: case IR_LOCATE: case IR_PHYS: case IR_WINDOW: case IR_PEEK: case IR_POKE:
+        x64_memory(m, k, i);
         break;
-    case IR_LEAVE: m->fixup[m->n_fixups++] = (struct fixup){ x_jmp(&m->x), i->exit, IR_NONE }; break;
-    case IR_PASS:
-        x_alu_imm(&m->x, true, 5, BUDGET, (i32)i->imm);
-        exit_on(m, CC_L, i->exit);
-        break;
-    case IR_HEAT: heat(m, i); break;
-    case IR_LEADS: leads(m, i); break;
-    case IR_MARK: mark(m, k); break;
-    case IR_LOOP: go_back(m, i); break;
-    case IR_CHAIN: chain(m, i->imm, i->exit); break;
-    case IR_CHAIN_IF: {
-        u8 *taken = x_jcc(&m->x, x64_condition(m, i->a));
-        chain(m, i->imm + m->env->link_other, (u16)(i->exit + 1));
-        x_land(taken, m->x.p);
-        chain(m, i->imm, i->exit);
-        break;
-    }
-    default: /* JUMP */
-        load_to(m, T2, i->a);
-        jump(&m->x, m->env);
+    default:
+        x64_math(m, k, i);
     }
 }
+
+const struct emitter_pieces x64_pieces = {
+    .enter = enter, .enter_checked = enter_checked, .op = op, .missed_windows = x64_missed_windows,
+    .branch = x_jmp, .branch_if = branch_if, .pass = pass, .heat = heat, .leads = leads, .land = x_land,
+    .get = get, .put = x64_put, .move = move, .align = align,
+    .set_base = set_base, .set_slot = set_slot, .set_target = set_target,
+    .jump = jump, .go_to = go_to, .go_to_slot = go_to_slot, .follow = follow,
+};

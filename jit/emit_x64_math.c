@@ -5,7 +5,7 @@
 
 static void binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op, unsigned which)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned d = target(m, k), la = m->ra->loc[i->a], a = in_gpr(la) ? la - LOC_GPR : (unsigned)T2, b = T1;
     if (i->b == IR_IMM && fits(i->imm)) {
         if (i->op == IR_ADD && in_gpr(la) && a != d) {
@@ -46,7 +46,7 @@ static void binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op, unsi
 
 static void shift(struct em *m, ir_val k, const struct ir_insn *i, unsigned which, unsigned pp)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned d = target(m, k);
     bool w = i->op != IR_ROR32;
     if (i->b == IR_IMM && m->e->bmi2 && which == 1) { /* rorx */
@@ -80,7 +80,7 @@ static void shift(struct em *m, ir_val k, const struct ir_insn *i, unsigned whic
 
 static void multiply(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned d = target(m, k), a = use(m, i->a, T2);
     if (i->b == IR_IMM && fits(i->imm)) {
         x_rr(x, true, 0x69, d, a);
@@ -99,7 +99,7 @@ static void multiply(struct em *m, ir_val k, const struct ir_insn *i)
 /* What uses rdx; the budget waits in r11. */
 static void high_product(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     load_to(m, T1, i->b);
     load_to(m, RAX, i->a);
     x_mov(x, R11, RDX);
@@ -117,7 +117,7 @@ static void high_product(struct em *m, ir_val k, const struct ir_insn *i)
 
 static void divide(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     bool sign = i->op == IR_DIVS || i->op == IR_REMS, rem = i->op == IR_REMS || i->op == IR_REMU;
     load_to(m, T1, i->b);
     load_to(m, RAX, i->a);
@@ -160,15 +160,15 @@ static void extend(struct em *m, ir_val k, const struct ir_insn *i)
     unsigned d = target(m, k);
     bool w = i->op <= IR_SX32;
     if (m->ra->loc[i->a] >= LOC_SPILL)
-        x_rm(&m->x, w, false, op[i->op - IR_SX8], d, RSP, spill_at(m->ra->loc[i->a]));
+        x_rm(&m->out, w, false, op[i->op - IR_SX8], d, RSP, spill_at(m->ra->loc[i->a]));
     else
-        x_rr8(&m->x, w, op[i->op - IR_SX8], d, use(m, i->a, T2));
+        x_rr8(&m->out, w, op[i->op - IR_SX8], d, use(m, i->a, T2));
     done(m, k, d);
 }
 
 static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned a = use(m, i->a, T2);
     if (i->op == IR_POPCNT || m->e->lzcnt) {
         unsigned d = target(m, k);
@@ -187,7 +187,7 @@ static void count_bits(struct em *m, ir_val k, const struct ir_insn *i)
 /* What the host's own flags are, by LAHF and SETO. */
 static void flags(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     u32 op = i->c == IR_SUM ? 0x01 : i->c == IR_DIFFERENCE ? 0x39 : 0x85; /* add, cmp, test */
     op = i->size == 1 ? op - 1 : i->size == 2 ? X_PREFIX(0x66) | op : op;
     unsigned a = T2, b = T1;
@@ -213,7 +213,7 @@ static void swap_bytes(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned d = target(m, k);
     load_to(m, d, i->a);
-    x_op(&m->x, true, false, X_0F | 0xc8 | (d & 7), 0, 0, d);
+    x_op(&m->out, true, false, X_0F | 0xc8 | (d & 7), 0, 0, d);
     done(m, k, d);
 }
 
@@ -223,16 +223,16 @@ static unsigned compare(struct em *m, const struct ir_insn *i)
     static const u8 cc[] = { CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE };
     unsigned a = use(m, i->a, T2);
     if (i->b != IR_IMM && m->ra->loc[i->b] >= LOC_SPILL) {
-        x_rm(&m->x, true, false, 0x3b, a, RSP, spill_at(m->ra->loc[i->b]));
+        x_rm(&m->out, true, false, 0x3b, a, RSP, spill_at(m->ra->loc[i->b]));
     } else if (i->b != IR_IMM) {
-        x_rr(&m->x, true, 0x39, use(m, i->b, T1), a);
+        x_rr(&m->out, true, 0x39, use(m, i->b, T1), a);
     } else if (!i->imm && i->op <= IR_NE) {
-        x_rr(&m->x, true, 0x85, a, a);
+        x_rr(&m->out, true, 0x85, a, a);
     } else if (fits(i->imm)) {
-        x_alu_imm(&m->x, true, 7, a, (i32)i->imm);
+        x_alu_imm(&m->out, true, 7, a, (i32)i->imm);
     } else {
-        x_mov_imm(&m->x, T1, i->imm);
-        x_rr(&m->x, true, 0x39, T1, a);
+        x_mov_imm(&m->out, T1, i->imm);
+        x_rr(&m->out, true, 0x39, T1, a);
     }
     return cc[i->op - IR_EQ];
 }
@@ -243,14 +243,14 @@ unsigned x64_condition(struct em *m, ir_val v)
     if (m->ra->loc[v] == LOC_FUSED)
         return compare(m, &m->ir->insn[v]);
     unsigned a = use(m, v, T2);
-    x_rr(&m->x, true, 0x85, a, a);
+    x_rr(&m->out, true, 0x85, a, a);
     return CC_NE;
 }
 
 static void set(struct em *m, ir_val k, unsigned cc)
 {
-    x_rr8(&m->x, false, X_0F | 0x90 | cc, 0, T0);
-    x_rr8(&m->x, false, X_0F | 0xb6, T0, T0);
+    x_rr8(&m->out, false, X_0F | 0x90 | cc, 0, T0);
+    x_rr8(&m->out, false, X_0F | 0xb6, T0, T0);
     done(m, k, T0);
 }
 
@@ -258,14 +258,14 @@ static void select(struct em *m, ir_val k, const struct ir_insn *i)
 {
     unsigned cc = x64_condition(m, i->a);
     load_to(m, T0, i->c);
-    x_rr(&m->x, true, X_0F | 0x40 | cc, T0, use(m, i->b, T1));
+    x_rr(&m->out, true, X_0F | 0x40 | cc, T0, use(m, i->b, T1));
     done(m, k, T0);
 }
 
 static void call(struct em *m, ir_val k, const struct ir_insn *i)
 {
     static const u8 kept[] = { RDI, RDX, RCX, R8, R8 }; /* the last one for the stack's alignment */
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     load_to(m, T1, i->b);
     load_to(m, T2, i->a);
     for (unsigned n = 0; n < ARRAY_LEN(kept); n++)
@@ -288,13 +288,13 @@ static void float_binary(struct em *m, ir_val k, const struct ir_insn *i, u32 op
     if (b == d && a != d)
         d = 0;
     mov_xmm(m, d, a);
-    x_rr(&m->x, false, scalar(i, op), d, b);
+    x_rr(&m->out, false, scalar(i, op), d, b);
     done_xmm(m, k, d);
 }
 
 static void float_compare(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned a = use_xmm(m, i->a, 0), b = use_xmm(m, i->b, 1);
     u32 ucomis = (i->size == 8 ? X_PREFIX(0x66) : 0) | X_0F | 0x2e;
     if (i->op != IR_FEQ) {
@@ -312,7 +312,7 @@ static void float_compare(struct em *m, ir_val k, const struct ir_insn *i)
 
 static void float_op(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned d, a;
     switch (i->op) {
     case IR_FADD: float_binary(m, k, i, 0x58); break;

@@ -3,7 +3,7 @@
 
 static void store_value(struct em *m, ir_val v, unsigned size, unsigned base, int index, i64 disp)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     unsigned loc = m->ra->loc[v], reg;
     u32 op;
     bool w = false, force = false;
@@ -26,8 +26,8 @@ void x64_put(struct em *m, ir_val v, u64 offset)
 {
     unsigned loc = m->ra->loc[v];
     if (loc == LOC_CONST && fits(m->ir->insn[v].imm)) {
-        x_rm(&m->x, true, false, 0xc7, 0, STATE, (i64)offset);
-        x_imm(&m->x, m->ir->insn[v].imm, 4);
+        x_rm(&m->out, true, false, 0xc7, 0, STATE, (i64)offset);
+        x_imm(&m->out, m->ir->insn[v].imm, 4);
     } else {
         store_value(m, v, 8, STATE, -1, (i64)offset);
     }
@@ -41,9 +41,9 @@ void x64_load(struct em *m, ir_val k, const struct ir_insn *i, unsigned base, in
     u32 op = is_float ? X_PREFIX(i->size == 8 ? 0xf2 : 0xf3) | X_0F | 0x10 : ops[i->sign][__builtin_ctz(i->size)];
     bool w = !is_float && (i->sign || i->size == 8);
     if (index < 0)
-        x_rm(&m->x, w, false, op, d, base, disp);
+        x_rm(&m->out, w, false, op, d, base, disp);
     else
-        x_rmx(&m->x, w, false, op, d, base, (unsigned)index, 0, disp);
+        x_rmx(&m->out, w, false, op, d, base, (unsigned)index, 0, disp);
     if (!is_float)
         done(m, k, d);
 }
@@ -52,7 +52,7 @@ void x64_load(struct em *m, ir_val k, const struct ir_insn *i, unsigned base, in
 static void log_store(struct em *m, unsigned size)
 {
     static const u32 load[] = { X_0F | 0xb6, X_0F | 0xb7, 0x8b, 0x8b };
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     x_byte(x, 0x50); /* push rax, rcx */
     x_byte(x, 0x51);
     x_mov_imm(x, RAX, (u64)(uintptr_t)m->env->check_log);
@@ -71,7 +71,7 @@ static void log_store(struct em *m, unsigned size)
 /* The place of the entry for the address, to rax: behind the context's start. */
 static void tlb_entry(struct em *m, unsigned a)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
     if (m->e->bmi2) { /* rorx: what comes in from below is masked away */
         x_vex(x, 3, 3, false, 0xf0, T0, 0, a);
@@ -87,7 +87,7 @@ static void tlb_entry(struct em *m, unsigned a)
  * an access into the next page differs there. LOCATE wants its operand aligned as well. */
 static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
     bool aligned = i->op == IR_LOCATE;
     unsigned a = use(m, i->a, T2);
@@ -110,7 +110,7 @@ static unsigned through_tlb(struct em *m, const struct ir_insn *i, u32 tag)
 static void poke(struct em *m, const struct ir_insn *i)
 {
     if (m->env->check_log) {
-        x_rm(&m->x, true, false, 0x8d, T1, use(m, i->a, T1), (i64)i->imm);
+        x_rm(&m->out, true, false, 0x8d, T1, use(m, i->a, T1), (i64)i->imm);
         log_store(m, i->size);
     }
     store_value(m, i->b, i->size, use(m, i->a, T2), -1, (i64)i->imm);
@@ -123,12 +123,12 @@ static void by_tlb(struct em *m, ir_val k, const struct ir_insn *i)
         x64_load(m, k, i, T0, (int)a, 0);
     } else if (i->op == IR_STORE) {
         if (m->env->check_log) {
-            x_rmx(&m->x, true, false, 0x8d, T1, T0, a, 0, 0);
+            x_rmx(&m->out, true, false, 0x8d, T1, T0, a, 0, 0);
             log_store(m, i->size);
         }
         store_value(m, i->b, i->size, T0, (int)a, 0);
     } else {
-        x_rr(&m->x, true, 0x01, a, T0);
+        x_rr(&m->out, true, 0x01, a, T0);
         done(m, k, T0);
     }
 }
@@ -136,7 +136,7 @@ static void by_tlb(struct em *m, ir_val k, const struct ir_insn *i)
 /* sign: by the tag for stores. */
 static void phys(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
     unsigned a = use(m, i->a, T2);
     tlb_entry(m, a);
@@ -155,7 +155,7 @@ static void phys(struct em *m, ir_val k, const struct ir_insn *i)
 /* The host address of a window's first byte to register d; its guest address is in T1. */
 static void window_by_tlb(struct em *m, const struct ir_insn *i, unsigned d, u32 site)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
     tlb_entry(m, T1);
     x_rm(x, true, false, 0x8d, T2, T1, i->size - 1);
@@ -193,7 +193,7 @@ static u32 site_of(const struct em *m, const struct ir_insn *i)
 /* In a region each window has a site: the page it was in the last time. Five instructions say whether it still is. */
 static void window(struct em *m, ir_val k, const struct ir_insn *i)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     const struct jit_env *env = m->env;
     if (!m->ir->sites || m->n_windows == ARRAY_LEN(m->window)) {
         unsigned a = use(m, i->a, T1), d = target(m, k);
@@ -222,7 +222,7 @@ static void window(struct em *m, ir_val k, const struct ir_insn *i)
 
 void x64_missed_windows(struct em *m)
 {
-    struct x64 *x = &m->x;
+    struct out *x = &m->out;
     for (unsigned n = 0; n < m->n_windows; n++) {
         const struct ir_insn *i = &m->ir->insn[m->window[n].k];
         x_land(m->window[n].at, x->p);
@@ -236,8 +236,6 @@ void x64_missed_windows(struct em *m)
 void x64_memory(struct em *m, ir_val k, const struct ir_insn *i)
 {
     switch (i->op) {
-    case IR_GET: x64_load(m, k, i, STATE, -1, (i64)i->imm); break;
-    case IR_PUT: x64_put(m, i->a, i->imm); break;
     case IR_PHYS: phys(m, k, i); break;
     case IR_WINDOW: window(m, k, i); break;
     case IR_PEEK: x64_load(m, k, i, use(m, i->a, T2), -1, (i64)i->imm); break;

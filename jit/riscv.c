@@ -41,7 +41,7 @@ struct emitted jit_riscv_emit(struct jit_riscv *j, struct rv_block *b)
     j->block = b;
     ir_optimize(&j->ir);
     size_t used = j->code.used;
-    struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+    struct emitted code = emit_run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
     if (!code.start) {
         if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
             j->full = j->h->engine->stale = j->h->engine->leave = true;
@@ -187,7 +187,7 @@ bool jit_riscv_install(struct arena *a, struct cpu *c, const struct emitter_kind
     j->tier = (struct rv_tier){ .hot = hot, .flushed = flushed, .describe = describe,
         .follow = jit_riscv_follow, .check = j->tier.check };
     j->tier.threshold = o->threshold ? o->threshold : 1;
-    j->tier.enter = (rv_handler *)(uintptr_t)kind->enter(&j->code, &j->env);
+    j->tier.enter = (rv_handler *)(uintptr_t)emit_enter(&j->emitter, &j->code, &j->env);
     rv_tier_install(h, &j->tier);
     return true;
 }

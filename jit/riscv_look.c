@@ -72,7 +72,7 @@ static bool look_at_block(struct jit_riscv *j, struct rv_block *b, u64 pc, const
         k = jit_riscv_translate(j, b, k);
         ir_optimize(&j->ir);
         size_t used = j->code.used;
-        struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+        struct emitted code = emit_run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
         j->code.used = used;
         if (!code.start)
             break;
@@ -103,9 +103,9 @@ bool jit_riscv_look(struct cpu *c, u64 pc, const struct jit_watch *w, struct err
     j->env.at_op = j->look.at_op;
     j->look.only = true;
     j->look.vpage = pc & ~PAGE_MASK;
-    for (unsigned k = 0; k < RV_PAGE_HASH; k++)
-        for (struct rv_page *p = engine->pages[k]; p; p = p->next)
-            for (unsigned n = 0; p->ram == r->ram && p->index == index && n < RV_PAGE_BUCKETS; n++)
+    for (unsigned k = 0; k < CPU_PAGE_HASH; k++)
+        for (struct cpu_page *p = engine->pages.page[k]; p; p = p->next)
+            for (unsigned n = 0; p->ram == r->ram && p->index == index && n < CPU_PAGE_BUCKETS; n++)
                 for (struct rv_block *b = p->bucket[n]; b; b = b->next)
                     if (!b->straddle && jit_riscv_runs_at(j, b->slot))
                         found |= look_at_block(j, b, pc, w);

@@ -12,7 +12,7 @@ static inline void exit_if(struct translation *tr, V c);
  * executes it and looks. */
 static inline void look(struct translation *tr, size_t offset, u64 bit, V v)
 {
-    const struct cpu_armed *a = &tr->j->h->engine->armed;
+    const struct cpu_armed *a = &tr->j->h->engine->pages.armed;
     bool narrow = tr->j->h->config.xlen == 32;
     for (size_t k = 0; k < a->n_reg; k++) {
         if (cpu_reg_bit(a->reg[k].reg) != bit)

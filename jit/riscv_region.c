@@ -263,7 +263,7 @@ static void make_region(struct jit_riscv *j, const struct jit_step *s, unsigned 
     j->first = false;
     if (!code.start)
         return;
-    j->emitter.kind->redirect(&j->code, u->start, code.start);
+    emit_redirect(j->emitter.kind, &j->code, u->start, code.start);
     s->block->slot[0].fn = (rv_handler *)(uintptr_t)code.start;
     u->region = true;
     u->loop = loop && !j->trace.round;

@@ -81,7 +81,7 @@ static void csr(struct translation *tr, const struct rv_insn *i, enum riscv_csr_
     /* IR_REGS has room for these, not for every CSR. */
     bool some = (csr >= 0x140 && csr <= 0x143) || (csr >= 0x340 && csr <= 0x343) || csr == 0x100 || csr == 0x105 ||
                 csr == 0x305;
-    if (!some || tr->j->h->engine->armed.heard >> EV_CPU_REGISTER & 1 || !riscv_csr_view(tr->j->h, csr, &v)) {
+    if (!some || tr->j->h->engine->pages.armed.heard >> EV_CPU_REGISTER & 1 || !riscv_csr_view(tr->j->h, csr, &v)) {
         tr->refused = true;
         return;
     }

@@ -24,7 +24,7 @@ u32 jit_arrived(struct jit_waiting *w, struct code *code, const struct emitter_k
     for (u32 k = *waiting_for(w, slot); k; k = w->jump[k - 1].next)
         if (w->jump[k - 1].slot == slot) {
             n++;
-            kind->lead(code, w->jump[k - 1].at, to);
+            emit_lead(kind, code, w->jump[k - 1].at, to);
         }
     return n;
 }

@@ -56,7 +56,7 @@ static bool compile_run(struct jit_x86 *j, struct x86_block *b, unsigned at)
 {
     ir_optimize(&j->ir);
     size_t used = j->code.used;
-    struct emitted code = j->emitter.kind->run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
+    struct emitted code = emit_run(&j->emitter, &j->code, &j->env, &j->ir, &j->ra);
     if (!code.start) {
         if (code_room(&j->code) < (1u << 20)) /* the outer loop empties everything */
             j->full = j->c->engine->stale = j->c->engine->leave = true;
@@ -166,7 +166,7 @@ bool jit_x86_install(struct arena *a, struct cpu *cpu, const struct emitter_kind
         if (!j->table[op])
             j->table[op] = jit_x86_vec(x86_rows[op].meaning);
     }
-    j->tier.enter = (x86_handler *)(uintptr_t)kind->enter(&j->code, &j->env);
+    j->tier.enter = (x86_handler *)(uintptr_t)emit_enter(&j->emitter, &j->code, &j->env);
     x86_tier_install(c, &j->tier);
     return true;
 }

@@ -43,7 +43,9 @@ struct board {
     u64 ram_base, default_ram, max_ram;
     u64 rom_base, rom_size; /* reset ROM; size 0: none */
     bool ports;              /* has a space of I/O ports */
-    bool boot_order;         /* its firmware takes one: -boot, bootindex= */
+    /* Its firmware takes an order to boot in (-boot, bootindex=): `set` it, by machine_config.boot's letters, for the resets that
+     * follow, or only say whether it could be. NULL: it takes none. */
+    bool (*boot_order)(struct machine *m, const char *letters, bool set, struct err *e);
     /* Maps the RAM, where it is not in one piece at ram_base. NULL: it is. */
     bool (*map_ram)(struct machine *m, struct ram *ram, struct err *e);
     const struct board_part *parts; /* ends with a NULL name */

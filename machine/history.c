@@ -345,6 +345,11 @@ void history_edit(struct history *h)
     h->editing = true;
 }
 
+void history_add_drive(struct history *h, struct block_port *b)
+{
+    taps_add_drive(h->taps, b);
+}
+
 bool history_editing(const struct history *h)
 {
     return h->editing;

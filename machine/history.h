@@ -60,6 +60,7 @@ bool history_written(const struct history *h, const struct ram *r, u64 offset, u
 /* Somebody is about to change registers or memory by hand: this becomes the end of the past, and what is changed until the
  * machine runs or goes again belongs to it. */
 void history_edit(struct history *h);
+void history_add_drive(struct history *h, struct block_port *b); /* one more whose writes can be undone */
 /* Takes the last change by hand back, if the machine stands at it. False: it does not. */
 bool history_editing(const struct history *h); /* something was, since the machine ran or went */
 bool history_unedit(struct history *h, struct err *e);

@@ -117,6 +117,18 @@ static void net_send(struct net_port *n, const u8 *frame, size_t len)
         t->send(n, frame, len);
 }
 
+void taps_add_drive(struct taps *s, struct block_port *b)
+{
+    if (!b || b->tap || b->read_only || s->n_drives == ARRAY_LEN(s->drive))
+        return;
+    struct drive_tap *t = &s->drive[s->n_drives++];
+    *t = (struct drive_tap){ .taps = s, .port = b, .inner = b->ops, .ops = *b->ops };
+    t->ops.write = drive_write;
+    t->ops.zero = drive_zero;
+    b->tap = t;
+    b->ops = &t->ops;
+}
+
 static void tap_char(struct taps *s, struct char_port *c)
 {
     if (!c || c->tap || s->n_chars == ARRAY_LEN(s->chr))
@@ -133,17 +145,8 @@ struct taps *taps_new(struct machine *m, const bool *muted, bool *lost)
     const struct machine_config *c = m->config;
     s->muted = muted;
     s->lost = lost;
-    for (unsigned i = 0; i < c->n_drives; i++) {
-        struct block_port *b = c->drives[i];
-        if (!b || b->tap || b->read_only)
-            continue;
-        struct drive_tap *t = &s->drive[s->n_drives++];
-        *t = (struct drive_tap){ .taps = s, .port = b, .inner = b->ops, .ops = *b->ops };
-        t->ops.write = drive_write;
-        t->ops.zero = drive_zero;
-        b->tap = t;
-        b->ops = &t->ops;
-    }
+    for (unsigned i = 0; i < c->n_drives; i++)
+        taps_add_drive(s, c->drives[i]);
     for (unsigned i = 0; i < ARRAY_LEN(c->serial); i++)
         tap_char(s, c->serial[i]);
     for (unsigned i = 0; i < c->n_chars; i++)

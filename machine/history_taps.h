@@ -9,6 +9,7 @@ struct taps;
 
 /* Nothing is said outside while *muted. *lost is set when an old disk content could not be read or put back. */
 struct taps *taps_new(struct machine *m, const bool *muted, bool *lost);
+void taps_add_drive(struct taps *t, struct block_port *b); /* that came later */
 void taps_free(struct taps *t); /* the ports are as before */
 
 /* Every write to a disk has a number; taps_written() is that of the next one. */

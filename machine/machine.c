@@ -6,6 +6,8 @@
 
 #include "base/hash.h"
 #include "base/suggest.h"
+#include "iodev/block/i82077.h"
+#include "iodev/block/ide.h"
 #include "machine/board.h"
 #include "machine/build.h"
 #include "machine/history.h"
@@ -66,6 +68,14 @@ static void write_disk(void *opaque, const u8 *bytes, size_t n)
     struct block_port *b = !in.bad && drive < c->n_drives ? c->drives[drive] : NULL;
     if (b && !b->read_only && offset <= b->size && len <= b->size - offset)
         b->ops->write(b, offset, bytes + in.pos, len, NULL);
+}
+
+static void set_boot_order(void *opaque, const u8 *bytes, size_t n)
+{
+    struct machine *m = opaque;
+    char letters[8];
+    snprintf(letters, sizeof letters, "%.*s", n < sizeof letters ? (int)n : 0, (const char *)bytes);
+    m->board->boot_order(m, letters, true, NULL);
 }
 
 static const struct event_type dma_event = {
@@ -129,6 +139,8 @@ struct machine *machine_new(const struct machine_config *config, struct err *e)
     }
     m->turn_left = m->config->schedule ? 0 : m->quantum; /* 0: the schedule says who begins */
     m->control = (struct input_channel){ .name = "machine", .deliver = control, .opaque = m };
+    if (b->boot_order)
+        m->boot = (struct input_channel){ .name = "machine.boot", .deliver = set_boot_order, .opaque = m };
     m->disks = (struct input_channel){ .name = "machine.disks", .deliver = write_disk, .opaque = m };
     return m;
 }
@@ -186,12 +198,6 @@ void machine_request(struct machine *m, enum machine_stop why, int code, const c
     clock_kick(&m->clock);
 }
 
-void machine_pause(struct machine *m)
-{
-    m->pause = true;
-    clock_kick(&m->clock);
-}
-
 struct device *machine_device(struct machine *m, const char *path)
 {
     for (struct device *d = m->devices; d; d = d->next)
@@ -213,9 +219,25 @@ struct input_channel *machine_channel(struct machine *m, const char *name)
     for (struct input_channel *ch = m->env.channels; ch; ch = ch->next)
         if (!strcmp(ch->name, name))
             return ch;
-    if (m->disks.name && !strcmp(name, m->disks.name))
-        return &m->disks;
-    return m->control.name && !strcmp(name, m->control.name) ? &m->control : NULL;
+    struct input_channel *const own[] = { &m->control, &m->disks, &m->boot };
+    for (unsigned i = 0; i < ARRAY_LEN(own); i++)
+        if (own[i]->name && !strcmp(own[i]->name, name))
+            return own[i];
+    return NULL;
+}
+
+bool machine_removable(const struct device *d)
+{
+    return d->cls == &ide_cd_class || d->cls == &floppy_class;
+}
+
+void machine_add_medium(struct machine *m, struct medium *medium)
+{
+    medium->next = m->env.media;
+    m->env.media = medium;
+    medium->port->medium = medium;
+    if (m->history)
+        history_add_drive(m->history, medium->port);
 }
 
 const char *machine_untouchable(const struct machine *m)
@@ -249,15 +271,12 @@ void machine_stops_changed(struct machine *m)
     }
 }
 
-bool machine_stop_soon(struct machine *m)
+void machine_stop_soon(struct machine *m)
 {
-    if (!m->soon.armed)
-        return false;
     if (!m->soon.pending)
         m->soon.cpu = m->running;
     m->soon.pending = true;
     clock_kick(&m->clock);
-    return true;
 }
 
 void machine_observe(struct machine *m, const struct cpu_observer *o)

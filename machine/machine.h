@@ -11,11 +11,12 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "cpu/cpu.h"
+#include "iodev/block/medium.h"
 #include "iodev/device.h"
 
 #define MACHINE_MAX_CPUS 8
 #define MACHINE_DEFAULT_QUANTUM 4000
-#define MACHINE_MAX_DRIVES 16
+#define MACHINE_MAX_DRIVES 64 /* with all that are put into drives while it runs */
 #define MACHINE_MAX_DEVICES 32
 #define MACHINE_MAX_ROMS 8
 
@@ -97,7 +98,6 @@ enum machine_stop {
     MACHINE_LIMIT,     /* machine_executed() is at executed_limit */
     MACHINE_DIVERGED,  /* replay differs from the recording, or compiled code from the interpreter: stop.text */
     MACHINE_REPLAY_END,/* the recording is over */
-    MACHINE_PAUSED,    /* machine_pause() */
     MACHINE_STORY,     /* the guest lost its way, which a real machine would not say: stop.text tells how. Running on does what
                           that machine would: it resets, or goes on */
     MACHINE_EVENT,     /* what machine_stop_soon() was called for has happened, or m->soon says here: stop.cpu was executing, or
@@ -120,7 +120,7 @@ struct machine_names { /* what code is called, for stories: "main+4 at kernel.c:
 /* What stops the machine besides the addresses of struct cpu_stops: armed by the debugger, off while the history goes
  * somewhere. Not state of the guest: where it stops is a function of the guest alone, in every tier and in the past. */
 struct machine_soon {
-    bool armed;      /* machine_stop_soon() counts */
+    bool armed;      /* who listens for the debugger may call machine_stop_soon() */
     u64 alarm;       /* at this position; 0: never */
     u64 retired;     /* when all CPUs together have retired so many instructions; 0: never */
     bool pending;
@@ -154,7 +154,6 @@ struct machine {
 
     /* Set by devices (test finisher, reset) through machine_request(). */
     bool request_pending;
-    bool pause;                    /* machine_pause() */
     bool reset_next;               /* of a MACHINE_STORY: going on is a reset */
     struct {                       /* resets in a row that the same instruction asked for; not state of the guest */
         u64 when, pc;
@@ -168,6 +167,7 @@ struct machine {
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
 
     struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
+    struct input_channel boot;    /* "machine.boot": letters as in machine_config.boot, for the resets that follow */
     struct input_channel disks;   /* "machine.disks": u8 drive, u64 offset, bytes: somebody outside writes to a disk */
 
     struct recorder *recorder; /* NULL: not recording; record.h */
@@ -224,21 +224,22 @@ void machine_edit(struct machine *m);
 size_t input_room(const struct input_channel *ch);
 
 void machine_stops_changed(struct machine *m);
-/* A listener of the event bus wants to look at what it hears: the machine stops with MACHINE_EVENT after the instruction, or
- * where it stands when none is executed. Nothing else changes. False: nobody may stop it now. */
-bool machine_stop_soon(struct machine *m);
+/* A listener of the event bus, or a port, wants to look at what it hears: the machine stops with MACHINE_EVENT after the
+ * instruction, or where it stands when none is executed. Going on changes nothing. */
+void machine_stop_soon(struct machine *m);
 u64 machine_retired(const struct machine *m); /* instructions of all CPUs since power-on */
 void machine_observe(struct machine *m, const struct cpu_observer *o); /* NULL: back to the fast loop */
 
 u64 machine_position(const struct machine *m); /* = clock.now */
 u64 machine_hash(struct machine *m);           /* of the whole guest state */
 
+/* From here on somebody may put it into a drive, by the input channel of that (iodev/block/medium.h). Its port is behind the others
+ * in config->drives already; both outlive the machine. */
+void machine_add_medium(struct machine *m, struct medium *medium);
+bool machine_removable(const struct device *d); /* is it a drive whose medium can be changed? */
+
 /* A device asks for an end or a reset; the run loop stops after the instruction. */
 void machine_request(struct machine *m, enum machine_stop why, int code, const char *text);
-
-/* Somebody who watches what the guest does, from a port, wants machine_run() to return with MACHINE_PAUSED right behind this
- * instruction. Going on changes nothing. */
-void machine_pause(struct machine *m);
 
 struct device *machine_device(struct machine *m, const char *path);
 /* The n-th device that is a display adapter (cls->screen), from 0; NULL: there are not so many. */
@@ -247,6 +248,10 @@ struct device *machine_screen(struct machine *m, unsigned n);
 /* Snapshots: versioned, self-describing, never trusted. docs/formats.md has the grammar. */
 #define MACHINE_SNAPSHOT_MAGIC "ORRYSNP1" /* how they begin */
 void machine_save(struct machine *m, struct buf *out);
+/* Tells fn what was put into drives before it was taken, which has to be on the shelf when it is loaded. False: fn said so. What is
+ * wrong with the file is for machine_load() to say. */
+typedef bool machine_media_fn(void *opaque, const struct medium_text *t, struct err *e);
+bool machine_snapshot_media(const u8 *data, size_t size, machine_media_fn *fn, void *opaque, struct err *e);
 bool machine_load(struct machine *m, const u8 *data, size_t size, struct err *e); /* on error the machine is unchanged
                                                                                      or, when it says so, reset */
 

@@ -18,6 +18,7 @@ bool pc_add_acpi(struct machine *m, struct err *e);
 
 /* pc_boot_order.c: what -boot and bootindex= say. */
 bool pc_tell_boot_order(struct machine *m, bool kernel, struct err *e); /* kernel: the ROM that starts one comes first */
+bool pc_boot_order(struct machine *m, const char *letters, bool set, struct err *e); /* board.boot_order */
 void pc_boot_again(struct machine *m); /* at a reset: `once` is over */
 
 /* pc_cpus.c: what a CPU is wired to (board.cpu_wiring), and its local APIC when there is a part "lapicN". */

@@ -22,30 +22,37 @@ static unsigned kind_of(char letter)
     return 0;
 }
 
-static bool check_order(const char *option, const char *order, struct err *e)
+static bool check_order(const char *said, const char *order, struct err *e)
 {
     if (!order)
         return true;
     if (strlen(order) > 3)
-        return err_set(e, "-boot %s=%s: a PC has room for three letters", option, order);
+        return err_set(e, "%s%s: a PC has room for three letters", said, order);
     for (const char *s = order; *s; s++) {
         if (!kind_of(*s))
-            return err_set(e, "-boot %s=%s: '%c' is nothing a PC boots from: a and b are floppies, c disks, d CDs, n the "
-                           "network", option, order, *s);
+            return err_set(e, "%s%s: '%c' is nothing a PC boots from: a and b are floppies, c disks, d CDs, n the network", said,
+                           order, *s);
         if (strchr(order, *s) != s)
-            return err_set(e, "-boot %s=%s: '%c' is there twice", option, order, *s);
+            return err_set(e, "%s%s: '%c' is there twice", said, order, *s);
     }
     return true;
+}
+
+/* Bytes 0x3d and 0x38. */
+static u16 cmos_of(const struct machine *m, const char *order)
+{
+    unsigned kind[3] = { 0 };
+    for (unsigned i = 0; i < 3 && order[i]; i++)
+        kind[i] = kind_of(order[i]);
+    return (u16)(kind[2] << 12 | (unsigned)m->config->boot.no_floppy_check << 8 | kind[1] << 4 | kind[0]);
 }
 
 static void set_cmos(struct machine *m, const char *order)
 {
     struct device *rtc = machine_device(m, "/rtc");
-    unsigned kind[3] = { 0 };
-    for (unsigned i = 0; i < 3 && order[i]; i++)
-        kind[i] = kind_of(order[i]);
-    mc146818_set(rtc, 0x3d, (u8)(kind[1] << 4 | kind[0]));
-    mc146818_set(rtc, 0x38, (u8)(kind[2] << 4 | m->config->boot.no_floppy_check));
+    u16 cmos = cmos_of(m, order);
+    mc146818_set(rtc, 0x3d, (u8)cmos);
+    mc146818_set(rtc, 0x38, (u8)(cmos >> 8));
 }
 
 static const char *usual_order(const struct machine *m)
@@ -53,9 +60,21 @@ static const char *usual_order(const struct machine *m)
     return m->config->boot.order ? m->config->boot.order : DEFAULT_ORDER;
 }
 
+bool pc_boot_order(struct machine *m, const char *letters, bool set, struct err *e)
+{
+    if (!check_order("", letters, e))
+        return false;
+    if (set)
+        set_cmos(m, letters);
+    return true;
+}
+
+/* Unless somebody has set another order meanwhile. */
 void pc_boot_again(struct machine *m)
 {
-    if (m->config->boot.once)
+    const struct device *rtc = machine_device(m, "/rtc");
+    const char *once = m->config->boot.once;
+    if (once && (mc146818_get(rtc, 0x3d) | mc146818_get(rtc, 0x38) << 8) == cmos_of(m, once))
         set_cmos(m, usual_order(m));
 }
 
@@ -123,7 +142,7 @@ bool pc_tell_boot_order(struct machine *m, bool kernel, struct err *e)
 {
     const struct machine_config *c = m->config;
     struct buf order = { 0 };
-    if (!check_order("order", c->boot.order, e) || !check_order("once", c->boot.once, e))
+    if (!check_order("-boot order=", c->boot.order, e) || !check_order("-boot once=", c->boot.once, e))
         return false;
     set_cmos(m, c->boot.once ? c->boot.once : usual_order(m));
     if (kernel)

@@ -37,6 +37,8 @@ void recorder_end(struct recorder *r, struct machine *m, const char *why); /* NU
 struct replayer;
 /* The configuration text of a recording, for building its machine; NULL and err if it is not one. Free it. */
 char *recording_config(const u8 *data, size_t size, struct err *e);
+/* Tells fn what is put into drives in it, which has to be on the shelf of the machine before it is replayed. False: fn said so. */
+bool recording_media(const struct machine *m, const u8 *data, size_t size, machine_media_fn *fn, void *opaque, struct err *e);
 /* data outlives the machine. Sets m->replayer. */
 struct replayer *replayer_new(struct machine *m, const u8 *data, size_t size, struct err *e);
 u64 replayer_next(const struct replayer *r);

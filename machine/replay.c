@@ -66,6 +66,28 @@ char *recording_config(const u8 *data, size_t size, struct err *e)
     return text;
 }
 
+bool recording_media(const struct machine *m, const u8 *data, size_t size, machine_media_fn *fn, void *opaque, struct err *e)
+{
+    struct reader in, chunk;
+    char kind, channel[128];
+    struct medium_text t;
+    if (!open_recording(data, size, &in, &chunk, e))
+        return false;
+    while (next_chunk(&in, &kind, &chunk)) {
+        const struct device *d;
+        if (kind != 'I')
+            continue;
+        reader_le(&chunk, 8);
+        reader_str(&chunk, channel, sizeof channel);
+        u64 n = reader_le(&chunk, 4);
+        const u8 *bytes = reader_bytes(&chunk, n);
+        shadows_device_of(m, channel, &d);
+        if (bytes && d && machine_removable(d) && medium_inserted(bytes, n, &t) && !fn(opaque, &t, e))
+            return false;
+    }
+    return true;
+}
+
 static void load_next(struct replayer *r)
 {
     if (!next_chunk(&r->in, &r->kind, &r->chunk)) {

@@ -248,10 +248,6 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
             history_due(m->history);
             continue;
         }
-        if (m->pause) {
-            m->pause = false;
-            return stop(m, MACHINE_PAUSED, NULL);
-        }
         if (UNLIKELY(event_due(m)))
             return stop(m, MACHINE_EVENT, m->soon.cpu);
         if (clock->now >= until)

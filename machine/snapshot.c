@@ -113,6 +113,10 @@ static void save(struct machine *m, bool contents, struct buf *out)
     }
     for (unsigned i = 0; i < m->config->n_drives && contents; i++) {
         struct block_port *d = m->config->drives[i];
+        if (d && d->medium) {
+            medium_put(&d->medium->text, &b);
+            put_chunk(out, "medium", d->id, &b);
+        }
         if (d && d->ops->changes_save) {
             d->ops->changes_save(d, &b);
             put_chunk(out, "drive", d->id, &b);
@@ -243,6 +247,14 @@ static bool load_drive(struct loading *l, const char *id, struct reader *in, str
     return err_set(e, "this machine has no such drive; give it with -drive id=%s", id);
 }
 
+static bool load_medium(struct loading *l, struct reader *in, struct err *e)
+{
+    struct medium_text t;
+    if (!medium_read(in, &t))
+        return err_set(e, "what it says of a medium is damaged");
+    return medium_find(l->m->env.media, t.id) || err_set(e, "the image %s was in a drive and is not here", t.path);
+}
+
 static bool load_chunk(struct loading *l, const char *kind, const char *name, struct reader *in, struct err *e)
 {
     if (!strcmp(kind, "config"))
@@ -266,6 +278,8 @@ static bool load_chunk(struct loading *l, const char *kind, const char *name, st
         return load_device(l, name, in, e);
     if (!strcmp(kind, "memory"))
         return load_memory(l, name, in, e);
+    if (!strcmp(kind, "medium"))
+        return load_medium(l, in, e);
     if (!strcmp(kind, "drive"))
         return load_drive(l, name, in, e);
     if (!strcmp(kind, "end"))
@@ -273,25 +287,51 @@ static bool load_chunk(struct loading *l, const char *kind, const char *name, st
     return err_set(e, "this version does not know what that is");
 }
 
+static bool begins(struct reader *in, struct err *e)
+{
+    const u8 *p = reader_bytes(in, sizeof magic);
+    if (!p || memcmp(p, magic, sizeof magic))
+        return err_set(e, "it is not an Orrery snapshot (it does not begin with ORRYSNP1)");
+    u64 version = reader_le(in, 4);
+    return version == VERSION || err_set(e, "it has format version %llu; this Orrery reads version %d",
+                                         (unsigned long long)version, VERSION);
+}
+
+static bool next_chunk(struct reader *in, char kind[16], char name[128], struct reader *chunk, struct err *e)
+{
+    reader_str(in, kind, 16);
+    reader_str(in, name, 128);
+    u64 n = reader_le(in, 8);
+    const u8 *bytes = reader_bytes(in, n);
+    if (!bytes)
+        return err_set(e, "it is cut short at byte %zu of %zu", in->pos, in->len);
+    *chunk = (struct reader){ .data = bytes, .len = n };
+    return true;
+}
+
+bool machine_snapshot_media(const u8 *data, size_t size, machine_media_fn *fn, void *opaque, struct err *e)
+{
+    struct reader in = { .data = data, .len = size }, chunk;
+    char kind[16] = "", name[128];
+    struct medium_text t;
+    if (!begins(&in, NULL))
+        return true;
+    while (strcmp(kind, "end") && next_chunk(&in, kind, name, &chunk, NULL))
+        if (!strcmp(kind, "medium") && medium_read(&chunk, &t) && !fn(opaque, &t, e))
+            return false;
+    return true;
+}
+
 static bool understand(struct loading *l, const u8 *data, size_t size, struct err *e)
 {
     struct reader in = { .data = data, .len = size };
-    const u8 *p = reader_bytes(&in, sizeof magic);
-    if (!p || memcmp(p, magic, sizeof magic))
-        return err_set(e, "it is not an Orrery snapshot (it does not begin with ORRYSNP1)");
-    u64 version = reader_le(&in, 4);
-    if (version != VERSION)
-        return err_set(e, "it has format version %llu; this Orrery reads version %d", (unsigned long long)version,
-                       VERSION);
+    if (!begins(&in, e))
+        return false;
     while (!l->have_end) {
         char kind[16], name[128];
-        reader_str(&in, kind, sizeof kind);
-        reader_str(&in, name, sizeof name);
-        u64 n = reader_le(&in, 8);
-        const u8 *bytes = reader_bytes(&in, n);
-        if (!bytes)
-            return err_set(e, "it is cut short at byte %zu of %zu", in.pos, size);
-        struct reader chunk = { .data = bytes, .len = n };
+        struct reader chunk;
+        if (!next_chunk(&in, kind, name, &chunk, e))
+            return false;
         if (!load_chunk(l, kind, name, &chunk, e))
             return err_prefix(e, "%s %s", kind, name);
     }

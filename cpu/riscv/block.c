@@ -1,43 +1,7 @@
 /* Blocks: made from a page's bytes, found again by page and offset, dropped when the page is written. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/riscv/engine.h"
-
-static void drop_stores(void *opaque, struct ram *ram, u64 page)
-{
-    struct rv_listener *l = opaque;
-    rv_tlb_drop_stores(l->engine, ram, page);
-}
-
-static void code_written(void *opaque, struct ram *ram, u64 page)
-{
-    struct rv_listener *l = opaque;
-    rv_page_drop(l->engine, ram, page);
-    l->engine->count.dropped_pages++;
-}
-
-static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
-{
-    struct rv_listener *l = opaque;
-    return cpu_tables_written(l->engine->tables, ram, offset, len);
-}
-
-/* Makes sure to hear of what happens to the pages of this RAM. */
-void rv_listen(struct riscv_engine *e, struct ram *ram)
-{
-    if (e->last_ram == ram)
-        return;
-    e->last_ram = ram;
-    for (struct rv_listener *l = e->listeners; l; l = l->next)
-        if (l->ram == ram)
-            return;
-    struct rv_listener *l = ARENA_NEW(e->arena, struct rv_listener);
-    *l = (struct rv_listener){ .l = { drop_stores, code_written, l, NULL, table_written }, .engine = e, .next = e->listeners,
-                               .ram = ram };
-    e->listeners = l;
-    ram_listen(ram, &l->l);
-}
 
 /* --- storage ---------------------------------------------------------------------------------------------------- */
 
@@ -47,82 +11,28 @@ static size_t block_bytes(unsigned slots)
     return (n + 15) & ~(size_t)15;
 }
 
-static void *code_alloc(struct riscv_engine *e, size_t bytes)
-{
-    void *p = e->code + e->code_used;
-    e->code_used += (bytes + 63) & ~(size_t)63;
-    return p;
-}
+static void drop_stores(void *opaque, struct ram *ram, u64 page) { rv_tlb_drop_stores(opaque, ram, page); }
 
-void rv_blocks_init(struct riscv_engine *e)
+static void dropped(void *opaque)
 {
-    e->code_size = RV_CODE_BYTES;
-    e->code = aligned_alloc(64, e->code_size);
-    if (!e->code) {
-        e->code_size = 1 << 20;
-        e->code = xmalloc(e->code_size);
-    }
-    arena_defer(e->arena, free, e->code);
-    arena_defer(e->arena, cpu_armed_free, &e->armed);
-    e->pages = ARENA_ARRAY(e->arena, struct rv_page *, RV_PAGE_HASH);
-    e->scratch = arena_alloc(e->arena, block_bytes(RV_BLOCK_SLOTS));
-    struct rv_insn *pair = ARENA_ARRAY(e->arena, struct rv_insn, 2);
-    pair[0].n = (u64)1 << 60;
-    pair[1].fn = rv_h_nowhere;
-    e->nowhere = &pair[1];
-}
-
-void rv_blocks_flush(struct riscv_engine *e)
-{
-    memset(e->pages, 0, RV_PAGE_HASH * sizeof *e->pages);
-    e->code_used = 0;
-    e->want = NULL;
+    struct riscv_engine *e = opaque;
     rv_jumps_flush(e); /* the fetch entries too: they are of the same generation */
-    if (e->tier)
-        e->tier->flushed(e->tier);
-    e->count.flushes++;
-}
-
-void rv_blocks_room(struct riscv_engine *e)
-{
-    if (UNLIKELY(e->code_size - e->code_used < 2 * (block_bytes(RV_BLOCK_SLOTS) + sizeof(struct rv_page))))
-        rv_blocks_flush(e);
-}
-
-static struct rv_page **page_head(struct riscv_engine *e, struct ram *ram, u64 index)
-{
-    return &e->pages[(index ^ (u64)(uintptr_t)ram >> 8) & (RV_PAGE_HASH - 1)];
-}
-
-struct rv_page *rv_page_get(struct riscv_engine *e, struct ram *ram, u64 index)
-{
-    struct rv_page **head = page_head(e, ram, index);
-    for (struct rv_page *p = *head; p; p = p->next)
-        if (p->ram == ram && p->index == index)
-            return p;
-    if (e->code_size - e->code_used < sizeof(struct rv_page) + 64 + block_bytes(RV_BLOCK_SLOTS))
-        return NULL; /* within a chain: the outer loop makes room */
-    struct rv_page *p = code_alloc(e, sizeof *p);
-    *p = (struct rv_page){ .next = *head, .ram = ram, .index = index, .host = ram->host + (index << PAGE_SHIFT) };
-    *head = p;
-    return p;
-}
-
-void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index)
-{
-    for (struct rv_page *p = *page_head(e, ram, index); p; p = p->next)
-        if (p->ram == ram && p->index == index)
-            memset(p->bucket, 0, sizeof p->bucket);
-    rv_jumps_flush(e);
     e->want = NULL;
     e->leave = true;
 }
 
-/* --- stop points ------------------------------------------------------------------------------------------------ */
-
-static bool has_place(const struct rv_page *page, const struct cpu_places *p)
+static void flushed(void *opaque)
 {
-    for (unsigned k = 0; k < RV_PAGE_BUCKETS; k++)
+    struct riscv_engine *e = opaque;
+    rv_jumps_flush(e);
+    e->want = NULL;
+    if (e->tier)
+        e->tier->flushed(e->tier);
+}
+
+static bool has_place(const struct cpu_page *page, const struct cpu_places *p)
+{
+    for (unsigned k = 0; k < CPU_PAGE_BUCKETS; k++)
         for (const struct rv_block *b = page->bucket[k]; b; b = b->next)
             for (unsigned s = 0; s < b->slots; s++)
                 if (cpu_place(p, b->side[s].offset))
@@ -130,37 +40,35 @@ static bool has_place(const struct rv_page *page, const struct cpu_places *p)
     return false;
 }
 
+void rv_blocks_init(struct riscv_engine *e)
+{
+    static const struct cpu_pages_user user = {
+        .drop_stores = drop_stores, .dropped = dropped, .flushed = flushed, .has_place = has_place,
+    };
+    cpu_pages_init(&e->pages, e->arena, &user, e, e->tables, RV_CODE_BYTES, block_bytes(RV_BLOCK_SLOTS));
+    e->scratch = arena_alloc(e->arena, block_bytes(RV_BLOCK_SLOTS));
+    struct rv_insn *pair = ARENA_ARRAY(e->arena, struct rv_insn, 2);
+    pair[0].n = (u64)1 << 60;
+    pair[1].fn = rv_h_nowhere;
+    e->nowhere = &pair[1];
+}
+
 void rv_blocks_restop(struct hart *h)
 {
-    struct riscv_engine *e = h->engine;
-    const struct cpu_stops *now = h->cpu.stops;
-    struct cpu_places moved;
-    bool regs = cpu_armed_regs_moved(&e->armed, now);
+    /* compiled code does not tell of CSRs, and hints become something */
     u32 heard = h->cpu.bus ? h->cpu.bus->wanted & (1u << EV_CPU_REGISTER | 1u << EV_CPU_MAGIC) : 0;
-    if (heard != e->armed.heard || regs) { /* compiled code does not tell of CSRs, and hints become something */
-        e->armed.heard = heard;
-        rv_blocks_flush(e);
-    }
-    if (!cpu_armed_moved(&e->armed, now, &moved))
-        return;
-    for (unsigned k = 0; k < RV_PAGE_HASH; k++)
-        for (struct rv_page *p = e->pages[k]; p; p = p->next)
-            if (has_place(p, &moved)) {
-                rv_page_drop(e, p->ram, p->index);
-                e->count.stop_pages++;
-            }
-    e->leave = false;
-    cpu_armed_take(&e->armed, now);
+    if (cpu_pages_restop(&h->engine->pages, h->cpu.stops, heard))
+        h->engine->leave = false;
 }
 
 /* --- finding ---------------------------------------------------------------------------------------------------- */
 
-static struct rv_block **bucket(struct rv_page *p, unsigned offset)
+static void **bucket(struct cpu_page *p, unsigned offset)
 {
-    return &p->bucket[(offset >> 1 ^ offset >> 7) & (RV_PAGE_BUCKETS - 1)];
+    return &p->bucket[(offset >> 1 ^ offset >> 7) & (CPU_PAGE_BUCKETS - 1)];
 }
 
-struct rv_block *rv_block_find(struct rv_page *p, unsigned offset)
+struct rv_block *rv_block_find(struct cpu_page *p, unsigned offset)
 {
     struct rv_block *b = *bucket(p, offset);
     while (b && b->offset != offset)
@@ -207,12 +115,12 @@ static void add_links(struct builder *b, unsigned next, bool branch)
 /* Does it write a general or floating-point register that is told of? */
 bool rv_looked_at(const struct riscv_engine *e, unsigned op, unsigned rd)
 {
-    if (LIKELY(!e->armed.regs) || op == RV_OP_COUNT)
+    if (LIKELY(!e->pages.armed.regs) || op == RV_OP_COUNT)
         return false;
     const struct rv_row *row = &e->decoder->row[op];
     if (riscv_insns[op].flags & F_FW)
-        return e->armed.regs >> 32 >> rd & 1;
-    return (row->d_w || row->d_fix) && rd < 32 && (e->armed.regs >> rd & 1);
+        return e->pages.armed.regs >> 32 >> rd & 1;
+    return (row->d_w || row->d_fix) && rd < 32 && (e->pages.armed.regs >> rd & 1);
 }
 
 rv_handler *rv_plain_handler(const struct riscv_engine *e, unsigned op, unsigned rd)
@@ -225,7 +133,7 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
     struct riscv_engine *e = b->h->engine;
     const struct rv_decoded d = *rv_decode_again(e, bits);
 
-    if (UNLIKELY(b->h->cpu.stops) && cpu_place(&e->armed.places, offset))
+    if (UNLIKELY(b->h->cpu.stops) && cpu_place(&e->pages.armed.places, offset))
         add(b, rv_h_stop, offset);
     unsigned next = offset + d.len;
     if (d.op == RV_OP_COUNT) {
@@ -253,7 +161,7 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
     s->rs2 = d.rs2;
     s->aux = d.rs3;
     s->imm = (i32)d.imm;
-    if (UNLIKELY(e->armed.heard >> EV_CPU_MAGIC & 1) && (bits & 0xfffff) == 0x2013) /* slti x0, x0, N */
+    if (UNLIKELY(e->pages.armed.heard >> EV_CPU_MAGIC & 1) && (bits & 0xfffff) == 0x2013) /* slti x0, x0, N */
         s->fn = rv_h_magic;
     if (insn->flags & F_PC)
         s->imm += (i32)offset;
@@ -316,7 +224,7 @@ static void fuse(struct builder *b)
     }
 }
 
-static bool crosses(const struct rv_page *p, unsigned offset)
+static bool crosses(const struct cpu_page *p, unsigned offset)
 {
     return offset == PAGE_SIZE - 2 && rv_insn_length((u32)load_le(p->host + offset, 2)) == 4;
 }
@@ -330,7 +238,7 @@ static void add_straddling(struct builder *b, unsigned offset, u32 bits)
         add_links(b, offset + rv_insn_length(bits), false);
 }
 
-struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset)
+struct rv_block *rv_block_build(struct hart *h, struct cpu_page *p, unsigned offset)
 {
     struct riscv_engine *e = h->engine;
     struct builder b;
@@ -346,8 +254,8 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
         add_run(&b, p->host, offset, RV_BLOCK_MAX);
         fuse(&b);
     }
-    struct rv_block *out = finish(&b, code_alloc(e, block_bytes(b.slots)), p->host, offset);
-    struct rv_block **head = bucket(p, offset);
+    struct rv_block *out = finish(&b, cpu_pages_alloc(&e->pages, block_bytes(b.slots)), p->host, offset);
+    void **head = bucket(p, offset);
     out->page = p;
     out->straddle = bits;
     out->next = *head;
@@ -358,7 +266,7 @@ struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offs
     return out;
 }
 
-struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max)
+struct rv_block *rv_block_once(struct hart *h, struct cpu_page *p, unsigned offset, unsigned max)
 {
     struct builder b;
     start(&b, h);
@@ -403,7 +311,7 @@ struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, un
     return finish(&b, h->engine->scratch, whole->host, whole->offset);
 }
 
-struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits)
+struct rv_block *rv_block_single(struct hart *h, struct cpu_page *p, unsigned offset, u32 bits)
 {
     struct builder b;
     start(&b, h);

@@ -333,7 +333,7 @@ RV_COLD i64 rv_h_look(RV_ARGS)
 /* An instruction whose second half is in the next page: is it still the same? */
 __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
 {
-    struct rv_page *second;
+    struct cpu_page *second;
     if (!rv_fetch_page(h, ctx, rv_addr(h, pc + 2), &second))
         return false;
     if (!second)
@@ -400,7 +400,7 @@ static i64 alone(struct hart *h, struct rv_block *b, i64 budget, struct rv_ctx *
 /* The block at pc, found or built; NULL: a fault. */
 static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, unsigned max)
 {
-    struct rv_page *page;
+    struct cpu_page *page;
     unsigned offset = pc & PAGE_MASK;
     if (!rv_fetch_page(h, ctx, pc, &page))
         return NULL;
@@ -424,7 +424,7 @@ static i64 step_in(struct hart *h, struct rv_ctx *fetch, struct rv_ctx *ctx, i64
     struct riscv_engine *e = h->engine;
     u64 pc = h->pc;
 
-    rv_blocks_room(e);
+    cpu_pages_room(&e->pages);
     const struct rv_insn **want = e->want;
     e->want = NULL;
     const struct rv_jump *j = jump_at(ctx, pc);
@@ -525,7 +525,7 @@ static enum cpu_flow flow_of(const struct rv_decoded *d)
 /* The instruction at pc, as it is in memory. False: a fault. */
 static bool insn_at(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
 {
-    struct rv_page *page;
+    struct cpu_page *page;
     unsigned at = pc & PAGE_MASK;
     if (!rv_fetch_page(h, ctx, pc, &page))
         return false;
@@ -594,16 +594,16 @@ static i64 observed_step(struct hart *h, i64 budget)
 static i64 looked_step(struct hart *h, i64 budget)
 {
     struct riscv_engine *e = h->engine;
-    const u64 armed = e->armed.regs;
+    const u64 armed = e->pages.armed.regs;
     u64 before[CPU_REGS_LOOKED];
     e->look_at = false;
-    cpu_regs_before(&h->cpu, &e->armed, before);
-    e->armed.regs = 0;
+    cpu_regs_before(&h->cpu, &e->pages.armed, before);
+    e->pages.armed.regs = 0;
     struct rv_ctx *ctx = h->cpu.observer ? NULL : rv_context(h);
     i64 left = ctx ? step(h, ctx, budget, 1) : observed_step(h, budget);
-    e->armed.regs = armed;
+    e->pages.armed.regs = armed;
     set_time(h, left);
-    cpu_regs_after(&h->cpu, &e->armed, before);
+    cpu_regs_after(&h->cpu, &e->pages.armed, before);
     return left;
 }
 
@@ -628,7 +628,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
     while (budget > 0) {
         if (UNLIKELY(e->stale)) {
             e->stale = false;
-            rv_blocks_flush(e);
+            cpu_pages_flush(&e->pages);
         }
         if (UNLIKELY(e->restop)) {
             e->restop = false;
@@ -644,7 +644,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             }
         }
         e->reason = RV_GO_ON;
-        const bool looks = e->look_at || (c->observer && e->armed.regs);
+        const bool looks = e->look_at || (c->observer && e->pages.armed.regs);
         budget = UNLIKELY(looks) ? looked_step(h, budget) :
             c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
@@ -664,7 +664,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
 void rv_tier_install(struct hart *h, struct rv_tier *t)
 {
     h->engine->tier = t;
-    rv_blocks_flush(h->engine);
+    cpu_pages_flush(&h->engine->pages);
 }
 
 void riscv_quantum_end(struct cpu *c)

@@ -10,11 +10,10 @@
 #ifndef CPU_RISCV_ENGINE_H
 #define CPU_RISCV_ENGINE_H
 
-#include "cpu/armed.h"
+#include "cpu/pages.h"
 #include "cpu/riscv/insn.h"
 #include "cpu/riscv/priv.h"
 #include "cpu/softfloat/softfloat.h"
-#include "cpu/tables.h"
 
 struct rv_insn;
 struct rv_ctx;
@@ -51,11 +50,9 @@ struct rv_side {
     u16 offset, count, op;
 };
 
-struct rv_page;
-
 struct rv_block {
     struct rv_block *next; /* of the same page and bucket */
-    struct rv_page *page;  /* NULL: runs once (scratch), never linked */
+    struct cpu_page *page;  /* NULL: runs once (scratch), never linked */
     struct rv_side *side;
     const u8 *host; /* the page's bytes */
     u32 straddle;   /* bits of a single instruction that crosses into the next page */
@@ -63,15 +60,6 @@ struct rv_block {
     u16 offset, slots;
     struct rv_insn head; /* directly before slot[0] */
     struct rv_insn slot[];
-};
-
-#define RV_PAGE_BUCKETS 64
-struct rv_page { /* a physical page code was decoded from */
-    struct rv_page *next;
-    struct ram *ram;
-    u64 index;
-    u8 *host;
-    struct rv_block *bucket[RV_PAGE_BUCKETS];
 };
 
 #define RV_TLB_BITS 11
@@ -95,7 +83,7 @@ struct rv_jump { /* virtual pc to block, for indirect jumps and those that leave
 #define RV_FETCH_SIZE 1024
 struct rv_fetch {
     u64 vpage, gen;
-    struct rv_page *page;
+    struct cpu_page *page;
 };
 
 /* What compiled code remembers of single accesses: the page each was in the last time, and where that is on the host. Each
@@ -157,13 +145,6 @@ struct rv_tier {
     u64 threshold;
 };
 void rv_tier_install(struct hart *h, struct rv_tier *t);
-
-struct rv_listener {
-    struct ram_listener l;
-    struct riscv_engine *engine;
-    struct rv_listener *next;
-    struct ram *ram;
-};
 
 struct riscv_engine {
     struct hart *hart;
@@ -231,13 +212,9 @@ struct riscv_engine {
     } known[RV_KNOWN];
 
     /* Blocks. */
-    u8 *code;
-    size_t code_used, code_size;
-    struct rv_page **pages; /* hash */
+    struct cpu_pages pages;
     struct rv_block *scratch;
     struct rv_insn *nowhere; /* links that are not set point here: its n is more than any budget */
-    struct rv_listener *listeners;
-    struct ram *last_ram;
 
     struct { /* where the loop goes on when handlers cannot tail-call */
         const struct rv_insn *i;
@@ -245,9 +222,8 @@ struct riscv_engine {
         u64 vpage;
     } next;
     struct { /* host side, for describe */
-        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, shared, dropped_pages, stop_pages;
+        u64 blocks, tlb_fills, tlb_flushes, tlb_drops, spaces, shared;
     } count;
-    struct cpu_armed armed; /* the code addresses that blocks were made for */
 
     struct rv_tier *tier; /* NULL: only the interpreter */
 
@@ -255,7 +231,6 @@ struct riscv_engine {
     size_t first_csr, n_regs;
 };
 
-#define RV_PAGE_HASH 4096
 #define RV_CODE_BYTES ((size_t)32 << 20)
 #define RV_BLOCK_MAX 64 /* instructions */
 #define RV_BLOCK_SLOTS (2 * RV_BLOCK_MAX + 8)
@@ -345,30 +320,23 @@ void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores);
 struct rv_ctx *rv_context(struct hart *h);
 /* The physical page under pc for fetching, from the fetch cache or by translation. False: engine->cause and tval.
  * *page is NULL when it may only be fetched from piecemeal. */
-bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **page);
+bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct cpu_page **page);
 bool rv_fetch_bits(struct hart *h, u64 pc, u32 *bits); /* translating each half afresh */
 void rv_tlb_drop_stores(struct riscv_engine *e, struct ram *ram, u64 page);
 void rv_jumps_flush(struct riscv_engine *e);
-void rv_listen(struct riscv_engine *e, struct ram *ram);
 
 /* --- blocks: block.c --- */
 void rv_blocks_init(struct riscv_engine *e);
-void rv_blocks_flush(struct riscv_engine *e); /* not while a chain runs */
-void rv_blocks_room(struct riscv_engine *e);  /* flushes when the next block might not fit */
-struct rv_page *rv_page_get(struct riscv_engine *e, struct ram *ram, u64 index);
-struct rv_block *rv_block_find(struct rv_page *p, unsigned offset);
-struct rv_block *rv_block_build(struct hart *h, struct rv_page *p, unsigned offset);
+struct rv_block *rv_block_find(struct cpu_page *p, unsigned offset);
+struct rv_block *rv_block_build(struct hart *h, struct cpu_page *p, unsigned offset);
 /* One that runs once: at most max instructions from pc in the page, or the single instruction bits. */
-struct rv_block *rv_block_once(struct hart *h, struct rv_page *p, unsigned offset, unsigned max);
+struct rv_block *rv_block_once(struct hart *h, struct cpu_page *p, unsigned offset, unsigned max);
 /* The first max (fewer than it has) instructions of a block, not fused: runs once. */
 struct rv_block *rv_block_part(struct hart *h, const struct rv_block *whole, unsigned max);
 /* Slots from..to-1, not fused, the counts beginning with the first: runs once. */
 struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, unsigned from, unsigned to);
-struct rv_block *rv_block_single(struct hart *h, struct rv_page *p, unsigned offset, u32 bits);
-void rv_page_drop(struct riscv_engine *e, struct ram *ram, u64 index);
-/* Drops the pages that have code at the place in its page of an address armed or disarmed since the last call. Not while
- * a chain runs. */
-void rv_blocks_restop(struct hart *h);
+struct rv_block *rv_block_single(struct hart *h, struct cpu_page *p, unsigned offset, u32 bits);
+void rv_blocks_restop(struct hart *h); /* cpu_pages_restop() */
 
 void rv_pairs_init(struct riscv_engine *e);
 bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, unsigned b);

@@ -172,7 +172,7 @@ static void state_loaded(struct cpu *c)
 {
     struct hart *h = hart_of(c);
     h->x[0] = h->x[32] = 0;
-    rv_blocks_flush(h->engine);
+    cpu_pages_flush(&h->engine->pages);
     forget(h);
 }
 
@@ -180,10 +180,10 @@ static void describe(const struct cpu *c, struct buf *out)
 {
     const struct riscv_engine *e = ((const struct hart *)c)->engine;
     buf_printf(out, "blocks built %llu, block cache %llu of %llu KiB used, emptied %llu times, code pages rewritten %llu\n",
-               (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
-               (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
-               (unsigned long long)e->count.dropped_pages);
-    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
+               (unsigned long long)e->count.blocks, (unsigned long long)(e->pages.used >> 10),
+               (unsigned long long)(e->pages.size >> 10), (unsigned long long)e->pages.count.flushes,
+               (unsigned long long)e->pages.count.dropped);
+    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->pages.count.stopped);
     buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu, "
                "the kernel's translations kept %llu times\n",
                (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,

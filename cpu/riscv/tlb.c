@@ -104,7 +104,7 @@ static void dropped(void *opaque)
 
 static void listen(void *opaque, struct ram *ram)
 {
-    rv_listen(opaque, ram);
+    cpu_pages_listen(&((struct riscv_engine *)opaque)->pages, ram);
 }
 
 static void flush(void *opaque)
@@ -406,7 +406,7 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
     w->cacheable = w->cacheable && mark(h, ctx, va, &x);
     w->table_drops = h->engine->table_drops;
     if (w->cacheable && access == CPU_READ) {
-        rv_listen(h->engine, r->ram);
+        cpu_pages_listen(&h->engine->pages, r->ram);
         fill(h, ctx, va, x.pa, w->host, false);
     }
     return true;
@@ -416,7 +416,7 @@ static void stored(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, co
 {
     if (!w->ram)
         return;
-    rv_listen(h->engine, w->ram);
+    cpu_pages_listen(&h->engine->pages, w->ram);
     ram_written(w->ram, w->at, size);
     if (w->cacheable && w->table_drops == h->engine->table_drops && ram_store_fast(w->ram, w->at >> PAGE_SHIFT))
         fill(h, ctx, va, w->pa, w->host, true);
@@ -606,7 +606,7 @@ static struct region *fetch_region(struct hart *h, u64 pa, unsigned size)
     return r && r->ram && r->read_direct && r->size - (pa - r->base) >= size ? r : NULL;
 }
 
-bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **page)
+bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct cpu_page **page)
 {
     struct rv_fetch *f = &ctx->fetch[pc >> PAGE_SHIFT & (RV_FETCH_SIZE - 1)];
     u64 vpage = pc & ~PAGE_MASK;
@@ -625,8 +625,8 @@ bool rv_fetch_page(struct hart *h, struct rv_ctx *ctx, u64 pc, struct rv_page **
     *page = NULL;
     if (!x.cacheable || ((at ^ x.pa) & PAGE_MASK) || !mark(h, ctx, pc, &x))
         return true;
-    rv_listen(h->engine, r->ram);
-    *page = rv_page_get(h->engine, r->ram, at >> PAGE_SHIFT);
+    cpu_pages_listen(&h->engine->pages, r->ram);
+    *page = cpu_pages_get(&h->engine->pages, r->ram, at >> PAGE_SHIFT);
     if (*page)
         *f = (struct rv_fetch){ vpage, ctx->gen, *page };
     return true;

@@ -1,67 +1,16 @@
 /* Blocks: made from a page's bytes, found again by page, offset and mode, dropped when the page is written. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/x86/engine.h"
 #include "cpu/x86/sys.h"
 
-#define PAGE_HASH 4096
 #define CODE_BYTES ((size_t)64 << 20)
-
-struct x86_listener {
-    struct ram_listener l;
-    struct x86_engine *engine;
-    struct x86_listener *next;
-    struct ram *ram;
-};
-
-static void drop_stores(void *opaque, struct ram *ram, u64 page)
-{
-    struct x86_listener *l = opaque;
-    x86_drop_stores(l->engine, ram, page);
-}
-
-static void code_written(void *opaque, struct ram *ram, u64 page)
-{
-    struct x86_listener *l = opaque;
-    x86_page_drop(l->engine, ram, page);
-    l->engine->count.dropped_pages++;
-}
-
-static bool table_written(void *opaque, struct ram *ram, u64 offset, u64 len)
-{
-    struct x86_listener *l = opaque;
-    return cpu_tables_written(l->engine->tables, ram, offset, len);
-}
-
-/* Makes sure to hear of what happens to the pages of this RAM. */
-void x86_listen(struct x86_engine *e, struct ram *ram)
-{
-    if (LIKELY(e->last_ram == ram))
-        return;
-    e->last_ram = ram;
-    for (struct x86_listener *l = e->listeners; l; l = l->next)
-        if (l->ram == ram)
-            return;
-    struct x86_listener *l = ARENA_NEW(e->arena, struct x86_listener);
-    *l = (struct x86_listener){ .l = { drop_stores, code_written, l, NULL, table_written }, .engine = e, .next = e->listeners,
-                                .ram = ram };
-    e->listeners = l;
-    ram_listen(ram, &l->l);
-}
 
 /* --- storage ------------------------------------------------------------------------------------------------------ */
 
 static size_t block_bytes(unsigned slots)
 {
     return (sizeof(struct x86_block) + slots * sizeof(struct x86_insn) + 63) & ~(size_t)63;
-}
-
-static void *code_alloc(struct x86_engine *e, size_t bytes)
-{
-    void *p = e->code + e->code_used;
-    e->code_used += (bytes + 63) & ~(size_t)63;
-    return p;
 }
 
 static u8 kind_of(const struct x86_row *row)
@@ -77,17 +26,41 @@ static u8 kind_of(const struct x86_row *row)
     return k;
 }
 
+static void drop_stores(void *opaque, struct ram *ram, u64 page) { x86_drop_stores(opaque, ram, page); }
+
+static void dropped(void *opaque)
+{
+    struct x86_engine *e = opaque;
+    x86_jumps_flush(e); /* the fetch entries too: they are of the same generation */
+    e->want = NULL;
+    e->leave = true;
+}
+
+static void flushed(void *opaque)
+{
+    struct x86_engine *e = opaque;
+    x86_jumps_flush(e);
+    e->want = NULL;
+    if (e->tier)
+        e->tier->flushed(e->tier);
+}
+
+static bool has_place(const struct cpu_page *page, const struct cpu_places *p)
+{
+    for (unsigned k = 0; k < CPU_PAGE_BUCKETS; k++)
+        for (const struct x86_block *b = page->bucket[k]; b; b = b->next)
+            for (unsigned s = 0; s < b->slots; s++)
+                if (cpu_place(p, b->side[s].offset))
+                    return true;
+    return false;
+}
+
 void x86_blocks_init(struct x86_engine *e)
 {
-    e->code_size = CODE_BYTES;
-    e->code = aligned_alloc(64, e->code_size);
-    if (!e->code) {
-        e->code_size = 1 << 20;
-        e->code = xmalloc(e->code_size);
-    }
-    arena_defer(e->arena, free, e->code);
-    arena_defer(e->arena, cpu_armed_free, &e->armed);
-    e->pages = ARENA_ARRAY(e->arena, struct x86_page *, PAGE_HASH);
+    static const struct cpu_pages_user user = {
+        .drop_stores = drop_stores, .dropped = dropped, .flushed = flushed, .has_place = has_place,
+    };
+    cpu_pages_init(&e->pages, e->arena, &user, e, e->tables, CODE_BYTES, block_bytes(X86_SLOTS_MAX));
     e->scratch = arena_alloc(e->arena, block_bytes(X86_SLOTS_MAX));
     struct x86_insn *pair = ARENA_ARRAY(e->arena, struct x86_insn, 2);
     pair[0].imm = (u64)1 << 60;
@@ -97,94 +70,21 @@ void x86_blocks_init(struct x86_engine *e)
         e->kind[k] = kind_of(&x86_rows[k]);
 }
 
-void x86_blocks_flush(struct x86_engine *e)
-{
-    memset(e->pages, 0, PAGE_HASH * sizeof *e->pages);
-    e->code_used = 0;
-    e->want = NULL;
-    x86_jumps_flush(e); /* the fetch entries too: they are of the same generation */
-    if (e->tier)
-        e->tier->flushed(e->tier);
-    e->count.flushes++;
-}
-
-void x86_blocks_room(struct x86_engine *e)
-{
-    if (UNLIKELY(e->code_size - e->code_used < 2 * (block_bytes(X86_SLOTS_MAX) + sizeof(struct x86_page) + 64)))
-        x86_blocks_flush(e);
-}
-
-static struct x86_page **page_head(struct x86_engine *e, struct ram *ram, u64 index)
-{
-    return &e->pages[(index ^ (u64)(uintptr_t)ram >> 8) & (PAGE_HASH - 1)];
-}
-
-struct x86_page *x86_page_get(struct x86_engine *e, struct ram *ram, u64 index)
-{
-    struct x86_page **head = page_head(e, ram, index);
-    for (struct x86_page *p = *head; p; p = p->next)
-        if (p->ram == ram && p->index == index)
-            return p;
-    if (e->code_size - e->code_used < sizeof(struct x86_page) + 64 + block_bytes(X86_SLOTS_MAX))
-        return NULL; /* within a chain: the outer loop makes room */
-    struct x86_page *p = code_alloc(e, sizeof *p);
-    *p = (struct x86_page){ .next = *head, .ram = ram, .index = index, .host = ram->host + (index << PAGE_SHIFT) };
-    *head = p;
-    return p;
-}
-
-void x86_page_drop(struct x86_engine *e, struct ram *ram, u64 index)
-{
-    for (struct x86_page *p = *page_head(e, ram, index); p; p = p->next)
-        if (p->ram == ram && p->index == index)
-            memset(p->bucket, 0, sizeof p->bucket);
-    x86_jumps_flush(e);
-    e->want = NULL;
-    e->leave = true;
-}
-
-/* --- stop points ---------------------------------------------------------------------------------------------------- */
-
-static bool has_place(const struct x86_page *page, const struct cpu_places *p)
-{
-    for (unsigned k = 0; k < X86_PAGE_BUCKETS; k++)
-        for (const struct x86_block *b = page->bucket[k]; b; b = b->next)
-            for (unsigned s = 0; s < b->slots; s++)
-                if (cpu_place(p, b->side[s].offset))
-                    return true;
-    return false;
-}
-
 void x86_blocks_restop(struct x86 *c)
 {
-    struct x86_engine *e = c->engine;
-    const struct cpu_stops *now = c->cpu.stops;
-    struct cpu_places moved;
     u32 heard = c->cpu.bus ? c->cpu.bus->wanted & 1u << EV_CPU_MAGIC : 0;
-    if (heard != e->armed.heard) {
-        e->armed.heard = heard;
-        x86_blocks_flush(e);
-    }
-    if (!cpu_armed_moved(&e->armed, now, &moved))
-        return;
-    for (unsigned k = 0; k < PAGE_HASH; k++)
-        for (struct x86_page *p = e->pages[k]; p; p = p->next)
-            if (has_place(p, &moved)) {
-                x86_page_drop(e, p->ram, p->index);
-                e->count.stop_pages++;
-            }
-    e->leave = false;
-    cpu_armed_take(&e->armed, now);
+    if (cpu_pages_restop(&c->engine->pages, c->cpu.stops, heard))
+        c->engine->leave = false;
 }
 
 /* --- finding -------------------------------------------------------------------------------------------------------- */
 
-static struct x86_block **bucket(struct x86_page *p, unsigned offset)
+static void **bucket(struct cpu_page *p, unsigned offset)
 {
-    return &p->bucket[(offset ^ offset >> 6) & (X86_PAGE_BUCKETS - 1)];
+    return &p->bucket[(offset ^ offset >> 6) & (CPU_PAGE_BUCKETS - 1)];
 }
 
-struct x86_block *x86_block_find(struct x86_page *p, unsigned offset, u8 key)
+struct x86_block *x86_block_find(struct cpu_page *p, unsigned offset, u8 key)
 {
     struct x86_block *b = *bucket(p, offset);
     while (b && (b->offset != offset || b->key != key))
@@ -251,7 +151,7 @@ static void add_ways(struct builder *b, unsigned next)
 
 static bool stop_possible(const struct x86 *c, unsigned offset)
 {
-    return cpu_place(&c->engine->armed.places, offset);
+    return cpu_place(&c->engine->pages.armed.places, offset);
 }
 
 /* Which column of x86_fast[]. */
@@ -303,7 +203,7 @@ static x86_handler *op_handler(const struct x86_insn *i, u8 kind)
 
 static bool magic(const struct x86_engine *e, const struct x86_insn *i)
 {
-    return UNLIKELY(e->armed.heard) && i->op == X86_OP_xchg_ev_gv && !(i->flags & X86_I_MEM) && x86_osize(i) == 2 &&
+    return UNLIKELY(e->pages.armed.heard) && i->op == X86_OP_xchg_ev_gv && !(i->flags & X86_I_MEM) && x86_osize(i) == 2 &&
            i->reg == X86_BX && i->rm == X86_BX;
 }
 
@@ -484,7 +384,7 @@ static bool add_one(struct builder *b, u64 pc, u8 bytes[16], unsigned *n)
     return true;
 }
 
-struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 key)
+struct x86_block *x86_block_build(struct x86 *c, struct cpu_page *p, u64 pc, u8 key)
 {
     struct x86_engine *e = c->engine;
     struct builder b;
@@ -501,8 +401,8 @@ struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 
         if (!add_one(&b, pc, bytes, &n))
             return NULL;
     }
-    struct x86_block *out = finish(&b, code_alloc(e, block_bytes(b.slots)), p->host, offset);
-    struct x86_block **head = bucket(p, offset);
+    struct x86_block *out = finish(&b, cpu_pages_alloc(&e->pages, block_bytes(b.slots)), p->host, offset);
+    void **head = bucket(p, offset);
     out->page = p;
     out->straddle_len = (u8)n;
     memcpy(out->straddle, bytes, sizeof out->straddle);
@@ -515,7 +415,7 @@ struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 
     return out;
 }
 
-struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max)
+struct x86_block *x86_block_once(struct x86 *c, struct cpu_page *p, u64 pc, u8 key, unsigned max)
 {
     struct builder b;
     u8 bytes[16];

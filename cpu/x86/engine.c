@@ -274,7 +274,8 @@ i64 x86_h_op_rep(X86_ARGS)
         const i64 more = room - e->rep_room; /* iterations beyond the first */
         budget -= more;
         e->end_retired -= (u64)more;
-        if (c->next_rip != rip)
+        c->repeating = c->next_rip == rip;
+        if (!c->repeating)
             break;
         /* One more iteration is to come: this one took a tick. */
         if (budget == 0 || e->alone || wants_leave(c)) {
@@ -406,7 +407,7 @@ i64 x86_h_stop(X86_ARGS)
 /* 0: the instruction across two pages is still the same; 1: it is another; 2: fault. */
 __attribute__((noinline)) static int straddle_changed(struct x86 *c, struct x86_ctx *ctx, const struct x86_block *b, u64 pc)
 {
-    struct x86_page *second;
+    struct cpu_page *second;
     u64 next = x86_wrap(c, (pc | PAGE_MASK) + 1);
     unsigned first = (unsigned)(next - pc);
     u8 bytes[16];
@@ -458,7 +459,7 @@ static i64 chain(struct x86 *c, struct x86_block *b, i64 budget, struct x86_ctx 
 /* The block at pc, found or built; NULL: a fault. */
 static struct x86_block *block_at(struct x86 *c, struct x86_ctx *ctx, u64 pc, u64 rip, unsigned max)
 {
-    struct x86_page *page;
+    struct cpu_page *page;
     u8 key = (u8)ctx->gen;
     if (!x86_fetch_page(c, ctx, pc, &page))
         return NULL;
@@ -482,7 +483,7 @@ static i64 step(struct x86 *c, struct x86_ctx *ctx, i64 budget, unsigned max)
     struct x86_engine *e = c->engine;
     const u64 rip = c->rip, pc = x86_pc_of(c, rip);
 
-    x86_blocks_room(e);
+    cpu_pages_room(&e->pages);
     struct x86_insn *want = e->want;
     e->want = NULL;
     const struct x86_jump *j = x86_jump_at(ctx, pc);
@@ -658,7 +659,7 @@ enum cpu_stop x86_run(struct cpu *cpu, u64 max_ticks)
     while (budget > 0) {
         if (UNLIKELY(e->stale)) {
             e->stale = false;
-            x86_blocks_flush(e);
+            cpu_pages_flush(&e->pages);
         }
         if (UNLIKELY(e->restop)) {
             e->restop = false;
@@ -716,5 +717,5 @@ void x86_look_again(struct x86 *c)
 void x86_tier_install(struct x86 *c, struct x86_tier *t)
 {
     c->engine->tier = t;
-    x86_blocks_flush(c->engine);
+    cpu_pages_flush(&c->engine->pages);
 }

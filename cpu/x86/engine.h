@@ -22,7 +22,7 @@
 
 #include <string.h>
 
-#include "cpu/armed.h"
+#include "cpu/pages.h"
 #include "cpu/x86/insn.h"
 #include "cpu/x86/flags.h"
 #include "memory/ram.h"
@@ -61,10 +61,9 @@ struct x86_side { /* of a slot: its page offset, and how many instructions of th
     u8 count, length;
 };
 
-struct x86_page;
 struct x86_block {
     struct x86_block *next; /* of the same page and bucket */
-    struct x86_page *page;  /* NULL: runs once (scratch), never linked */
+    struct cpu_page *page;  /* NULL: runs once (scratch), never linked */
     const u8 *host;         /* the page's bytes */
     u32 unit;               /* a tier's; 0 at first */
     u16 offset, end;        /* page offsets: of the first instruction, behind the last (above PAGE_SIZE: straddles) */
@@ -74,15 +73,6 @@ struct x86_block {
     struct x86_side side[X86_SLOTS_MAX];
     struct x86_insn head;
     struct x86_insn slot[];
-};
-
-#define X86_PAGE_BUCKETS 64
-struct x86_page { /* a physical page code was decoded from */
-    struct x86_page *next;
-    struct ram *ram;
-    u64 index;
-    u8 *host;
-    struct x86_block *bucket[X86_PAGE_BUCKETS];
 };
 
 static inline struct x86_block *x86_block_of(const struct x86_insn *i)
@@ -118,7 +108,7 @@ struct x86_jump { /* linear pc to block, for indirect jumps and those that leave
 #define X86_FETCH_SIZE 64
 struct x86_fetch {
     u64 vpage, gen;
-    struct x86_page *page;
+    struct cpu_page *page;
 };
 
 /* Mode key: what decoding and the choice of handlers depend on. */
@@ -210,7 +200,6 @@ struct x86_tier {
 void x86_tier_install(struct x86 *c, struct x86_tier *t);
 
 struct x86_check;
-struct x86_listener;
 struct cpu_tables;
 
 struct x86_space_key { /* what an address space is known by */
@@ -274,13 +263,9 @@ struct x86_engine {
 
     struct cpu_retire *obs; /* being filled, NULL when nobody observes */
 
-    u8 *code;
-    size_t code_used, code_size;
-    struct x86_page **pages; /* hash */
+    struct cpu_pages pages;
     struct x86_block *scratch;
     struct x86_insn *nowhere; /* links that are not set point here: its n is more than any budget */
-    struct x86_listener *listeners;
-    struct ram *last_ram;
 
     struct { /* where the loop goes on when handlers cannot tail-call */
         const struct x86_insn *i;
@@ -288,9 +273,8 @@ struct x86_engine {
         u64 vpage;
     } next;
     struct { /* host side, for describe */
-        u64 blocks, flushes, tlb_fills, tlb_flushes, tlb_drops, spaces, dropped_pages, stop_pages;
+        u64 blocks, tlb_fills, tlb_flushes, tlb_drops, spaces;
     } count;
-    struct cpu_armed armed; /* the code addresses that blocks were made for */
     struct x86_tier *tier; /* NULL: only the interpreter */
     const struct cpu_reg *regs;
     u8 kind[X86_OP_COUNT]; /* of each row: what the engine must know of it, X86_KIND_* */
@@ -472,31 +456,26 @@ unsigned x86_span(struct x86 *c, unsigned seg, u64 offset, unsigned n, enum cpu_
 void x86_tlb_init(struct x86_engine *e);
 struct x86_ctx *x86_context(struct x86 *c);
 /* The physical page under linear pc for fetching. False: c->fault. *page is NULL when it may only be fetched piecemeal. */
-bool x86_fetch_page(struct x86 *c, struct x86_ctx *ctx, u64 pc, struct x86_page **page);
+bool x86_fetch_page(struct x86 *c, struct x86_ctx *ctx, u64 pc, struct cpu_page **page);
 bool x86_fetch_bytes(struct x86 *c, u64 pc, u8 *out, unsigned n); /* translating afresh */
 void x86_tlb_flush(struct x86 *c);
 void x86_jumps_flush(struct x86_engine *e);
-void x86_listen(struct x86_engine *e, struct ram *ram);
 void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page);
 u8 x86_mode_key(const struct x86 *c);
 
 /* --- blocks: block.c --- */
 void x86_blocks_init(struct x86_engine *e);
-void x86_blocks_flush(struct x86_engine *e);
-void x86_blocks_room(struct x86_engine *e);
-struct x86_page *x86_page_get(struct x86_engine *e, struct ram *ram, u64 index);
-void x86_page_drop(struct x86_engine *e, struct ram *ram, u64 index);
-struct x86_block *x86_block_find(struct x86_page *p, unsigned offset, u8 key);
-struct x86_block *x86_block_build(struct x86 *c, struct x86_page *p, u64 pc, u8 key); /* NULL: c->fault */
+struct x86_block *x86_block_find(struct cpu_page *p, unsigned offset, u8 key);
+struct x86_block *x86_block_build(struct x86 *c, struct cpu_page *p, u64 pc, u8 key); /* NULL: c->fault */
 /* One that runs once: at most max instructions; p NULL: one instruction from wherever it is. */
-struct x86_block *x86_block_once(struct x86 *c, struct x86_page *p, u64 pc, u8 key, unsigned max);
+struct x86_block *x86_block_once(struct x86 *c, struct cpu_page *p, u64 pc, u8 key, unsigned max);
 struct x86_block *x86_block_part(struct x86 *c, const struct x86_block *whole, unsigned max);
 /* Slots [from, to) of a block, to be run once by the plain handlers; whatever ends the block comes along. */
 struct x86_block *x86_block_slots(struct x86 *c, const struct x86_block *whole, unsigned from, unsigned to);
 /* The handlers of a slot with an instruction in it, in blocks of a mode: the fast one, or NULL; that one or its op's. */
 x86_handler *x86_fast_handler(const struct x86_insn *i, u8 key);
 x86_handler *x86_plain_handler(const struct x86_engine *e, const struct x86_insn *i, u8 key);
-void x86_blocks_restop(struct x86 *c);
+void x86_blocks_restop(struct x86 *c); /* cpu_pages_restop() */
 
 /* Pseudo slots. */
 x86_handler x86_h_next, x86_h_stop, x86_h_magic, x86_h_straddle, x86_h_nowhere, x86_h_hot, x86_h_usable, x86_h_bad, x86_h_set_sp;

@@ -30,10 +30,10 @@ static bool check_direct(struct x86 *c, u16 selector, const struct x86_seg *s)
         if (s->dpl != c->cpl)
             return x86_fault_code(c, EXC_GP, error, "DPL of the code segment differs from CPL");
     }
-    if (!s->present)
-        return x86_fault_code(c, EXC_NP, error, "the code segment is not present (P=0)");
     if (x86_long(c) && s->l && s->db)
         return x86_fault_code(c, EXC_GP, error, "a code segment with both L and D set");
+    if (!s->present)
+        return x86_fault_code(c, EXC_NP, error, "the code segment is not present (P=0)");
     return true;
 }
 

@@ -272,7 +272,12 @@ static u64 linear_pc(const struct cpu *cpu)
     const struct x86 *c = (const struct x86 *)cpu;
     return c->code_bits == 64 ? c->rip : (u32)(c->seg[X86_CS].base + c->rip);
 }
-static void set_pc(struct cpu *c, u64 pc) { x86_of(c)->rip = x86_of(c)->code_bits == 64 ? pc : (u32)pc; }
+static void set_pc(struct cpu *cpu, u64 pc)
+{
+    struct x86 *c = x86_of(cpu);
+    c->rip = c->code_bits == 64 ? pc : (u32)pc;
+    c->repeating = false;
+}
 
 static const char *privilege_name(const struct cpu *cpu)
 {
@@ -354,7 +359,7 @@ static void state_loaded(struct cpu *cpu)
     c->zeros = c->zeros_end = 0;
     memset(c->wrote, 0, sizeof c->wrote);
     memset(&c->again, 0, sizeof c->again);
-    x86_blocks_flush(c->engine);
+    cpu_pages_flush(&c->engine->pages);
     forget(c);
 }
 
@@ -362,10 +367,10 @@ static void describe(const struct cpu *cpu, struct buf *out)
 {
     const struct x86_engine *e = ((const struct x86 *)cpu)->engine;
     buf_printf(out, "blocks built %llu, block cache %llu of %llu KiB used, emptied %llu times, code pages rewritten %llu\n",
-               (unsigned long long)e->count.blocks, (unsigned long long)(e->code_used >> 10),
-               (unsigned long long)(e->code_size >> 10), (unsigned long long)e->count.flushes,
-               (unsigned long long)e->count.dropped_pages);
-    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->count.stop_pages);
+               (unsigned long long)e->count.blocks, (unsigned long long)(e->pages.used >> 10),
+               (unsigned long long)(e->pages.size >> 10), (unsigned long long)e->pages.count.flushes,
+               (unsigned long long)e->pages.count.dropped);
+    buf_printf(out, "code pages dropped for stop points %llu\n", (unsigned long long)e->pages.count.stopped);
     buf_printf(out, "TLB fills %llu, flushes %llu, page-table entries in use rewritten %llu, address spaces entered %llu\n",
                (unsigned long long)e->count.tlb_fills, (unsigned long long)e->count.tlb_flushes,
                (unsigned long long)e->count.tlb_drops, (unsigned long long)e->count.spaces);
@@ -389,7 +394,7 @@ static const struct state_field state[] = {
     H(rip), H(rflags),
     HSEG(0), HSEG(1), HSEG(2), HSEG(3), HSEG(4), HSEG(5), HSEG(6), HSEG(7),
     H(gdtr.base), H(gdtr.limit), H(idtr.base), H(idtr.limit),
-    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(nmi_blocked),
+    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(repeating), H(nmi_blocked),
     H(nmi_pending), H(smi_pending), H(init_pending), H(intr), H(db_pending), H(a20), H(smm), H(smbase),
     H(efer), H(star), H(lstar), H(cstar), H(sfmask), H(kernel_gs_base), H(sysenter_cs), H(sysenter_esp), H(sysenter_eip),
     H(pat), H(tsc_aux), H(misc_enable), H(tsc_offset), H(mtrr_def_type), HA(mtrr_base), HA(mtrr_mask), HA(mtrr_fixed),

@@ -63,7 +63,7 @@ static bool locate(struct x86 *c, struct x86_ctx *ctx, u64 linear, unsigned size
     w->cacheable = whole && x86_kept(c, ctx, linear, &x);
     w->table_drops = c->engine->table_drops;
     if (w->cacheable && !write) {
-        x86_listen(c->engine, w->ram);
+        cpu_pages_listen(&c->engine->pages, w->ram);
         x86_tlb_fill(c, ctx, linear, w->pa, w->host, false);
     }
     return true;
@@ -73,7 +73,7 @@ static void stored(struct x86 *c, struct x86_ctx *ctx, u64 linear, unsigned size
 {
     if (!w->ram)
         return;
-    x86_listen(c->engine, w->ram);
+    cpu_pages_listen(&c->engine->pages, w->ram);
     ram_written(w->ram, w->at, size);
     if (w->cacheable && w->table_drops == c->engine->table_drops && ram_store_fast(w->ram, w->at >> PAGE_SHIFT))
         x86_tlb_fill(c, ctx, linear, w->pa, w->host, true);

@@ -34,16 +34,18 @@ static void step(struct x86 *c, const struct string_op *s, unsigned reg, u64 n)
 {
     x86_set(c, reg, s->asize, c->r[reg] + n * s->step);
 }
-/* n iterations are done, of which the first was paid for; more: the condition of REPE and REPNE holds. */
-static void finish(struct x86 *c, struct string_op *s, u64 n, bool more)
+/* n iterations are done, of which the first was paid for; more: the condition of REPE and REPNE holds. False: not the last. */
+static bool finish(struct x86 *c, struct string_op *s, u64 n, bool more)
 {
     if (!s->rep)
-        return;
+        return true;
     c->engine->rep_room -= (i64)n - 1;
     s->count -= n;
     x86_set(c, X86_CX, s->asize, s->count);
-    if (s->count && more)
-        c->next_rip = c->rip;
+    if (!s->count || !more)
+        return true;
+    c->next_rip = c->rip;
+    return false;
 }
 /* How many iterations beyond the first may be done at once; then how many of them x86_span() allows at an offset. */
 static u64 room(const struct x86 *c, const struct string_op *s)
@@ -130,6 +132,8 @@ bool x86_op_lods(struct x86 *c, const struct x86_insn *i)
     return true;
 }
 
+/* Until the last iteration the flags are what they were before the instruction, as a fault or a trap between two shows (SDM 2,
+ * REP). */
 static void compare(struct x86 *c, u64 a, u64 b, unsigned size)
 {
     switch (size) {
@@ -166,8 +170,8 @@ bool x86_op_cmps(struct x86 *c, const struct x86_insn *i)
         step(c, &s, X86_DI, k);
         done += k;
     }
-    compare(c, a, b, s.size);
-    finish(c, &s, done, again(i, a == b));
+    if (finish(c, &s, done, again(i, a == b)))
+        compare(c, a, b, s.size);
     return true;
 }
 
@@ -193,7 +197,7 @@ bool x86_op_scas(struct x86 *c, const struct x86_insn *i)
         step(c, &s, X86_DI, k);
         done += k;
     }
-    compare(c, a, b, s.size);
-    finish(c, &s, done, again(i, a == b));
+    if (finish(c, &s, done, again(i, a == b)))
+        compare(c, a, b, s.size);
     return true;
 }

@@ -47,6 +47,7 @@ static void common(struct x86 *c)
     memset(c->pdpte, 0, sizeof c->pdpte);
     c->pkru = 0;
     c->shadow = 0;
+    c->repeating = false;
     c->db_pending = 0;
     c->nmi_blocked = c->nmi_pending = c->init_pending = false;
     c->kernel_gs_base = 0;

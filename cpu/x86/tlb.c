@@ -166,7 +166,7 @@ static void dropped(void *opaque)
     e->count.tlb_drops++;
 }
 
-static void listen(void *opaque, struct ram *ram) { x86_listen(opaque, ram); }
+static void listen(void *opaque, struct ram *ram) { cpu_pages_listen(&((struct x86_engine *)opaque)->pages, ram); }
 static void flush(void *opaque) { x86_tlb_flush(((struct x86_engine *)opaque)->c); }
 
 bool x86_kept(struct x86 *c, struct x86_ctx *ctx, u64 linear, const struct x86_xlat *x)
@@ -352,7 +352,7 @@ static struct ram *fetch_ram(struct x86 *c, u64 pa, u64 *at)
     return r->size - (pa - r->base) >= PAGE_SIZE - (pa & PAGE_MASK) ? r->ram : NULL;
 }
 
-bool x86_fetch_page(struct x86 *c, struct x86_ctx *ctx, u64 pc, struct x86_page **page)
+bool x86_fetch_page(struct x86 *c, struct x86_ctx *ctx, u64 pc, struct cpu_page **page)
 {
     struct x86_fetch *f = &ctx->fetch[pc >> PAGE_SHIFT & (X86_FETCH_SIZE - 1)];
     u64 vpage = pc & ~PAGE_MASK;
@@ -371,8 +371,8 @@ bool x86_fetch_page(struct x86 *c, struct x86_ctx *ctx, u64 pc, struct x86_page 
     bool kept = x86_kept(c, ctx, pc, &x);
     if (!kept && ctx != &c->engine->ctx[X86_CTX_OBSERVED])
         return true;
-    x86_listen(c->engine, ram);
-    *page = x86_page_get(c->engine, ram, at >> PAGE_SHIFT);
+    cpu_pages_listen(&c->engine->pages, ram);
+    *page = cpu_pages_get(&c->engine->pages, ram, at >> PAGE_SHIFT);
     if (*page && kept)
         *f = (struct x86_fetch){ vpage, ctx->gen, *page };
     return true;

@@ -93,12 +93,13 @@ static bool gate_code(struct x86 *c, u16 selector, struct x86_desc *d)
     return true;
 }
 
-/* RF as it is pushed (SDM 3, 17.3.1.1): faults set it, so that the instruction is not stopped by the same breakpoint again. */
+/* RF as it is pushed (SDM 3, 17.3.1.1): set by faults and by what comes between two iterations of a REP, so that the instruction
+ * is not stopped by the same breakpoint again. */
 static u64 flags_image(const struct x86 *c, const struct event_in *ev)
 {
     u64 f = x86_pushed_flags(c);
-    if (ev->kind == X86_EV_EXCEPTION && ev->rip == c->rip && ev->vector != EXC_DB && ev->vector != EXC_NMI &&
-        has(c, X86_F_386))
+    bool fault = ev->kind == X86_EV_EXCEPTION && ev->rip == c->rip && ev->vector != EXC_DB && ev->vector != EXC_NMI;
+    if ((fault || c->repeating) && has(c, X86_F_386))
         f |= X86_RF;
     return f;
 }
@@ -402,6 +403,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
                                                                                       : idt(c, &now, story);
         if (ok) {
             c->next_rip = c->rip;
+            c->repeating = false;
             if (ev.kind == X86_EV_EXCEPTION && ev.vector == EXC_NMI)
                 c->nmi_blocked = true;
             if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_TRAP)))

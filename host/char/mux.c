@@ -55,7 +55,7 @@ static void stamp(struct host_mux *m)
 void mux_line_write(struct host_char_line *f, const void *bytes, size_t n)
 {
     struct host_mux *m = f->mux;
-    const u8 *p = bytes, *end = p + n;
+    const u8 *p = bytes, *end = n ? p + n : p;
     while (p < end) {
         const u8 *nl = m->stamps ? memchr(p, '\n', (size_t)(end - p)) : NULL;
         const u8 *stop = nl ? nl + 1 : end;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "iodev/block/ide.h"
+#include "iodev/block/medium.h"
 
 #define BLOCK 2048
 #define RAW 2352
@@ -25,19 +26,21 @@ struct cd {
     u16 limit;     /* bytes of a PIO block */
     u32 fill;      /* bytes in data */
     u32 sector, left; /* blocks that follow */
+    u64 medium;    /* which is in it: medium.h */
 };
 
 struct cd_link {
     struct ide_drive_link l;
     char serial[21], model[41];
     struct input_channel tray;
+    struct block_port *first;
 };
 
 static const struct state_field state[] = {
     IDE_DRIVE_STATE(struct cd), STATE_ARRAY(struct cd, packet), STATE(struct cd, in_packet), STATE(struct cd, dma),
     STATE(struct cd, raw), STATE(struct cd, sense), STATE(struct cd, tray_open), STATE(struct cd, locked),
     STATE(struct cd, event), STATE(struct cd, code), STATE(struct cd, attention), STATE(struct cd, limit),
-    STATE(struct cd, fill), STATE(struct cd, sector), STATE(struct cd, left), STATE_END,
+    STATE(struct cd, fill), STATE(struct cd, sector), STATE(struct cd, left), STATE(struct cd, medium), STATE_END,
 };
 
 static struct cd *cd(const struct device *d) { return d->state; }
@@ -718,12 +721,24 @@ static void reset_cd(struct device *d, bool hard)
 
 static const struct ide_ops ops = { command, next, moved, reset_cd, true };
 
-/* What somebody does to the tray: 'o' opens it, 'c' closes it, 'm' changes the medium (as if opened and closed), 'b'
- * presses its button, which a locked drive only reports. */
+bool ide_cd_locked(const struct device *d) { return cd(d)->locked; }
+bool ide_cd_open(const struct device *d) { return cd(d)->tray_open; }
+
+/* What somebody does to the tray: 'o' opens it, 'c' closes it, 'm' changes the medium (as if opened and closed), medium.h
+ * puts another one into it, 'b' presses its button, which a locked drive only reports. */
 static void tray(void *opaque, const u8 *bytes, size_t n)
 {
     struct device *d = opaque;
     struct cd *s = cd(d);
+    struct medium_text other;
+    if (medium_inserted(bytes, n, &other)) {
+        if (other.id && !medium_find(d->env->media, other.id))
+            return;
+        eject_or_load(d, true);
+        medium_select(d, link_of(d)->first, s->medium = other.id);
+        eject_or_load(d, false);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         bool open = bytes[i] == 'o' || (bytes[i] == 'b' && !s->tray_open);
         if (bytes[i] == 'b' && s->locked) {
@@ -748,6 +763,7 @@ static bool build(struct device *d, struct err *e)
     memcpy(l->model, model, strlen(model) + 1);
     l->tray = (struct input_channel){ .name = arena_printf(d->env->arena, "%s.tray", d->path), .deliver = tray, .opaque = d };
     device_add_channel(d, &l->tray);
+    l->first = d->drive;
     ide_drive_build(d, &ops);
     return true;
 }
@@ -761,6 +777,7 @@ static void loaded(struct device *d)
 {
     struct cd *s = cd(d);
     ide_drive_loaded(d);
+    medium_select(d, link_of(d)->first, s->medium);
     if (s->fill > IDE_BUFFER)
         s->fill = 0;
     if (s->in_packet && s->ide.phase >= IDE_IN && s->ide.phase <= IDE_DMA_OUT && s->ide.end != sizeof s->packet)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "iodev/block/medium.h"
 
 #define SECTOR 512
 #define UNITS 2
@@ -64,10 +65,12 @@ static struct fdc_link *link_of(const struct device *d) { return d->link; }
 
 struct floppy {
     u8 track, changed;
-    u64 write_hash; /* of every change made to the medium since the machine was made */
+    u64 medium;     /* which is in it: medium.h */
+    u64 write_hash; /* of every change made to media since the machine was made */
 };
 struct floppy_link {
     struct input_channel media;
+    struct block_port *first;
 };
 
 /* By image size: tracks, heads, sectors, data rate (table 2-1: 0 500, 1 300, 2 250, 3 1000 Kbit/s), CMOS type. */
@@ -82,22 +85,42 @@ static const struct format {
     { 320, 40, 1, 8, 1, 2, "160 KB" },
 };
 
-static const struct format *format_of(const struct device *drive)
+static const struct format *format_of_size(u64 size)
 {
-    for (unsigned i = 0; drive && drive->drive && i < ARRAY_LEN(formats); i++)
-        if (drive->drive->size == (u64)formats[i].sectors * SECTOR)
+    for (unsigned i = 0; i < ARRAY_LEN(formats); i++)
+        if (size == (u64)formats[i].sectors * SECTOR)
             return &formats[i];
     return NULL;
+}
+
+static const struct format *format_of(const struct device *drive)
+{
+    return drive && drive->drive ? format_of_size(drive->drive->size) : NULL;
+}
+
+bool fdc_takes(u64 size)
+{
+    return format_of_size(size);
 }
 
 static struct floppy *floppy(const struct device *drive) { return drive->state; }
 
 static const struct state_field floppy_state[] = { STATE(struct floppy, track), STATE(struct floppy, changed),
-                                                   STATE(struct floppy, write_hash), STATE_END };
+                                                   STATE(struct floppy, medium), STATE(struct floppy, write_hash), STATE_END };
 
 static void media_changed(void *opaque, const u8 *bytes, size_t n)
 {
-    floppy(opaque)->changed = 1;
+    struct device *d = opaque;
+    struct floppy_link *l = d->link;
+    struct medium_text other;
+    if (medium_inserted(bytes, n, &other) && (!other.id || medium_find(d->env->media, other.id)))
+        medium_select(d, l->first, floppy(d)->medium = other.id);
+    floppy(d)->changed = 1;
+}
+
+static void floppy_loaded(struct device *d)
+{
+    medium_select(d, ((struct floppy_link *)d->link)->first, floppy(d)->medium);
 }
 
 static bool floppy_build(struct device *d, struct err *e)
@@ -107,6 +130,7 @@ static bool floppy_build(struct device *d, struct err *e)
         return err_set(e, "the image of drive '%s' has %llu bytes, which is no floppy disk: make it 1474560 (1.44 MB), "
                           "737280, 1228800 or 2949120 bytes long", d->drive->id ? d->drive->id : "",
                        (unsigned long long)d->drive->size);
+    l->first = d->drive;
     l->media = (struct input_channel){ .name = arena_printf(d->env->arena, "%s.media", d->path),
                                        .deliver = media_changed, .opaque = d };
     device_add_channel(d, &l->media);
@@ -121,7 +145,8 @@ static void floppy_reset(struct device *d)
 static void floppy_describe(const struct device *d, struct buf *out)
 {
     const struct format *f = format_of(d);
-    buf_printf(out, "%s%s, track %u%s\n", f ? f->name : "no medium", d->drive && d->drive->read_only ? " read only" : "",
+    buf_printf(out, "%s%s%s%s, track %u%s\n", f ? f->name : "no medium", f && d->drive->id ? ", " : "",
+               f && d->drive->id ? d->drive->id : "", d->drive && d->drive->read_only ? " read only" : "",
                floppy(d)->track, floppy(d)->changed ? ", change line set" : "");
 }
 
@@ -135,7 +160,7 @@ static const struct prop_desc floppy_props[] = {
 const struct device_class floppy_class = {
     .name = "floppy", .doc = "floppy disk drive", .bus = "floppy-bus", .state_size = sizeof(struct floppy),
     .state = floppy_state, .link_size = sizeof(struct floppy_link), .props = floppy_props, .build = floppy_build,
-    .reset = floppy_reset, .describe = floppy_describe,
+    .reset = floppy_reset, .loaded = floppy_loaded, .describe = floppy_describe,
 };
 
 static struct device *drive_of(const struct device *d, unsigned unit)

@@ -7,13 +7,15 @@
 #include "iodev/misc/i8237.h"
 
 extern const struct device_class i82077_class; /* "isa-fdc" */
-extern const struct device_class floppy_class; /* property drive, may be missing: no medium. Input channel PATH.media: any
-                                                  byte says that somebody changed the medium */
+extern const struct device_class floppy_class; /* property drive, may be missing: no medium. Input channel PATH.media: 'm'
+                                                  says that somebody took the medium out and put it in
+                                                  again, medium.h another one */
 
 bool fdc_plug(struct device *controller, struct device *drive, struct err *e); /* at property `unit`, else a free place */
 void fdc_connect_dma(struct device *controller, struct dma_port port);        /* channel 2 on a PC */
 unsigned fdc_unit(const struct device *drive); /* where it was plugged */
 /* For CMOS byte 0x10: 0 no drive, 2 1.2 MB, 3 720 KB, 4 1.44 MB, 5 2.88 MB. */
 unsigned fdc_cmos_type(const struct device *controller, unsigned unit);
+bool fdc_takes(u64 size); /* is there a floppy disk of so many bytes? */
 
 #endif

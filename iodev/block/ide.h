@@ -155,5 +155,7 @@ extern const struct device_class piix3_ide_class; /* out[0] IRQ 14, out[1] IRQ 1
 extern const struct device_class isa_ide_class;   /* one channel without bus master; banks 0 and 1; out[0] the interrupt */
 extern const struct device_class ide_hd_class;    /* bus "ide"; property drive */
 extern const struct device_class ide_cd_class;    /* bus "ide"; property drive, which may be missing: no medium */
+bool ide_cd_locked(const struct device *cd); /* by the guest: PREVENT MEDIUM REMOVAL */
+bool ide_cd_open(const struct device *cd);
 
 #endif

@@ -3,17 +3,7 @@
 import socket, termios
 from front import *
 
-echo = guest('echo', '''
-  li t0, 0x10000000
-  li t1, '>'
-  sb t1, 0(t0)
-1: lbu t2, 5(t0)
-  andi t2, t2, 1
-  beqz t2, 1b
-  lbu t2, 0(t0)
-  sb t2, 0(t0)
-  j 1b
-''')
+echo = echo_guest(greeting='>')
 E = ['-bios', 'none', echo]
 
 t = Term('run', *E)

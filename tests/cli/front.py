@@ -87,6 +87,27 @@ def guest(name, text, xlen=64, base=0x80000000):
     sys.exit(r.stderr)
 
 
+def echo_guest(name='echo', greeting='', last='', exit_word=0x5555):
+    """Sends back what it receives on its serial port; after `last` it writes exit_word to the sifive_test device."""
+    greet = ''.join(f" li t0, '{c}'\n sb t0, 0(s1)\n" for c in greeting)
+    end = f"""
+        li t1, '{last}'
+        bne t0, t1, 1b
+        li t0, 0x100000
+        li t1, {exit_word:#x}
+        sw t1, 0(t0)
+    2:  j 2b
+    """ if last else ' j 1b\n'
+    return guest(name, f""" li s1, 0x10000000
+        {greet}
+    1:  lbu t0, 5(s1)
+        andi t0, t0, 1
+        beqz t0, 1b
+        lbu t0, 0(s1)
+        sb t0, 0(s1)
+        {end}""")
+
+
 class Term:
     """The program on a terminal, and a person before it."""
     def __init__(self, *args, env=None):

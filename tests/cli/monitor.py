@@ -55,7 +55,7 @@ answers(['info snapshots', 'savevm one.snap', 'info snapshots', 'delvm boot.img'
 check(os.path.exists('boot.img') and not os.path.exists('one.snap'), 'what is left')
 # Media.
 answers(['info block', 'info ide', 'eject ide1-cd0', 'info ide', 'change ide1-cd0', 'info ide', 'eject nosuch', 'change ide1-cd0 other.iso', 'change ide0'],
-        ['Removable device: CD with a tray', '', lambda t: t == '', 'open', lambda t: t == '', lambda t: 'open' not in t, 'no CD or floppy', 'start it with another',
+        ['Removable device: CD with a tray', '', lambda t: t == '', 'open', lambda t: t == '', lambda t: 'open' not in t, 'no CD or floppy', 'no such image',
          'no CD or floppy'], args=DISK)
 answers(['change floppy0', 'eject floppy0', 'info fdc'], ['', 'no motor', ''], args=('-S', '-drive', 'file=fd.img,if=floppy,format=raw')
         if open('fd.img', 'wb').write(bytes(1474560)) else ())

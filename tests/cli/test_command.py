@@ -74,20 +74,7 @@ fails('5: instructions', 5, '--no-progress', '100k', *S, part='no progress: for 
 fails('5: guest time', 5, '--no-progress', '50ms', '--expect', 'x', *S, part='no progress: for 0.05 s of guest time')
 idle = guest('idle', '1: wfi\n j 1b\n')
 fails('5: it waits for ever', 5, '--expect', 'x', '--', '-machine', 'virt', '-bios', 'none', idle, part='every CPU waits')
-echo = guest('echo', '''
-    li s1, 0x10000000
-1:  lbu t0, 5(s1)
-    andi t0, t0, 1
-    beqz t0, 1b
-    lbu t0, 0(s1)
-    sb t0, 0(s1)
-    li t1, 'q'
-    bne t0, t1, 1b
-    li t0, 0x100000
-    li t1, 0x53333
-    sw t1, 0(t0)
-2:  j 2b
-''')
+echo = echo_guest(last='q', exit_word=0x53333)
 E = ['--', '-machine', 'virt', '-bios', 'none', echo]
 expect('send', 0, test('--send', 'abc', '--expect', 'abc', '--send', '"d\\x65f\\n"', '--expect', '"def\\n"', '--send', 'q', '--expect-exit', '5', *E))
 fails('5: nobody types', 5, '--send', 'abc', '--expect', 'abcd', '--no-progress', '10ms', *E)

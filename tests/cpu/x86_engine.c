@@ -120,7 +120,7 @@ static u64 run(const struct program *p, enum way way, u64 irq_at, u64 seed, stru
             n = irq_at - r->clock.now;
         if (way == FORGETFUL) {
             x86_tlb_flush(r->c);
-            x86_blocks_flush(r->c->engine);
+            cpu_pages_flush(&r->c->engine->pages);
         }
         if (way == SAVED)
             save_and_load(r);

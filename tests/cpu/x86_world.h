@@ -233,14 +233,14 @@ static inline void w_code(struct world *w, const void *code, unsigned n)
     ram_written(w->ram, W_CODE, n + 1);
 }
 
-/* Until it halts, or is stuck; at most 1000 instructions. The state may have been changed from outside. */
+/* Until it halts (and no trap is due behind the HLT), or is stuck; at most 1000 instructions. The state may have been changed from outside. */
 static inline void w_run(struct world *w)
 {
     struct x86 *c = w->c;
     x86_set_flags(c, c->rflags);
     x86_mode_changed(c);
     x86_flush_translations(c);
-    for (unsigned n = 0; n < 100 && c->activity == X86_RUNNING; n++) {
+    for (unsigned n = 0; n < 100 && (c->activity == X86_RUNNING || (c->activity == X86_HALTED && c->db_pending)); n++) {
         w->clock.attention = false;
         c->cpu.ops->run(&c->cpu, 10);
     }

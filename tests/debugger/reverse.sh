@@ -69,6 +69,16 @@ END
 same "events of the past" "$(grep '^heard' "$dir/scripts" | uniq)" "$(grep -m1 '^heard' "$dir/scripts")"
 same "and there were some" "$(grep -c '^heard.[1-9]' "$dir/scripts")" 2
 
+# What is traced on the way does not end a search, and is not traced again.
+debug traced <<'END'
+trace interrupt
+continue
+last-write switches
+goto begin
+END
+expect "$dir/traced" "^switches: 0x5 -> 0x6, by hart 0 at position"
+same "interrupts traced once" "$(grep -c '^\[[0-9]*\] hart0 .*interrupt' "$dir/traced")" 11
+
 # Any tour finds the states of the straight run.
 for at in 12345 300001 1500000; do
     debug straight --history off <<END

@@ -1,4 +1,5 @@
 /* IDE through its ports: task file, PIO, bus master, ATAPI packets, errors, resets, and a guest gone mad. */
+#include "iodev/block/medium.h"
 #include "tests/device/ide_rig.h"
 
 #include "base/hash.h"
@@ -528,7 +529,47 @@ static void tray(void)
     CU_ASSERT_EQUAL(sense(t), 0x062800);
     CU_ASSERT_EQUAL(packet(t, false, 64, CDB(0)), 0x50);
     ir_free(t);
-    t = ide_rig_new("e---", SIZE);
+}
+
+/* Another disc comes in, also into a drive that was empty; what names none is not obeyed. */
+static void change(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct ide_rig *t = ide_rig_new(i ? "e---" : "c---", SIZE);
+        struct mem_disk disk;
+        struct buf said = { 0 };
+        struct input_channel *c = t->r->env.channels;
+        u8 b[64];
+        md_make(t->r->arena, &disk, 5 * 2048);
+        disk.port.read_only = true;
+        struct medium m = { .text = { .id = 7, .path = "x.iso" }, .port = &disk.port };
+        CU_ASSERT_EQUAL(sense(t), 0x062900);
+        buf_put_le(&said, MEDIUM_INSERT, 1);
+        medium_put(&m.text, &said);
+        c->deliver(c->opaque, said.data, said.len); /* it is not on the shelf */
+        CU_ASSERT_EQUAL(packet(t, false, 64, CDB(0)), i ? 0x51 : 0x50);
+        t->r->env.media = &m;
+        for (size_t n = 0; n < said.len; n++)
+            c->deliver(c->opaque, said.data, n); /* cut short */
+        CU_ASSERT_PTR_NOT_EQUAL(t->drive[0]->drive, &disk.port);
+        c->deliver(c->opaque, said.data, said.len);
+        CU_ASSERT_EQUAL(packet(t, false, 64, CDB(0)), 0x51);
+        CU_ASSERT_EQUAL(sense(t), 0x062800);
+        CU_ASSERT_EQUAL(fetch(t, packet(t, false, 64, CDB(0x25)), b, 64), 8);
+        CU_ASSERT_EQUAL(load_be(b, 4), 4);
+        /* A state that names a disc which is nowhere is an empty drive. */
+        t->r->env.media = NULL;
+        ide_cd_class.loaded(t->drive[0]);
+        CU_ASSERT_EQUAL(packet(t, false, 64, CDB(0x25)), 0x51);
+        CU_ASSERT_EQUAL(sense(t), 0x023a00);
+        buf_free(&said);
+        ir_free(t);
+    }
+}
+
+static void empty(void)
+{
+    struct ide_rig *t = ide_rig_new("e---", SIZE);
     CU_ASSERT_EQUAL(sense(t), 0x062900);
     CU_ASSERT_EQUAL(packet(t, false, 64, CDB(0x25)), 0x51);
     CU_ASSERT_EQUAL(sense(t), 0x023a00);
@@ -639,6 +680,6 @@ int main(void)
     return unit_main("ide", (CU_TestInfo[]){
         { "identify", identify }, { "nobody", nobody }, { "PIO read", pio_read }, { "PIO write", pio_write },
         { "errors", errors }, { "settings", settings }, { "diagnose", diagnose }, { "DMA", dma },
-        { "DMA goes wrong", dma_goes_wrong }, { "ATAPI", atapi }, { "tray", tray }, { "fuzz", fuzz },
+        { "DMA goes wrong", dma_goes_wrong }, { "ATAPI", atapi }, { "tray", tray }, { "change", change }, { "empty", empty }, { "fuzz", fuzz },
         { "spoiled snapshots", spoiled }, CU_TEST_INFO_NULL });
 }

@@ -15,7 +15,7 @@ static unsigned any(unsigned below)
 }
 
 static u8 room[64];
-static struct a64 a;
+static struct out a;
 
 static void says(const char *text)
 {

@@ -162,7 +162,7 @@ static void finds(const char *what, void (*program)(struct rig *r), unsigned slo
     r->c->ops->set_pc(r->c, RAM);
     CU_ASSERT_EQUAL(r->c->ops->run(r->c, 30), CPU_BUDGET);
     CU_ASSERT(rig_counted(r->c, "checked ") > 2);
-    struct rv_page *page = rv_page_get(r->h->engine, r->ram, 0);
+    struct cpu_page *page = cpu_pages_get(&r->h->engine->pages, r->ram, 0);
     struct rv_block *b = rv_block_find(page, 0);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     change(&b->slot[slot]);

@@ -20,7 +20,7 @@ static void emit_by_all(struct ir_rig *r, struct ir *ir)
         }
         kind->init(&em);
         size_t used = r->code.used;
-        struct emitted made = kind->run(&em, &r->code, &env, ir, &r->ra);
+        struct emitted made = emit_run(&em, &r->code, &env, ir, &r->ra);
         CU_ASSERT_PTR_NOT_NULL_FATAL(made.start);
         size_t most = 16384 + (size_t)ir->n * (check ? 176 : 112) + (size_t)ir->n_exits * 160 + (size_t)ir->n_puts * 24;
         CU_ASSERT_FATAL(r->code.used - used < most);

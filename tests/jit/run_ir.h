@@ -135,7 +135,7 @@ static inline struct ir_rig *ir_rig_new(void)
     r->link[2].count = 6;
     r->links[0] = &r->link[1];
     r->links[1] = &r->link[3];
-    const void *enter = r->kind->enter(&r->code, &r->env);
+    const void *enter = emit_enter(&r->em, &r->code, &r->env);
     memcpy(&r->enter, &enter, sizeof enter);
     return r;
 }
@@ -192,7 +192,7 @@ static inline bool ir_rig_run(struct ir_rig *r, struct ir *ir, const struct worl
     struct ir_machine m = { w1.state, IR_RIG_BASE, &w1, ir_tlb_locate, world_phys, world_leads, IR_RIG_BUDGET };
     ir_eval(ir, &m, &r->end);
     code_flush(&r->code);
-    const void *run = r->kind->run(&r->em, &r->code, &r->env, ir, &r->ra).start;
+    const void *run = emit_run(&r->em, &r->code, &r->env, ir, &r->ra).start;
     if (!run)
         return false;
     for (unsigned k = 0; k < ARRAY_LEN(r->ctx.site); k++)

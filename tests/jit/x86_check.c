@@ -211,7 +211,7 @@ static void finds(unsigned slot, void (*change)(struct x86_insn *i), const char 
     x86_mode_changed(w.c);
     CU_ASSERT_EQUAL(w.c->cpu.ops->run(&w.c->cpu, 40), CPU_BUDGET);
     CU_ASSERT(counted(w.c, "checked ") > 2);
-    struct x86_page *page = x86_page_get(w.c->engine, w.ram, W_CODE >> PAGE_SHIFT);
+    struct cpu_page *page = cpu_pages_get(&w.c->engine->pages, w.ram, W_CODE >> PAGE_SHIFT);
     struct x86_block *b = x86_block_find(page, W_CODE & PAGE_MASK, x86_mode_key(w.c));
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     change(&b->slot[slot]);
