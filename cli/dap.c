@@ -36,6 +36,7 @@ struct dap_server {
     struct session *s; /* NULL: nothing is launched */
     struct options *o;
     struct arena *arena;
+    struct buf recording; /* what is replayed, as long as its machine */
     struct host_watch *reading, *writing;
     struct host_timer *flushing;
     u64 last_progress;
@@ -244,19 +245,21 @@ static void close_session(struct dap_server *v)
     if (v->has_console)
         inbox_bytes_fini(&v->typed);
     v->has_console = false;
-    if (v->s)
+    if (v->s && v->s->arena)
         session_close(v->s);
     free(v->s);
     v->s = NULL;
     if (v->arena)
         arena_free(v->arena);
     v->arena = NULL;
+    buf_free(&v->recording);
 }
 
 /* The machine the words describe, as `orrery debug` would make it. */
 static bool open_session(struct dap_server *v, const struct dap_launch *l, struct err *e)
 {
     static const char program[] = "orrery dap";
+    int status;
     v->arena = arena_new();
     v->o = ARENA_NEW(v->arena, struct options);
     *v->o = (struct options){ .arena = v->arena, .program = program, .xlen = 64, .usage_status = EXIT_USAGE, .debug = true };
@@ -273,10 +276,20 @@ static bool open_session(struct dap_server *v, const struct dap_launch *l, struc
         argv[argc++] = arena_strdup(v->arena, "-x");
         argv[argc++] = arena_strdup(v->arena, l->script);
     }
+    if (l->snapshot) {
+        argv[argc++] = arena_strdup(v->arena, "--load");
+        argv[argc++] = arena_strdup(v->arena, l->snapshot);
+    }
     if (l->program)
         argv[argc++] = arena_strdup(v->arena, l->program);
     argv[argc] = NULL;
     e->text[0] = 0;
+    if (l->recording) {
+        v->s = xcalloc(1, sizeof *v->s);
+        v->s->dap = v;
+        return session_open_recording(v->s, v->o, arena_strdup(v->arena, l->recording), true, argc, argv, &v->recording, &status, e) &&
+               session_keep_history(v->s);
+    }
     switch (options_parse(v->o, argc, argv)) {
     case OPTIONS_DONE: return err_set(e, "these options only ask what there is");
     case OPTIONS_BAD: return false;

@@ -120,11 +120,13 @@ out:
     return ok;
 }
 
-bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status, struct err *e)
+bool session_open_recording(struct session *s, struct options *o, const char *path, bool debug, int argc, char **argv,
+                            struct buf *file, int *status, struct err *e)
 {
     *status = EXIT_USAGE;
+    s->recording = debug ? path : NULL;
     return host_file_load(path, file, e) &&
-           (open_recording(s, o, false, file, 1, (char *[]){ arena_strdup(o->arena, "replay") }, status, e) || err_prefix(e, "%s", path));
+           (open_recording(s, o, debug, file, argc, argv, status, e) || err_prefix(e, "%s", path));
 }
 
 static int replay(const char *program, bool debug, const char *path, int argc, char **argv, const struct buf *file)

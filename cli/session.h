@@ -111,9 +111,10 @@ bool session_load(struct session *s, const char *path, struct err *e);
 /* record.c: begins a recording with the configuration that says what machine it is of. */
 bool session_record(struct session *s, const char *path, int argc, char **argv, struct err *e);
 int replay_main(int argc, char **argv);
-/* replay.c: for a replay of `path`; on failure *status is EXIT_USAGE or EXIT_DIVERGED. */
-bool session_open_recording(struct session *s, struct options *o, const char *path, struct buf *file, int *status,
-                            struct err *e);
+/* replay.c: for a replay of `path`, in a debugger or not, with options of ours behind those recorded; argv[0] is ignored. `file` gets
+ * its bytes, which the machine needs. On failure *status is EXIT_USAGE or EXIT_DIVERGED. */
+bool session_open_recording(struct session *s, struct options *o, const char *path, bool debug, int argc, char **argv,
+                            struct buf *file, int *status, struct err *e);
 /* replay.c: was `orrery debug` or `orrery trace` given a recording in place of a kernel? Then it is debugged, or replayed,
  * and *status is set. */
 bool plays_recording(const struct options *o, bool debug, int argc, char **argv, int *status);

@@ -555,7 +555,8 @@ void test_run_job(const struct suite *suite, const struct job *j, struct outcome
     t.s->console = test_console_write;
     t.s->console_opaque = &t.console;
     int status = EXIT_USAGE;
-    bool open = j->scenario->replay ? session_open_recording(t.s, &o, j->scenario->replay, &file, &status, &e)
+    bool open = j->scenario->replay ? session_open_recording(t.s, &o, j->scenario->replay, false, 1, (char *[]){ "replay" }, &file,
+                                                              &status, &e)
                                     : open_machine(&t, &o, &e);
     if (!open) {
         fail(&t, status == EXIT_DIVERGED ? TEST_DIVERGED : TEST_USAGE, "%s", e.text);

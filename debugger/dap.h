@@ -12,8 +12,9 @@
 
 struct dap;
 
-struct dap_launch { /* the arguments of `launch`; valid during the call */
+struct dap_launch { /* the arguments of `launch` or `attach`; valid during the call */
     const char *program, *cwd, *script, *history; /* NULL: not given */
+    const char *recording, *snapshot; /* of `attach`: one of them, files */
     const char *const *args; /* options as on the command line of `orrery debug` */
     size_t n_args;
 };
@@ -21,7 +22,8 @@ struct dap_launch { /* the arguments of `launch`; valid during the call */
 struct dap_host {
     void *opaque;
     void (*write)(void *opaque, const void *bytes, size_t n);
-    /* A new machine with its debugger, after the one before was freed; NULL: it cannot be, and the error says why. */
+    /* A new machine with its debugger, after the one before was freed, at its beginning; NULL: it cannot be, and the error says
+     * why. */
     struct debugger *(*launch)(void *opaque, const struct dap_launch *l, struct err *e);
     /* Whatever the machine executes now is to stop as soon as possible, as somebody asked. */
     void (*interrupt)(void *opaque);

@@ -22,12 +22,39 @@ void dap_drop_machine(struct dap *p)
     p->going = p->ended = false;
 }
 
+static bool asked(const struct dap *p, const char *name, bool otherwise)
+{
+    const json_t *o = json_object_get(p->launch, name);
+    return json_is_boolean(o) ? json_is_true(o) : otherwise;
+}
+
+/* Before anybody sets a stop point: to its end, which tells itself what it is, or where the client wants to be. */
+static void enter_recording(struct dap *p)
+{
+    struct debugger *d = p->d;
+    struct err e = { "" };
+    i64 at;
+    bool end = !get_int(p->launch, "at", &at);
+    if (!d->machine->history)
+        return;
+    run_begin(d, &p->entry);
+    enum machine_stop why = history_run(d->machine->history, end ? CLOCK_NEVER : (u64)at, &e);
+    run_judge(d, why, &p->entry);
+    run_end(d);
+    p->entry.why = why;
+    debugger_changed(d);
+    if (e.text[0])
+        dap_say(p, "console", "%s\n", e.text);
+}
+
 /* From p->launch. */
 static bool make_machine(struct dap *p, struct err *e)
 {
     json_t *list = json_object_get(p->launch, "args"), *word;
     struct dap_launch l = { .program = get_text(p->launch, "program"), .cwd = get_text(p->launch, "cwd"),
-                            .script = get_text(p->launch, "script"), .history = get_text(p->launch, "history") };
+                            .script = get_text(p->launch, "script"), .history = get_text(p->launch, "history"),
+                            .recording = p->attached ? get_text(p->launch, "recording") : NULL,
+                            .snapshot = p->attached ? get_text(p->launch, "snapshot") : NULL };
     const char **words = xcalloc(json_array_size(list) + 1, sizeof *words);
     size_t i;
     if (list && !json_is_array(list) && !json_is_null(list)) {
@@ -47,24 +74,30 @@ static bool make_machine(struct dap *p, struct err *e)
     struct debugger *d = p->host.launch(p->host.opaque, &l, e);
     free(words);
     p->d = d;
-    p->stop_on_entry = json_is_true(json_object_get(p->launch, "stopOnEntry"));
-    p->stop_at_end = json_is_true(json_object_get(p->launch, "stopAtEnd"));
+    p->entry = (struct stop_report){ .why = MACHINE_REACHED };
+    if (d && l.recording)
+        enter_recording(p);
+    /* Who attaches wants to look. */
+    p->stop_on_entry = asked(p, "stopOnEntry", p->attached);
+    p->stop_at_end = asked(p, "stopAtEnd", l.recording);
     p->no_debug = json_is_true(json_object_get(p->launch, "noDebug"));
     return d != NULL;
 }
 
-REQUEST(dap_launch)
+static json_t *begin(struct dap *p, json_t *args, bool attach, struct err *e)
 {
-    static const char *const texts[] = { "program", "cwd", "script", "history" };
+    static const char *const texts[] = { "program", "cwd", "script", "history", "recording", "snapshot" };
+    const char *name = attach ? "attach" : "launch";
     if (p->launched)
-        return failed(e, "launch: there is a machine already; 'restart' builds it again");
+        return failed(e, "%s: there is a machine already; 'restart' builds it again", name);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         json_t *o = json_object_get(args, texts[i]);
         if (o && !json_is_string(o) && !json_is_null(o))
-            return failed(e, "launch: '%s' is a string", texts[i]);
+            return failed(e, "%s: '%s' is a string", name, texts[i]);
     }
     json_decref(p->launch);
     p->launch = args ? json_incref(args) : json_object();
+    p->attached = attach;
     if (!make_machine(p, e))
         return NULL;
     p->launched = true;
@@ -72,10 +105,24 @@ REQUEST(dap_launch)
     return json_null();
 }
 
+REQUEST(dap_launch) { return begin(p, args, false, e); }
+
 REQUEST(dap_attach)
 {
-    return failed(e, "attach is not possible: a machine that runs without a debugger has kept no past. Use 'launch'; to look at one "
-                     "that runs, start it with -gdb and use gdb");
+    i64 at;
+    bool recording = get_text(args, "recording"), snapshot = get_text(args, "snapshot");
+    if (recording && snapshot)
+        return failed(e, "attach: a 'recording' or a 'snapshot', not both");
+    if (!recording && !snapshot)
+        return failed(e, "attach: it needs a 'recording', or a 'snapshot' and the 'program' and 'args' of its machine. To look at a "
+                         "machine that runs, start it with -gdb and use gdb");
+    if (recording && get_text(args, "program"))
+        return failed(e, "attach: a recording says itself what its 'program' was");
+    if (recording && get_text(args, "history") && !strcmp(get_text(args, "history"), "off"))
+        return failed(e, "attach: a recording is looked at by going through its history, which is off");
+    if (json_object_get(args, "at") && (!recording || !get_int(args, "at", &at) || at < 0))
+        return failed(e, "attach: 'at' is a position in a recording");
+    return begin(p, args, true, e);
 }
 
 REQUEST(dap_configuration_done)
@@ -205,7 +252,9 @@ static void tell_machine(struct dap *p, const struct stop_report *r)
     case MACHINE_RESET:
     case MACHINE_REPLAY_END:
         if (m->history && p->stop_at_end)
-            tell_exception(p, "end", r->why == MACHINE_RESET ? "The guest asked for a reset" : "The recording is over", 0);
+            tell_exception(p, "end", r->why == MACHINE_RESET ? "The guest asked for a reset"
+                                    : m->stop.text[0]       ? m->stop.text
+                                                            : "The recording is over", 0);
         else
             tell_end(p);
         break;
@@ -358,6 +407,14 @@ static void move(struct dap *p, enum dap_act act)
     tell(p, &r, act == ACT_REVERSE && ok ? "entry" : "step");
 }
 
+static void tell_entry(struct dap *p)
+{
+    if (p->entry.why == MACHINE_REACHED)
+        dap_tell_stopped(p, "entry", NULL, NULL, 0);
+    else
+        tell(p, &p->entry, "entry");
+}
+
 void dap_do(struct dap *p, enum dap_act act)
 {
     switch (act) {
@@ -368,7 +425,7 @@ void dap_do(struct dap *p, enum dap_act act)
     case ACT_RESTART:
         p->how.cpu = p->d->cpu->index;
         if (p->stop_on_entry) {
-            dap_tell_stopped(p, "entry", NULL, NULL, 0);
+            tell_entry(p);
             return;
         }
         if (act == ACT_RESTART) /* who said launch knows it */

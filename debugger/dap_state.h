@@ -76,6 +76,8 @@ struct dap {
 
     bool launched, configured, stop_on_entry, stop_at_end, no_debug, ended;
     bool stories; /* a guest that lost its way is a stop */
+    bool attached;  /* to a recording or a snapshot: something that exists */
+    struct stop_report entry; /* how the machine came where it begins */
     json_t *launch; /* its arguments, for restart */
     json_t *current; /* the request in work */
     bool busy;      /* dap_work() is on the stack */

@@ -178,7 +178,7 @@ bool jit_riscv_install(struct arena *a, struct cpu *c, const struct emitter_kind
     j->watch = o->watch;
     j->env.at_op = o->watch ? j->look.at_op : NULL;
     if (o->check)
-        j->tier.check = jit_check_new(a, &j->code, &j->env);
+        j->tier.check = jit_riscv_check_new(a, &j->code, &j->env);
     kind->init(&j->emitter);
     j->region_threshold = o->tier > 1 ? (i32)o->region_threshold : 0;
     j->unit = ARENA_ARRAY(a, struct jit_unit, CODE_COUNTERS);

@@ -1,6 +1,7 @@
 /* The tier that compiles x86 blocks: the code of a run takes the place of the handler in its first slot. */
-#include "jit/x86.h"
+#include "jit/check.h"
 #include "jit/tiers.h"
+#include "jit/x86.h"
 
 #include <string.h>
 
@@ -116,7 +117,7 @@ static void describe(const struct x86_tier *t, struct buf *out)
         U(j->code.size >> 10), U(j->count.flushes));
     jit_counts_print(&j->counts, lists, out);
     if (t->check)
-        jit_x86_check_describe(t->check, out);
+        jit_check_describe(t->check, out);
 #undef U
 }
 
@@ -158,7 +159,7 @@ bool jit_x86_install(struct arena *a, struct cpu *cpu, const struct emitter_kind
     j->tier = (struct x86_tier){ .hot = hot, .flushed = flushed, .describe = describe,
         .threshold = o->threshold ? o->threshold : 1 };
     if (o->check)
-        j->tier.check = jit_x86_check_new(a, j, &j->env);
+        j->tier.check = jit_x86_check_new(a, &j->env);
     for (unsigned op = 0; op < X86_OP_COUNT; op++) {
         if (!(x86_rows[op].flags & X_FAST))
             continue;

@@ -73,7 +73,4 @@ void jit_x86_branch(struct translation *tr, const struct x86_insn *i, u64 holds)
 void jit_x86_jump(struct translation *tr, const struct x86_insn *i);
 void jit_x86_jump_to(struct translation *tr, u64 target);
 
-struct x86_check *jit_x86_check_new(struct arena *a, struct jit_x86 *j, struct jit_env *env);
-void jit_x86_check_describe(const struct x86_check *k, struct buf *out);
-
 #endif

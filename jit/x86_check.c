@@ -3,7 +3,7 @@
  * Then state, memory and position must be the same. */
 #include <string.h>
 
-#include "base/buf.h"
+#include "jit/check.h"
 #include "jit/x86.h"
 
 enum { LOG = 256, NOTES = 2 * X86_BLOCK_MAX, STATE_AT = offsetof(struct x86, rflags),
@@ -15,45 +15,28 @@ struct note { /* where the interpreter was about to store, perhaps, and what was
 };
 
 struct x86_check {
-    struct jit_stored *next; /* first: where the code writes down its next store */
-    struct jit_stored log[LOG];
-    struct jit_x86 *j;
+    struct jit_check base;
     u8 left_there[LOG][16]; /* what the stores left */
     struct note note[NOTES];
     unsigned n_notes;
     struct x86_insn entry[2]; /* a block whose handler is the code */
-    struct {
-        const struct x86_insn *slot;
-        x86_handler *handler; /* NULL: the slot's own */
-        i64 budget;
-        u64 vpage;
-        bool jump; /* to address `slot`, the budget exact */
-    } left;
     u64 r_before[16], r_after[16];
     u8 before[STATE], after[STATE];
-    struct {
-        u64 entries, instructions, stores;
-    } count;
-    struct buf report;
 };
+
+static struct x86_check *check_of(const struct x86 *c) { return (struct x86_check *)c->engine->tier->check; }
 
 static i64 left(X86_ARGS, u64 handler)
 {
-    struct x86_check *k = c->engine->tier->check;
-    k->left.slot = i;
-    k->left.jump = handler == (u64)(uintptr_t)x86_goto;
-    k->left.handler = (x86_handler *)(uintptr_t)(k->left.jump ? 0 : handler);
-    k->left.budget = budget;
-    k->left.vpage = vpage;
+    jit_check_left(c->engine->tier->check, i, budget, vpage, handler, x86_goto);
     return budget;
 }
 
 static void undo(struct x86_check *k)
 {
-    for (struct jit_stored *s = k->log; s < k->next; s++)
-        memcpy(k->left_there[s - k->log], (const void *)(uintptr_t)s->host, s->size);
-    for (struct jit_stored *s = k->next; s-- > k->log;)
-        store_le((void *)(uintptr_t)s->host, (unsigned)s->size, s->old);
+    for (struct jit_stored *s = k->base.log; s < k->base.next; s++)
+        memcpy(k->left_there[s - k->base.log], (const void *)(uintptr_t)s->host, s->size);
+    jit_check_undo(&k->base);
 }
 
 /* --- where it left ---------------------------------------------------------------------------------------------- */
@@ -75,7 +58,7 @@ struct end {
 
 static struct end where(struct x86 *c)
 {
-    const struct x86_check *k = c->engine->tier->check;
+    const struct jit_check *k = c->engine->tier->check;
     const struct x86_insn *i = k->left.slot;
     struct end e = { .budget = k->left.budget };
     if (k->left.jump) {
@@ -83,7 +66,7 @@ static struct end where(struct x86 *c)
         return e;
     }
     const struct x86_side *side = x86_side_of(i);
-    x86_handler *to = k->left.handler;
+    x86_handler *to = (x86_handler *)k->left.handler;
     if (to == x86_taken_slow || to == x86_next_slow) {
         bool taken = to == x86_taken_slow;
         u64 rip = x86_rip_of(c, k->left.vpage + (taken ? i->imm : side[1].offset));
@@ -122,7 +105,7 @@ static void note(struct x86_check *k, struct x86_ctx *ctx, u64 linear)
 /* In front of an instruction with memory: its operand and what is below the top of the stack. */
 static i64 noted(X86_ARGS)
 {
-    struct x86_check *k = c->engine->tier->check;
+    struct x86_check *k = check_of(c);
     const u8 key = x86_block_of(i)->key;
     const u64 sp = (c->r[X86_SP] - 8) & size_mask(c->stack_size);
     if (i->flags & X86_I_MEM)
@@ -168,52 +151,41 @@ static i64 interpret(struct x86 *c, const struct x86_insn *from, struct x86_ctx 
 
 /* --- comparison ------------------------------------------------------------------------------------------------- */
 
-static void difference(struct x86_check *k, const char *what, u64 compiled, u64 interpreted)
-{
-    if (k->report.len < 3000)
-        buf_printf(&k->report, "\n  %s: compiled 0x%llx, interpreted 0x%llx", what, (unsigned long long)compiled,
-            (unsigned long long)interpreted);
-}
-
+#define AT(member) .at = offsetof(struct x86, member) - STATE_AT, .size = 8
 static void compare_state(struct x86 *c, struct x86_check *k)
 {
-    static const char *const name[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                          "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
-    for (unsigned n = 0; n < 16; n++)
-        if (k->r_after[n] != c->r[n])
-            difference(k, name[n], k->r_after[n], c->r[n]);
+    static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+    static const struct jit_check_row registers = { .names = names, .size = 8, .n = 16 }, others[] = {
+        { .name = "flags (SF ZF AF PF CF, OF in bit 0)", AT(arith_wide), .n = 1 },
+        { .name = "rflags", AT(rflags), .n = 1 },
+        { .name = "lower half of a vector register", AT(v[0].q[0]), .stride = sizeof(union x86_vec), .n = 16 },
+        { .name = "upper half of a vector register", AT(v[0].q[1]), .stride = sizeof(union x86_vec), .n = 16 },
+    };
+    jit_check_rows(&k->base, &registers, 1, k->r_after, c->r);
     const u8 *now = (const u8 *)c + STATE_AT;
     if (!memcmp(k->after, now, STATE))
         return;
-    const size_t len = k->report.len, arith = offsetof(struct x86, arith_wide) - STATE_AT;
-    if (memcmp(k->after + arith, now + arith, 8))
-        difference(k, "flags (SF ZF AF PF CF, OF in bit 0)", load_le(k->after + arith, 8), load_le(now + arith, 8));
-    if (memcmp(k->after, now, 8))
-        difference(k, "rflags", load_le(k->after, 8), load_le(now, 8));
-    for (unsigned n = 0; n < 32; n++) {
-        const size_t at = offsetof(struct x86, v) - STATE_AT + sizeof(union x86_vec) * (n / 2) + 8 * (n & 1);
-        if (memcmp(k->after + at, now + at, 8))
-            difference(k, n & 1 ? "upper half of a vector register" : "lower half of a vector register",
-                load_le(k->after + at, 8), load_le(now + at, 8));
-    }
-    if (k->report.len == len)
-        buf_printf(&k->report, "\n  other state");
+    const size_t len = k->base.report.len;
+    jit_check_rows(&k->base, others, ARRAY_LEN(others), k->after, now);
+    if (k->base.report.len == len)
+        buf_printf(&k->base.report, "\n  other state");
 }
 
 /* What the code left at this byte; before: what was there at first. */
 static u8 expected(const struct x86_check *k, const u8 *host, u8 before)
 {
-    for (const struct jit_stored *s = k->next; s-- > k->log;)
+    for (const struct jit_stored *s = k->base.next; s-- > k->base.log;)
         if ((u64)(uintptr_t)host - s->host < s->size)
-            return k->left_there[s - k->log][(u64)(uintptr_t)host - s->host];
+            return k->left_there[s - k->base.log][(u64)(uintptr_t)host - s->host];
     return before;
 }
 
 static void compare_memory(struct x86_check *k)
 {
-    for (const struct jit_stored *s = k->log; s < k->next; s++)
-        if (memcmp(k->left_there[s - k->log], (const void *)(uintptr_t)s->host, s->size))
-            difference(k, "memory where it stored", load_le(k->left_there[s - k->log], (unsigned)s->size),
+    for (const struct jit_stored *s = k->base.log; s < k->base.next; s++)
+        if (memcmp(k->left_there[s - k->base.log], (const void *)(uintptr_t)s->host, s->size))
+            jit_check_differs(&k->base, "memory where it stored", load_le(k->left_there[s - k->base.log], (unsigned)s->size),
                 load_le((const void *)(uintptr_t)s->host, (unsigned)s->size));
     for (unsigned n = 0; n < k->n_notes; n++)
         for (unsigned b = 0; b < 8; b++) {
@@ -224,23 +196,18 @@ static void compare_memory(struct x86_check *k)
                     break;
                 }
             if (*host != expected(k, host, was)) {
-                difference(k, "memory it did not store to", was, *host);
+                jit_check_differs(&k->base, "memory it did not store to", was, *host);
                 return;
             }
         }
 }
 
-static void disassemble(struct x86 *c, struct x86_check *k, const struct x86_block *b, unsigned from, u64 vpage)
+static void disassemble(struct x86 *c, const struct x86_block *b, unsigned from, u64 vpage)
 {
-    char text[128];
-    for (unsigned n = from; n < b->slots && k->report.len < 3600; n++) {
-        const struct x86_side *s = &b->side[n];
-        if (!s->length)
-            continue;
-        u64 pc = vpage + s->offset;
-        c->cpu.ops->disasm(&c->cpu, pc, b->host + s->offset, s->length, text, sizeof text);
-        buf_printf(&k->report, "\n  0x%llx: %s", (unsigned long long)pc, text);
-    }
+    for (unsigned n = from; n < b->slots; n++)
+        if (b->side[n].length)
+            jit_check_code(c->engine->tier->check, &c->cpu, vpage + b->side[n].offset, b->host + b->side[n].offset,
+                b->side[n].length);
 }
 
 /* --- an entry --------------------------------------------------------------------------------------------------- */
@@ -259,14 +226,14 @@ __attribute__((noinline)) static void run_both(struct x86 *c, const struct x86_i
     u64 vpage, const void *code)
 {
     struct x86_engine *e = c->engine;
-    struct x86_check *k = e->tier->check;
+    struct x86_check *k = check_of(c);
     i64 const before = exact(i, budget);
     const struct x86_engine kept = *e;
     u64 const now = c->cpu.clock->now, retired = c->cpu.retired, rip = c->rip;
 
     memcpy(k->r_before, c->r, sizeof k->r_before);
     memcpy(k->before, &c->rflags, STATE);
-    k->next = k->log;
+    k->base.next = k->base.log;
     k->entry[1].fn = (void *)(uintptr_t)code;
     e->tier->enter(c, &k->entry[1], budget, ctx, vpage);
     struct end end = where(c);
@@ -285,19 +252,16 @@ __attribute__((noinline)) static void run_both(struct x86 *c, const struct x86_i
     if (sane) {
         i64 rest = interpret(c, i, ctx, vpage, n, end.before);
         if (e->trapped)
-            difference(k, "instructions before an exception", (u64)n, (u64)(n - rest));
+            jit_check_differs(&k->base, "instructions before an exception", (u64)n, (u64)(n - rest));
         else if (rest)
-            difference(k, "instructions", (u64)n, (u64)(n - rest));
+            jit_check_differs(&k->base, "instructions", (u64)n, (u64)(n - rest));
         else if (x86_pc_of(c, c->rip) != end.pc)
-            difference(k, "next position", end.pc, x86_pc_of(c, c->rip));
+            jit_check_differs(&k->base, "next position", end.pc, x86_pc_of(c, c->rip));
         compare_state(c, k);
         compare_memory(k);
     } else {
-        difference(k, end.bad ? "handler it leaves to" : "instructions", (u64)n, 0);
+        jit_check_differs(&k->base, end.bad ? "handler it leaves to" : "instructions", (u64)n, 0);
     }
-    k->count.entries++;
-    k->count.instructions += (u64)n;
-    k->count.stores += (u64)(k->next - k->log);
     c->cpu.clock->now = now;
     c->cpu.retired = retired;
     c->rip = rip;
@@ -311,47 +275,29 @@ __attribute__((noinline)) static void run_both(struct x86 *c, const struct x86_i
     e->taken = kept.taken;
     e->want = kept.want;
     e->want_taken = kept.want_taken;
-    c->r[X86_R_PAGE] = k->left.vpage;
-    if (UNLIKELY(k->report.len)) {
-        struct buf what = k->report;
-        k->report = (struct buf){ 0 };
-        buf_printf(&k->report, "compiled code differs from the interpreter: %s at 0x%llx, after %llu instructions:%s",
-            c->cpu.name, (unsigned long long)(vpage + x86_side_of(i)->offset), (unsigned long long)n, buf_cstr(&what));
-        buf_printf(&k->report, "\nthe block, from there on:");
-        disassemble(c, k, x86_block_of(i), place(i), vpage);
-        buf_free(&what);
+    c->r[X86_R_PAGE] = k->base.left.vpage;
+    if (jit_check_done(&k->base, &c->cpu, vpage + x86_side_of(i)->offset, (u64)n)) {
+        disassemble(c, x86_block_of(i), place(i), vpage);
         c->rip = x86_rip_of(c, end.pc);
-        k->left.handler = diverged;
-        k->left.budget = end.budget;
-    } else if (k->left.jump) {
-        k->left.handler = jumped;
+        k->base.left.handler = diverged;
+        k->base.left.budget = end.budget;
+    } else if (k->base.left.jump) {
+        k->base.left.handler = jumped;
     }
 }
 
 static i64 entered(X86_ARGS, const void *code)
 {
-    struct x86_check *k = c->engine->tier->check;
+    struct x86_check *k = check_of(c);
     run_both(c, i, budget, ctx, vpage, code);
-    x86_handler *next = k->left.handler ? k->left.handler : (x86_handler *)k->left.slot->fn;
-    return next(c, k->left.slot, k->left.budget, ctx, k->left.vpage);
+    const struct x86_insn *slot = k->base.left.slot;
+    x86_handler *next = (x86_handler *)(k->base.left.handler ? k->base.left.handler : slot->fn);
+    return next(c, slot, k->base.left.budget, ctx, k->base.left.vpage);
 }
 
-static void check_free(void *p) { buf_free(&((struct x86_check *)p)->report); }
-
-struct x86_check *jit_x86_check_new(struct arena *a, struct jit_x86 *j, struct jit_env *env)
+struct jit_check *jit_x86_check_new(struct arena *a, struct jit_env *env)
 {
     struct x86_check *k = ARENA_NEW(a, struct x86_check);
-    arena_defer(a, check_free, k);
-    k->j = j;
-    env->check_enter = (u64)(uintptr_t)entered;
-    env->check_left = (u64)(uintptr_t)left;
-    env->check_log = &k->next;
-    return k;
-}
-
-void jit_x86_check_describe(const struct x86_check *k, struct buf *out)
-{
-    buf_printf(out, "JIT: checked %llu entries of compiled code, %llu instructions, %llu stores\n",
-        (unsigned long long)k->count.entries, (unsigned long long)k->count.instructions,
-        (unsigned long long)k->count.stores);
+    jit_check_init(&k->base, a, env, LOG, (const void *)entered, (const void *)left);
+    return &k->base;
 }

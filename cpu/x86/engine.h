@@ -195,11 +195,10 @@ struct x86_tier {
     void (*describe)(const struct x86_tier *t, struct buf *out);
     x86_handler *enter;
     u64 threshold;
-    struct x86_check *check; /* who compares what it makes with the interpreter; NULL: nobody */
+    struct jit_check *check; /* jit/check.h; NULL: what it makes is not checked */
 };
 void x86_tier_install(struct x86 *c, struct x86_tier *t);
 
-struct x86_check;
 struct cpu_tables;
 
 struct x86_space_key { /* what an address space is known by */

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """Traces: each format read by its own readers, where Debian has one, else by a reader here; filters; equal runs, equal bytes."""
-import collections, re, struct
+import collections, re, struct, xml.etree.ElementTree
 from front import *
 
 TEACH_RUN = ['run', '-bios', 'none', '-display', 'none']
@@ -36,10 +36,35 @@ CALLS = { # options, status; filters: without the firmware before it
 r = run('debug', '--batch', '-ex', 'break *_start', '-ex', 'continue', '-ex', 'position', *CALLS['i386'][0])
 FROM = {'riscv64': '', 'i386': ',from=' + re.search(r'position (\d+)', r.out)[1]}
 
+# Of Debian's libdevel-nytprof-perl: Brendan Gregg's reader of folded stacks, which draws them.
+FLAMEGRAPH = '/usr/share/perl5/Devel/NYTProf/flamegraph.pl'
+if not os.path.exists(FLAMEGRAPH):
+    print('left out: flamegraph.pl is not installed (Debian package libdevel-nytprof-perl)')
+
 # --- who calls whom ------------------------------------------------------------------------------------------------
 
 def folded(name):
     return dict((chain, int(n)) for chain, n in (l.rsplit(' ', 1) for l in read(name).splitlines()))
+
+def flames(isa, chains):
+    """flamegraph.pl draws each function above its callers, as wide as what it and those above it executed."""
+    svg = tool('perl', FLAMEGRAPH, '--minwidth=0', '--width=4000', '--countname=instructions', f'{isa}.folded')
+    below, depth = collections.Counter(), {}
+    for chain, n in chains.items():
+        parts = chain.split(';')
+        for k in range(len(parts)):
+            below[tuple(parts[:k + 1])] += n
+    total = sum(chains.values())
+    seen, wanted = collections.Counter(), collections.Counter((chain[-1], n) for chain, n in below.items())
+    for g in xml.etree.ElementTree.fromstring(svg).iter():
+        title = g.find('{http://www.w3.org/2000/svg}title')
+        m = title is not None and re.fullmatch(r'(.*) \(([\d,]+) instructions, ([\d.]+)%\)', title.text)
+        if m:
+            seen[m[1], int(m[2].replace(',', ''))] += 1
+            if m[1] != 'all':
+                check(abs(float(m[3]) - 100 * int(m[2].replace(',', '')) / total) < 0.01, f'{isa}: flamegraph.pl: the share of {m[1]}', m[0])
+    wanted['all', total] += 1
+    check(seen == wanted, f'{isa}: flamegraph.pl draws each chain of callers with its instructions', (seen - wanted, wanted - seen))
 
 def start(chain):
     """Without firmware's own."""
@@ -65,6 +90,8 @@ for isa, (args, status) in CALLS.items():
     check(seen == wanted, f'{isa}: all chains of callers and no other', (sorted(seen - wanted), sorted(wanted - seen)))
     check(sum(got.values()) == read(f'{isa}.execlog').count('\n'), f'{isa}: each instruction is in one chain',
           (sum(got.values()), read(f'{isa}.execlog').count('\n')))
+    if os.path.exists(FLAMEGRAPH):
+        flames(isa, got)
     # callgrind_annotate reads the other text of it, and finds the same sums.
     self_cost, below = collections.Counter(), collections.Counter()
     for chain, n in got.items():

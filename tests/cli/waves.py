@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
-"""Traces of what happens beside instructions: wave forms as VCD and FST say the same (GTKWave's fst2vcd reads the second), a
+"""Traces of what happens beside instructions: wave forms as VCD and FST say the same (GTKWave's vcd2fst and fst2vcd read them), a
 Perfetto trace is protobuf with the right fields (protoc decodes it), and they hold what the guest did."""
+import re
 from front import *
 
 KERNEL = BUILD + '/tests/labs/bugs/lost-interrupt.elf'
@@ -44,10 +45,23 @@ traps = vcd.get('machine.hart0.trap', [])
 check(len(traps) == 3, 'a trap for each round that came to its end', str(traps))
 check([v for _, v in vcd.get('machine.clint.out16', []) if v == '1'], "the timer's output is among the waves", str(list(vcd)))
 check(vcd.get('machine.hart0.cause', [(0, '')])[0][1].endswith('111'), 'the cause is 7', str(vcd.get('machine.hart0.cause')))
-if shutil.which('fst2vcd'):
-    check(changes(tool('fst2vcd', 'w.fst').decode()) == vcd, 'fst2vcd tells the same as the VCD')
+def shape(text):
+    """Its time unit and what it has of scopes and variables, without the letters that stand for them."""
+    unit = re.search(r'\$timescale\s+(\S+?)\s*(\S+?)\s+\$end', text).groups()
+    return unit, re.findall(r'\$scope (\w+) (\S+)|\$var (\w+) (\d+) \S+ (\S+)|\$(upscope)', text.replace('\n', ' '))
+
+if shutil.which('fst2vcd') and shutil.which('vcd2fst'):
+    mine, by_fst = open('w.vcd').read(), tool('fst2vcd', 'w.fst').decode()
+    check(changes(by_fst) == vcd, 'fst2vcd tells the same of the FST as the VCD says')
+    # GTKWave reads the VCD, too, and what it makes of it is what the FST says.
+    tool('vcd2fst', 'w.vcd', 'theirs.fst')
+    by_vcd = tool('fst2vcd', 'theirs.fst').decode()
+    check(changes(by_vcd) == changes(by_fst), 'vcd2fst reads the VCD as fst2vcd reads the FST')
+    check(len(shape(mine)[1]) > 10, 'there are variables', shape(mine))
+    check(shape(by_vcd) == shape(by_fst) == shape(mine), 'scopes, kinds, widths and time unit of both are those of the VCD',
+          [x for x in zip(shape(by_vcd)[1], shape(by_fst)[1], shape(mine)[1]) if len(set(x)) > 1][:3])
 else:
-    print('left out: fst2vcd is not installed (Debian package gtkwave)')
+    print('left out: vcd2fst and fst2vcd are not installed (Debian package gtkwave)')
 
 def varint(b, at):
     v = shift = 0

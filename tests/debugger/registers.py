@@ -79,7 +79,7 @@ def main():
             seen = stops(machine, off + ["-accel", how], [f"trace reg {name} == {value:#x}", "continue"])
             check(tail(only, seen), f"{name} == {value:#x} {how}: {len(seen)} stops, {len(only)} changes in the trace")
     # Two at once, one of them with every change, and backwards from the end: the last change is the one that was last.
-    text = orrery("debug", *machine, "--batch", "-ex", "continue", "-ex", "break reg s11", "-ex", "reverse-continue", "-ex",
+    text = orrery("debug", *machine[:-2], "--batch", "-ex", f"run-until cycles {END}", "-ex", "break reg s11", "-ex", "reverse-continue", "-ex",
                   "delete", "-ex", f"break reg ra == {expected['x1'][-1][1]:#x}", "-ex", "continue")
     said = re.findall(r"register: (\w+): (0x[0-9a-f]+) -> (0x[0-9a-f]+)", text)
     want = ("s11", *("0x%x" % v for v in expected["x27"][-1]))

@@ -3,7 +3,7 @@
 
 static void layout(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     memset(p->bios->host, 0x11, PCI_RIG_BIOS);
     p->bios->host[PCI_RIG_BIOS - 16] = 0xea;
     p->bios->host[PCI_RIG_BIOS - 0x20000] = 0x22;
@@ -23,13 +23,13 @@ static void layout(void)
     CU_ASSERT_EQUAL(cfg_read(p, 0, 8, 4), 0x06000002);
     CU_ASSERT_EQUAL(cfg_read(p, 0, 0x2c, 4), 0x11001af4);
     pci_rig_check_reset(p->bridge);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 /* More than fits below the hole goes on at 4 GiB. The pages cost nothing until they are touched. */
 static void big_memory(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct err e = { "" };
     struct device_env env = p->env;
     env.mem = space_new(p->arena, "big");
@@ -48,13 +48,13 @@ static void big_memory(void)
     CU_ASSERT_EQUAL(load_le(ram->host + I440FX_HOLE, 8), 3);
     CU_ASSERT_EQUAL(load_le(ram->host + ram->size - 8, 8), 4);
     CU_ASSERT_PTR_NULL(space_find(env.mem, (u64)6 << 30));
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 /* Each of the 13 segments in each of its four states, and its neighbours untouched. */
 static void shadow(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     memset(p->bios->host, 0x11, PCI_RIG_BIOS);
     for (unsigned k = 0; k < 13; k++) {
         u64 base = k ? 0xc0000 + (k - 1) * 0x4000u : 0xf0000, size = k ? 0x4000 : 0x10000;
@@ -78,7 +78,7 @@ static void shadow(void)
         }
         cfg_write(p, 0, reg, 1, 0xff);
         CU_ASSERT_EQUAL(cfg_read(p, 0, reg, 1), 0x33);
-        CU_ASSERT_TRUE(pci_rig_snapshot(p));
+        CU_ASSERT_TRUE(pc_snapshot(p));
         CU_ASSERT_NOT_EQUAL(pci_load(p, base, 1), rom);
         cfg_write(p, 0, reg, 1, 0);
         CU_ASSERT_EQUAL(pci_load(p, base, 1), rom);
@@ -92,7 +92,7 @@ static void shadow(void)
     CU_ASSERT_EQUAL(pci_load(p, 0xf1234, 4), 0x11111111);
     device_reset(p->bridge);
     CU_ASSERT_EQUAL(pci_load(p, 0xf1238, 1), 0x11);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 struct cells {
@@ -112,7 +112,7 @@ static const struct io_ops cells_ops = { cells_read, cells_write, cells_read };
 
 static void smram(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct cells *vga = ARENA_NEW(p->arena, struct cells);
     space_window_place(space_window_new(p->env.mem, "vga", 0x20000, 1, &cells_ops, vga, NULL, 0), 0xa0000, true);
     u64 at = 0;
@@ -130,7 +130,7 @@ static void smram(void)
     CU_ASSERT_EQUAL(vga->byte[0x8000], 2);
     CU_ASSERT_EQUAL(p->ram->host[0xa8000], 3);
     CU_ASSERT_EQUAL(pci_load(p, 0xa8000, 1), 3);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     CU_ASSERT_EQUAL(pci_load(p, 0xa8000, 1), 3);
     cfg_write(p, 0, 0x72, 1, 0x6a); /* closed */
     CU_ASSERT_EQUAL(pci_load(p, 0xa8000, 1), 2);
@@ -147,12 +147,12 @@ static void smram(void)
     device_reset(p->bridge);
     cfg_write(p, 0, 0x72, 1, 0x4a);
     CU_ASSERT_EQUAL(cfg_read(p, 0, 0x72, 1), 0x4a);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void holes(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     p->ram->host[0x80000] = p->ram->host[15 << 20] = 5;
     static const u8 want[4][2] = { { 5, 5 }, { 0xff, 5 }, { 5, 0xff }, { 5, 5 } };
     for (unsigned k = 0; k < 4; k++) {
@@ -162,22 +162,12 @@ static void holes(void)
         CU_ASSERT_EQUAL(pci_load(p, 0x7ffff, 1), 0);
         CU_ASSERT_EQUAL(pci_load(p, (15 << 20) - 1, 1), 0);
     }
-    pci_rig_free(p);
-}
-
-struct heard {
-    unsigned n;
-    bool hard;
-};
-static void hear(void *opaque, bool hard)
-{
-    struct heard *h = opaque;
-    *h = (struct heard){ h->n + 1, hard };
+    pc_free(p);
 }
 
 static void resets(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct heard h = { 0 };
     cfg_write(p, 0, 0x93, 1, 6);
     cfg_write(p, 0, 0x93, 1, 0);
@@ -191,12 +181,12 @@ static void resets(void)
     cfg_write(p, 0, 0x93, 1, 0);
     cfg_write(p, 0, 0x93, 1, 4);
     CU_ASSERT(h.n == 2 && !h.hard);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void random_accesses(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     u64 rng = 11, sum = 0;
     for (unsigned n = 0; n < 200000; n++) {
         u64 x = rng_next(&rng);
@@ -208,10 +198,10 @@ static void random_accesses(void)
         default: sum += pci_load(p, x >> 24 & 0xfffff, 1u << (x >> 60 & 3)); break;
         }
         if (n % 20000 == 0)
-            CU_ASSERT_TRUE(pci_rig_snapshot(p));
+            CU_ASSERT_TRUE(pc_snapshot(p));
     }
     CU_ASSERT(sum != 0);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 int main(void)

@@ -6,21 +6,23 @@
 #include "tests/device/rig.h"
 
 #define PC_HZ 1000000000u
+#define PC_MAX 8
 
 struct pc {
     struct arena *arena;
     struct clock clock;
     struct event_bus bus;
     struct device_env env;
-    struct ram *ram;
-    struct device *devices[8];
+    struct ram *ram, *bios; /* bios: of pci_rig.h */
+    struct device *bridge;  /* of pci_rig.h */
+    struct device *devices[PC_MAX];
     unsigned n;
-    bool out[8][DEVICE_MAX_OUT];
-    unsigned edges[8][DEVICE_MAX_OUT]; /* rising */
+    bool out[PC_MAX][DEVICE_MAX_OUT];
+    unsigned edges[PC_MAX][DEVICE_MAX_OUT]; /* rising */
     struct pc_out {
         struct pc *pc;
         unsigned device;
-    } outs[8];
+    } outs[PC_MAX];
 };
 
 static inline void pc_out_set(void *opaque, u32 line, bool level)
@@ -30,7 +32,8 @@ static inline void pc_out_set(void *opaque, u32 line, bool level)
     o->pc->out[o->device][line] = level;
 }
 
-static inline struct pc *pc_new(u64 hz)
+/* Its memory is not mapped. */
+static inline struct pc *pc_begin(u64 hz, u64 ram_size)
 {
     struct err e = { "" };
     struct arena *a = arena_new();
@@ -39,8 +42,17 @@ static inline struct pc *pc_new(u64 hz)
     clock_init(&p->clock, hz);
     p->env = (struct device_env){ .arena = a, .clock = &p->clock, .bus = &p->bus, .mem = space_new(a, "memory"),
                                   .io = space_new(a, "ports"), .seed = 1 };
-    p->ram = ram_new(a, "ram", RIG_RAM_SIZE, false, &e);
-    if (!p->ram || !space_add_ram(p->env.mem, 0, p->ram, &e))
+    p->ram = ram_new(a, "ram", ram_size, false, &e);
+    if (!p->ram)
+        rig_die(&e);
+    return p;
+}
+
+static inline struct pc *pc_new(u64 hz)
+{
+    struct err e = { "" };
+    struct pc *p = pc_begin(hz, RIG_RAM_SIZE);
+    if (!space_add_ram(p->env.mem, 0, p->ram, &e))
         rig_die(&e);
     return p;
 }
@@ -52,14 +64,14 @@ static inline void pc_free(struct pc *p)
     arena_free(a);
 }
 
-/* The outputs go to p->out until the test wires them elsewhere. */
-static inline struct device *pc_add(struct pc *p, const struct device_class *cls, struct prop_value *props,
-                                    struct char_port *chr)
+/* A device that is built and not yet reset; its outputs go to p->out until the test wires them elsewhere. */
+static inline struct device *pc_build(struct pc *p, const struct device_class *cls, struct prop_value *props,
+                                      struct char_port *chr)
 {
     struct err e = { "" };
     unsigned k = p->n++;
     p->outs[k] = (struct pc_out){ p, k };
-    struct device *d = device_new(&p->env, cls, arena_printf(p->arena, "/dev%u", k), props, &e);
+    struct device *d = device_new(&p->env, cls, arena_printf(p->arena, "/%s%u", cls->name, k), props, &e);
     if (!d)
         rig_die(&e);
     for (u32 i = 0; i < DEVICE_MAX_OUT; i++)
@@ -67,7 +79,13 @@ static inline struct device *pc_add(struct pc *p, const struct device_class *cls
     d->chr = chr;
     if (cls->build && !cls->build(d, &e))
         rig_die(&e);
-    p->devices[k] = d;
+    return p->devices[k] = d;
+}
+
+static inline struct device *pc_add(struct pc *p, const struct device_class *cls, struct prop_value *props,
+                                    struct char_port *chr)
+{
+    struct device *d = pc_build(p, cls, props, chr);
     device_reset(d);
     return d;
 }
@@ -79,16 +97,7 @@ static inline void pc_map(struct device *d, unsigned bank, u64 base)
         rig_die(&e);
 }
 
-static inline void pc_run(struct pc *p, u64 ticks)
-{
-    u64 until = p->clock.now + ticks;
-    while (clock_next(&p->clock) <= until) {
-        if (clock_next(&p->clock) > p->clock.now)
-            p->clock.now = clock_next(&p->clock);
-        clock_fire(&p->clock);
-    }
-    p->clock.now = until;
-}
+static inline void pc_run(struct pc *p, u64 ticks) { rig_advance(&p->clock, ticks); }
 
 static inline u64 pc_in(struct pc *p, u64 port, unsigned size)
 {
@@ -131,23 +140,31 @@ static inline u64 pc_hash(const struct pc *p)
     return h;
 }
 
-/* Each device through a snapshot's form; true when all came back the same. */
+/* Everything through a snapshot's form; true when it came back the same. */
 static inline bool pc_snapshot(struct pc *p)
 {
+    struct err e = { "" };
     u64 before = pc_hash(p);
+    struct buf saved[PC_MAX] = { { 0 } };
     bool ok = true;
-    for (unsigned i = 0; i < p->n && ok; i++) {
-        struct device *d = p->devices[i];
-        struct buf b = { 0 };
-        struct err e = { "" };
-        state_save(d->cls->state, d->state, &b);
-        memset(d->state, 0, d->cls->state_size);
-        struct reader in = { b.data, b.len, 0, false };
-        ok = state_load(d->cls->state, d->state, &in, &e);
-        if (ok && d->cls->loaded)
-            d->cls->loaded(d);
-        buf_free(&b);
+    struct buf timers = { 0 };
+    clock_save(&p->clock, &timers);
+    for (unsigned i = 0; i < p->n; i++)
+        state_save(p->devices[i]->cls->state, p->devices[i]->state, &saved[i]);
+    for (unsigned i = 0; i < p->n; i++) /* somewhere else */
+        device_reset(p->devices[i]);
+    for (unsigned i = 0; i < p->n; i++) {
+        struct reader in = { saved[i].data, saved[i].len, 0, false };
+        memset(p->devices[i]->state, 0xa5, p->devices[i]->cls->state_size);
+        ok = state_load(p->devices[i]->cls->state, p->devices[i]->state, &in, &e) && ok;
+        buf_free(&saved[i]);
     }
+    struct reader in = { timers.data, timers.len, 0, false };
+    ok = clock_load(&p->clock, &in, &e) && ok;
+    buf_free(&timers);
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->devices[i]->cls->loaded)
+            p->devices[i]->cls->loaded(p->devices[i]);
     return ok && pc_hash(p) == before;
 }
 

@@ -67,7 +67,7 @@ static const struct device_class toy_class = {
 
 static void mechanism(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     pci_rig_plug(p, &toy_class, SLOT3, NULL);
     /* CONFIG_ADDRESS takes 32-bit writes only; what Linux probes (arch/x86/pci/direct.c). */
     pci_out(p, 0xcf8, 4, 0x80000000);
@@ -129,12 +129,12 @@ static void mechanism(void)
     u32 word = 0;
     CU_ASSERT_EQUAL(space_peek(p->env.io, 0xcfc, &word, 4), 4);
     CU_ASSERT_EQUAL(word, 0x56781234);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void plugging(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct err e = { "" };
     struct device *a = pci_rig_plug(p, &toy_class, -1, NULL), *b = pci_rig_plug(p, &toy_class, -1, NULL);
     CU_ASSERT_EQUAL(pci_devfn(a), PCI_DEVFN(1, 0));
@@ -142,18 +142,18 @@ static void plugging(void)
     CU_ASSERT_PTR_EQUAL(pci_function_at(p->bridge, PCI_DEVFN(2, 0)), b);
     CU_ASSERT_PTR_NULL(pci_function_at(p->bridge, PCI_DEVFN(9, 0)));
     CU_ASSERT_PTR_EQUAL(a->parent, p->bridge);
-    struct device *c = pci_rig_add(p, &toy_class, NULL);
+    struct device *c = pc_build(p, &toy_class, NULL, NULL);
     CU_ASSERT_FALSE(pci_plug(p->bridge, c, PCI_DEVFN(1, 0), &e));
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "1.0 is taken"));
     CU_ASSERT_FALSE(pci_plug(p->bridge, c, 256, &e));
     CU_ASSERT_FALSE(pci_plug(p->bridge, a, -1, &e));
     CU_ASSERT_TRUE(pci_plug(p->bridge, c, PCI_DEVFN(31, 7), &e));
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void base_addresses(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct device *d = pci_rig_plug(p, &toy_class, SLOT3, NULL);
     const struct toy *t = d->state;
     /* Sizing. */
@@ -203,7 +203,7 @@ static void base_addresses(void)
     /* A snapshot puts them where they were. */
     cfg_write(p, SLOT3, 0x1c, 4, 7);
     cfg_write(p, SLOT3, 4, 2, 7);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     CU_ASSERT_EQUAL(pci_load(p, 0xd0000004, 4), 0x11223344);
     CU_ASSERT_EQUAL(pci_in(p, 0xc004, 4), 0x11223344);
     CU_ASSERT_EQUAL(pci_load(p, 0x700010008, 1), 8);
@@ -223,12 +223,12 @@ static void base_addresses(void)
     p->bios->host[PCI_RIG_BIOS - 16] = 0xea;
     cfg_write(p, SLOT3, 0x14, 4, UINT32_MAX);
     CU_ASSERT_EQUAL(pci_load(p, 0xfffffff0, 1), 0xea);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void interrupts(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct device *d[6];
     for (unsigned i = 0; i < 6; i++)
         d[i] = pci_rig_plug(p, &toy_class, (int)PCI_DEVFN(1 + i, 0), NULL);
@@ -247,7 +247,7 @@ static void interrupts(void)
     CU_ASSERT_EQUAL(p->edges[0][1], 3);
     pci_irq(d[0], false);
     CU_ASSERT_TRUE(p->out[0][1]);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     /* The command register's bit takes it from the line and leaves the status. */
     cfg_write(p, PCI_DEVFN(5, 0), 4, 2, PCI_COMMAND_NO_INTX);
     CU_ASSERT_FALSE(p->out[0][1]);
@@ -259,12 +259,12 @@ static void interrupts(void)
     pci_irq(d[4], true);
     device_reset(p->bridge); /* a line does not go away by that */
     CU_ASSERT_TRUE(p->out[0][1]);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void mastering(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct device *d = pci_rig_plug(p, &toy_class, SLOT3, NULL);
     u8 b[16] = { 1, 2, 3, 4 };
     CU_ASSERT_FALSE(pci_dma_write(d, 0x5000, b, 4));
@@ -279,12 +279,12 @@ static void mastering(void)
     CU_ASSERT_EQUAL(cfg_read(p, SLOT3, 6, 2) & PCI_STATUS_MASTER_ABORT, PCI_STATUS_MASTER_ABORT);
     cfg_write(p, SLOT3, 6, 2, PCI_STATUS_MASTER_ABORT);
     CU_ASSERT_EQUAL(cfg_read(p, SLOT3, 6, 2), 0x210);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void roms(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct device *d = pci_rig_plug(p, &toy_class, SLOT3, NULL);
     struct err e = { "" };
     u8 image[0x1801] = { 0x55, 0xaa };
@@ -301,11 +301,11 @@ static void roms(void)
     CU_ASSERT_EQUAL(pci_load(p, 0xfe001fff, 1), 0xff);
     pci_store(p, 0xfe000000, 1, 0);
     CU_ASSERT_EQUAL(pci_load(p, 0xfe000000, 2), 0xaa55);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     CU_ASSERT_EQUAL(pci_load(p, 0xfe000000, 2), 0xaa55);
     cfg_write(p, SLOT3, 0x30, 4, 0xfe000000);
     CU_ASSERT_EQUAL(pci_load(p, 0xfe000000, 2), 0xffff);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 /* Anything at all through the two ports, with the BARs wherever that puts them. */
@@ -313,7 +313,7 @@ static void random_accesses(void)
 {
     u64 hash[2];
     for (unsigned run = 0; run < 2; run++) {
-        struct pci_rig *p = pci_rig_new();
+        struct pc *p = pci_rig_new();
         struct err e = { "" };
         u8 image[16] = { 0 };
         u64 rng = 5;
@@ -336,10 +336,10 @@ static void random_accesses(void)
             default: cfg_write(p, devfn, offset & ~(size - 1), size, (u32)rng_next(&rng)); break;
             }
             if (n % 20000 == 0)
-                CU_ASSERT_TRUE(pci_rig_snapshot(p));
+                CU_ASSERT_TRUE(pc_snapshot(p));
         }
         hash[run] = state_hash(p->devices[2]->cls->state, p->devices[2]->state, hash[run]);
-        pci_rig_free(p);
+        pc_free(p);
     }
     CU_ASSERT_EQUAL(hash[0], hash[1]);
 }

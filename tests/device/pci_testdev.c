@@ -5,9 +5,9 @@
 
 enum { DEVFN = PCI_DEVFN(3, 0), MEMORY = 0xe0000000, PORTS = 0xc000 };
 
-static struct pci_rig *rig(void)
+static struct pc *rig(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     pci_rig_plug(p, &pci_testdev_class, DEVFN, NULL);
     cfg_write(p, DEVFN, 0x10, 4, MEMORY);
     cfg_write(p, DEVFN, 0x14, 4, PORTS);
@@ -15,12 +15,12 @@ static struct pci_rig *rig(void)
     return p;
 }
 
-static u64 load(struct pci_rig *p, bool ports, u64 at, unsigned size)
+static u64 load(struct pc *p, bool ports, u64 at, unsigned size)
 {
     return ports ? pci_in(p, PORTS + at, size) : pci_load(p, MEMORY + at, size);
 }
 
-static void store(struct pci_rig *p, bool ports, u64 at, unsigned size, u64 v)
+static void store(struct pc *p, bool ports, u64 at, unsigned size, u64 v)
 {
     if (ports)
         pci_out(p, PORTS + at, size, v);
@@ -30,18 +30,18 @@ static void store(struct pci_rig *p, bool ports, u64 at, unsigned size, u64 v)
 
 static void is_found(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     CU_ASSERT_EQUAL(cfg_read(p, DEVFN, 0, 4), 0x00051b36);
     CU_ASSERT_EQUAL(cfg_read(p, DEVFN, 8, 4), 0x00ff0000);
     CU_ASSERT_EQUAL(cfg_read(p, DEVFN, 0x10, 4), MEMORY);
     CU_ASSERT_EQUAL(cfg_read(p, DEVFN, 0x14, 4), PORTS | 1);
     CU_ASSERT_EQUAL(load(p, false, 1, 1), 0);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void counts(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     for (unsigned ports = 0; ports < 2; ports++) {
         for (unsigned t = 0; t < 3; t++) {
             store(p, ports, 0, 1, t);
@@ -57,7 +57,7 @@ static void counts(void)
             CU_ASSERT_EQUAL(load(p, ports, 12, 4), t == 1 ? 17 : 16);
             store(p, ports, at + 1, 1, data);
             CU_ASSERT_EQUAL(load(p, ports, 12, 4), t == 1 ? 17 : 16);
-            CU_ASSERT_TRUE(pci_rig_snapshot(p));
+            CU_ASSERT_TRUE(pc_snapshot(p));
             CU_ASSERT_EQUAL(load(p, ports, 12, 4), t == 1 ? 17 : 16);
             char name[28];
             for (unsigned i = 0; i < sizeof name; i++)
@@ -67,12 +67,12 @@ static void counts(void)
         store(p, ports, 0, 1, 3); /* no more */
         CU_ASSERT_EQUAL(load(p, ports, 1, 1), 0);
     }
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void fuzz(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     u64 seed = 1;
     for (unsigned i = 0; i < 100000; i++) {
         u64 v = rng_next(&seed);
@@ -83,8 +83,8 @@ static void fuzz(void)
         else
             load(p, ports, at, size);
     }
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
-    pci_rig_free(p);
+    CU_ASSERT_TRUE(pc_snapshot(p));
+    pc_free(p);
 }
 
 int main(void)

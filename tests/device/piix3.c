@@ -4,9 +4,9 @@
 
 enum { PIIX3_DEVFN = PCI_DEVFN(1, 0) };
 
-static struct pci_rig *rig(void)
+static struct pc *rig(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct err e = { "" };
     struct device *d = pci_rig_plug(p, &piix3_isa_class, PIIX3_DEVFN, NULL);
     if (!piix3_connect(d, p->bridge, &e))
@@ -16,7 +16,7 @@ static struct pci_rig *rig(void)
 
 static void identity(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     /* As QEMU's. */
     CU_ASSERT_EQUAL(cfg_read(p, PIIX3_DEVFN, 0, 4), 0x70008086);
     CU_ASSERT_EQUAL(cfg_read(p, PIIX3_DEVFN, 8, 4), 0x06010000);
@@ -29,12 +29,12 @@ static void identity(void)
     CU_ASSERT_EQUAL(cfg_read(p, PIIX3_DEVFN, 0xa0, 4), 8);
     CU_ASSERT_EQUAL(cfg_read(p, PIIX3_DEVFN, 0xa8, 4), 0x0f);
     pci_rig_check_reset(p->devices[1]);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void routing(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     bool *out = p->out[1];
     struct device *d = p->devices[1];
     d->cls->irq_in(d, 0, true);
@@ -55,7 +55,7 @@ static void routing(void)
     d->cls->irq_in(d, 2, true);
     CU_ASSERT_TRUE(out[10]);
     unsigned edges = p->edges[1][11];
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     cfg_write(p, PIIX3_DEVFN, 0x60, 1, 5);
     CU_ASSERT_EQUAL(p->edges[1][11], edges);
     d->cls->irq_in(d, 3, false);
@@ -71,22 +71,12 @@ static void routing(void)
     CU_ASSERT_FALSE(out[10]);
     cfg_write(p, PIIX3_DEVFN, 0x61, 1, 7); /* the line is asserted still */
     CU_ASSERT_TRUE(out[7]);
-    pci_rig_free(p);
-}
-
-struct heard {
-    unsigned n;
-    bool hard;
-};
-static void hear(void *opaque, bool hard)
-{
-    struct heard *h = opaque;
-    *h = (struct heard){ h->n + 1, hard };
+    pc_free(p);
 }
 
 static void reset_control(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     struct heard h = { 0 };
     CU_ASSERT_EQUAL(pci_in(p, 0xcf9, 1), 0);
     pci_out(p, 0xcf9, 1, 6); /* nobody listens */
@@ -112,12 +102,12 @@ static void reset_control(void)
     CU_ASSERT_EQUAL(space_peek(p->env.io, 0xcf9, &byte, 1), 1);
     CU_ASSERT_EQUAL(byte, 4);
     CU_ASSERT_EQUAL(p->devices[1]->window[0].base, 0xcf9);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void random_accesses(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     u64 rng = 3;
     u16 wrong = 0;
     for (unsigned n = 0; n < 100000; n++) {
@@ -131,10 +121,10 @@ static void random_accesses(void)
             pci_out(p, 0xcf8 + (x >> 8 & 3), 1, x >> 16);
         wrong |= (u16)(p->out[1][0] | p->out[1][1] | p->out[1][2] | p->out[1][8] | p->out[1][13]);
         if (n % 20000 == 0)
-            CU_ASSERT_TRUE(pci_rig_snapshot(p));
+            CU_ASSERT_TRUE(pc_snapshot(p));
     }
     CU_ASSERT_EQUAL(wrong, 0);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 int main(void)

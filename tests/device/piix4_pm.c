@@ -4,9 +4,9 @@
 
 enum { PM = PCI_DEVFN(1, 3), BASE = 0xb000, SMB = 0xb100 };
 
-static struct pci_rig *rig(void)
+static struct pc *rig(void)
 {
-    struct pci_rig *p = pci_rig_new();
+    struct pc *p = pci_rig_new();
     struct err e = { "" };
     struct device *d = pci_rig_plug(p, &piix4_pm_class, PM, NULL);
     if (!device_map(d, 2, p->env.io, PIIX4_PM_SMI_PORT, &e))
@@ -16,7 +16,7 @@ static struct pci_rig *rig(void)
 }
 
 /* As SeaBIOS does (src/fw/pciinit.c). */
-static void set_up(struct pci_rig *p)
+static void set_up(struct pc *p)
 {
     cfg_write(p, PM, 0x40, 4, BASE | 1);
     cfg_write(p, PM, 0x80, 1, 1);
@@ -26,7 +26,7 @@ static void set_up(struct pci_rig *p)
 
 static void places(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     CU_ASSERT_EQUAL(cfg_read(p, PM, 0, 4), 0x71138086);
     CU_ASSERT_EQUAL(cfg_read(p, PM, 8, 4), 0x06800003);
     CU_ASSERT_EQUAL(cfg_read(p, PM, 0x3c, 4), 0x100);
@@ -47,31 +47,31 @@ static void places(void)
     cfg_write(p, PM, 0x40, 4, 0x600);
     CU_ASSERT_EQUAL(pci_in(p, BASE, 2), 0xffff);
     CU_ASSERT_EQUAL(pci_in(p, 0x604, 2), 0);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     CU_ASSERT_EQUAL(pci_in(p, 0x604, 2), 0);
     device_reset(p->devices[1]);
     CU_ASSERT_EQUAL(pci_in(p, 0x604, 2), 0xffff);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
-#define TICKS(n) (((u64)(n) * PCI_RIG_HZ + 3579544) / 3579545)
+#define TICKS(n) (((u64)(n) * PC_HZ + 3579544) / 3579545)
 
 static void timer(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     set_up(p);
     const bool *sci = &p->out[1][PIIX4_PM_OUT_SCI];
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 0);
-    pci_rig_run(p, PCI_RIG_HZ / 1000);
+    pc_run(p, PC_HZ / 1000);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 3579);
     pci_out(p, BASE + 8, 4, 0);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 3579);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 9, 1), 3579 >> 8);
     /* Bit 23 changes after 2^23 ticks, 2.3 s, and makes an SCI if enabled. */
-    pci_rig_run(p, TICKS(1 << 23) - 1 - p->clock.now);
+    pc_run(p, TICKS(1 << 23) - 1 - p->clock.now);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 0x7fffff);
     CU_ASSERT_EQUAL(pci_in(p, BASE, 2), 0);
-    pci_rig_run(p, 1);
+    pc_run(p, 1);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 0x800000);
     CU_ASSERT_EQUAL(pci_in(p, BASE, 2), 1);
     pci_out(p, BASE + 2, 2, 1);
@@ -83,12 +83,12 @@ static void timer(void)
     pci_out(p, BASE, 2, 1);
     CU_ASSERT_EQUAL(pci_in(p, BASE, 2), 0);
     CU_ASSERT_FALSE(*sci);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     unsigned edges = p->edges[1][PIIX4_PM_OUT_SCI];
-    pci_rig_run(p, TICKS(1 << 24) - 1 - p->clock.now);
+    pc_run(p, TICKS(1 << 24) - 1 - p->clock.now);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 0xffffff);
     CU_ASSERT_FALSE(*sci);
-    pci_rig_run(p, 1);
+    pc_run(p, 1);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 8, 4), 0);
     CU_ASSERT_TRUE(*sci);
     CU_ASSERT_EQUAL(p->edges[1][PIIX4_PM_OUT_SCI], edges + 1);
@@ -98,12 +98,12 @@ static void timer(void)
     CU_ASSERT_EQUAL(pci_in(p, BASE, 4), 1); /* both registers at once */
     pci_out(p, BASE, 4, 0x00010001);
     CU_ASSERT_EQUAL(pci_in(p, BASE, 4), 0x00010000);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void events(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     struct device *d = p->devices[1];
     const bool *sci = &p->out[1][PIIX4_PM_OUT_SCI];
     set_up(p);
@@ -143,14 +143,14 @@ static void events(void)
     CU_ASSERT_TRUE(*sci);
     device_reset(d);
     CU_ASSERT_FALSE(*sci);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void count(void *opaque) { ++*(unsigned *)opaque; }
 
 static void sleeping(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     unsigned off = 0;
     set_up(p);
     pci_out(p, BASE + 4, 2, 0x2001); /* nobody listens */
@@ -169,12 +169,12 @@ static void sleeping(void)
         CU_ASSERT_EQUAL(pci_in(p, BASE, 2), 0x8000);
     }
     CU_ASSERT_EQUAL(off, 1);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void smis(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     const unsigned *n = &p->edges[1][PIIX4_PM_OUT_SMI];
     set_up(p);
     pci_out(p, 0xb3, 1, 0x5a);
@@ -202,11 +202,11 @@ static void smis(void)
     pci_out(p, BASE + 4, 2, 5);
     CU_ASSERT_EQUAL(*n, 2);
     CU_ASSERT_EQUAL(pci_in(p, BASE + 4, 2), 1);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 /* As Linux' i2c-piix4 does it; the status at its end. */
-static u8 transaction(struct pci_rig *p, unsigned address, bool read, unsigned command, unsigned protocol)
+static u8 transaction(struct pc *p, unsigned address, bool read, unsigned command, unsigned protocol)
 {
     pci_out(p, SMB, 1, 0x1e);
     pci_out(p, SMB + 4, 1, address << 1 | read);
@@ -215,13 +215,13 @@ static u8 transaction(struct pci_rig *p, unsigned address, bool read, unsigned c
     pci_out(p, SMB + 2, 1, pci_in(p, SMB + 2, 1) | 0x40);
     CU_ASSERT_EQUAL(pci_in(p, SMB, 1), 1); /* busy */
     for (unsigned n = 0; n < 100 && pci_in(p, SMB, 1) & 1; n++)
-        pci_rig_run(p, PCI_RIG_HZ / 1000);
+        pc_run(p, PC_HZ / 1000);
     return (u8)pci_in(p, SMB, 1);
 }
 
 static void smbus(void)
 {
-    struct pci_rig *p = rig();
+    struct pc *p = rig();
     set_up(p);
     /* 192 MiB are modules of 128 and 64. */
     u8 spd[256];
@@ -265,29 +265,29 @@ static void smbus(void)
     /* Killed; interrupts. */
     pci_out(p, SMB, 1, 0x1e);
     pci_out(p, SMB + 2, 1, 0x48);
-    CU_ASSERT_TRUE(pci_rig_snapshot(p));
+    CU_ASSERT_TRUE(pc_snapshot(p));
     pci_out(p, SMB + 2, 1, 2);
     CU_ASSERT_EQUAL(pci_in(p, SMB, 1), 0x10);
     pci_out(p, SMB, 1, 0x1e);
     pci_out(p, SMB + 2, 1, 0x49);
-    pci_rig_run(p, PCI_RIG_HZ / 100);
+    pc_run(p, PC_HZ / 100);
     CU_ASSERT_TRUE(p->out[1][PIIX4_PM_OUT_SCI]);
     pci_out(p, SMB, 1, 0x1e);
     CU_ASSERT_FALSE(p->out[1][PIIX4_PM_OUT_SCI]);
     cfg_write(p, PM, 0xd2, 1, 1);
     pci_out(p, BASE + 0x28, 4, 1);
     pci_out(p, SMB + 2, 1, 0x49);
-    pci_rig_run(p, PCI_RIG_HZ / 100);
+    pc_run(p, PC_HZ / 100);
     CU_ASSERT_EQUAL(p->edges[1][PIIX4_PM_OUT_SMI], 1);
     CU_ASSERT_FALSE(p->out[1][PIIX4_PM_OUT_SCI]);
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 static void random_accesses(void)
 {
     u64 hash[2];
     for (unsigned run = 0; run < 2; run++) {
-        struct pci_rig *p = rig();
+        struct pc *p = rig();
         u64 rng = 17;
         hash[run] = 0;
         set_up(p);
@@ -301,7 +301,7 @@ static void random_accesses(void)
             case 3: hash[run] += pci_in(p, SMB + (at & 15), 1); break;
             case 4: pci_out(p, 0xb2 + (at & 1), 1, x & 0x100000 ? 0xf1 : x >> 16); break;
             case 5: p->devices[1]->cls->irq_in(p->devices[1], at, x & 1); break;
-            case 6: pci_rig_run(p, x >> 16 & 0xffffff); break;
+            case 6: pc_run(p, x >> 16 & 0xffffff); break;
             default:
                 cfg_write(p, PM, x >> 8 & 0xfc, 4, (u32)rng_next(&rng));
                 if (x & 0x100000)
@@ -309,8 +309,8 @@ static void random_accesses(void)
                 break;
             }
         }
-        hash[run] += pci_rig_hash(p);
-        pci_rig_free(p);
+        hash[run] += pc_hash(p);
+        pc_free(p);
     }
     CU_ASSERT_EQUAL(hash[0], hash[1]);
 }

@@ -48,6 +48,18 @@ static inline void rig_die(const struct err *e)
     abort();
 }
 
+/* Time passes, and what is due happens. */
+static inline void rig_advance(struct clock *c, u64 ticks)
+{
+    u64 until = c->now + ticks;
+    while (clock_next(c) <= until) {
+        if (clock_next(c) > c->now)
+            c->now = clock_next(c);
+        clock_fire(c);
+    }
+    c->now = until;
+}
+
 /* Everything but build and reset; a test may set ports in between. */
 static inline struct rig *rig_begin(const struct device_class *cls, struct prop_value *props)
 {
@@ -95,16 +107,7 @@ static inline void rig_free(struct rig *r)
     arena_free(a);
 }
 
-static inline void rig_run(struct rig *r, u64 ticks)
-{
-    u64 until = r->clock.now + ticks;
-    while (clock_next(&r->clock) <= until) {
-        if (clock_next(&r->clock) > r->clock.now)
-            r->clock.now = clock_next(&r->clock);
-        clock_fire(&r->clock);
-    }
-    r->clock.now = until;
-}
+static inline void rig_run(struct rig *r, u64 ticks) { rig_advance(&r->clock, ticks); }
 
 static inline u64 rig_read(struct rig *r, u64 offset, unsigned size)
 {

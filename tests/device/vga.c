@@ -8,7 +8,7 @@
 enum { DEVFN = PCI_DEVFN(2, 0), LFB = 0xe0000000, MMIO = 0xf0000000 };
 
 struct bench {
-    struct pci_rig *p;
+    struct pc *p;
     struct device *d;
 };
 
@@ -89,7 +89,7 @@ static void is_found(void)
     EQ(cfg_read(b.p, DEVFN, 0x10, 4), 0xff000008);
     EQ(cfg_read(b.p, DEVFN, 0x18, 4), 0xfffff000);
     CU_ASSERT_PTR_EQUAL(b.d->cls->screen, &vga_screen);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void indexed_registers(void)
@@ -128,7 +128,7 @@ static void indexed_registers(void)
     }
     crtc(b, 9, 0);
     EQ(indexed_in(b, 0x3d4, 9), 0);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void ports_move(void)
@@ -162,7 +162,7 @@ static void ports_move(void)
     EQ(pci_load(b.p, MMIO + 0x404, 2), 0x0902);
     EQ(pci_load(b.p, MMIO + 0x500, 2), 0xb0c5);
     EQ(pci_load(b.p, MMIO + 0x600, 4), 0);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void attribute_port(void)
@@ -179,7 +179,7 @@ static void attribute_port(void)
     (void)in(b, 0x3da); /* the next one is an index again */
     out(b, 0x3c0, 0x32);
     EQ(in(b, 0x3c0), 0x32);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void dac(void)
@@ -213,7 +213,7 @@ static void dac(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     EQ(device_reg_get(b.d, r, index), 0xf1f2f3);
     EQ(in(b, 0x3c6), 0xff);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
@@ -346,7 +346,7 @@ static void planes(void)
     EQ(pci_load(b.p, 0xafffe, 4) >> 16, 0xffff); /* reaches over the end */
     EQ(ram[4 * 0x1003 + 2], 0x33);
     free(m);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void peeks_leave_the_latches(void)
@@ -365,7 +365,7 @@ static void peeks_leave_the_latches(void)
     EQ(v, 0);
     EQ(vga_of(b.d)->latch, latch);
     EQ(indexed_in(b, 0x3d4, 0x22), 0x5a);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* --- the Bochs interface ------------------------------------------------------------------------------------- */
@@ -425,7 +425,7 @@ static void bochs(void)
     gc(b, 5, 0);
     store(b, 0xa0005, 0x77);
     EQ(load(b, LFB + 4 * 0x10005 + 1), 0x77);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* --- time ---------------------------------------------------------------------------------------------------- */
@@ -478,7 +478,7 @@ static void retrace(void)
         before = v & 8;
         shown += !(v & 1);
         blank += v & 1;
-        pci_rig_run(b.p, 1000); /* a microsecond */
+        pc_run(b.p, 1000); /* a microsecond */
     }
     EQ(begun, 70); /* 28.322 MHz / 9 / 100 characters / 449 lines: 70.09 Hz */
     double period = (double)(last - first) / (begun - 1), expected = 900.0 * 449 / 28322000 * 1e9;
@@ -488,7 +488,7 @@ static void retrace(void)
     crtc(b, 0x11, 0x0e);
     crtc(b, 0x11, 0x1e);
     EQ(in(b, 0x3c2), 0x10);
-    pci_rig_run(b.p, 15000000);
+    pc_run(b.p, 15000000);
     EQ(in(b, 0x3c2), 0x90);
     crtc(b, 0x11, 0x0e);
     EQ(in(b, 0x3c2), 0x10);
@@ -504,10 +504,10 @@ static void retrace(void)
         u8 v = in(b, 0x3da);
         begun += v & 8 && !before;
         before = v & 8;
-        pci_rig_run(b.p, 10000);
+        pc_run(b.p, 10000);
     }
     CU_ASSERT(begun >= 59 && begun <= 61);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* --- pictures -------------------------------------------------------------------------------------------------- */
@@ -583,11 +583,11 @@ static void text(void)
     EQ(cells[81].foreground, fg);
     EQ(cells[81].background, bg);
     CU_ASSERT_FALSE(cells[84].blinked_out);
-    pci_rig_run(b.p, 9 * 14268000); /* nine frames on the cursor is gone, seventeen on the character, too */
+    pc_run(b.p, 9 * 14268000); /* nine frames on the cursor is gone, seventeen on the character, too */
     vga_screen.text(b.d, cells, &cursor);
     EQ(cursor, -1);
     CU_ASSERT_FALSE(cells[84].blinked_out);
-    pci_rig_run(b.p, 8 * 14268000);
+    pc_run(b.p, 8 * 14268000);
     vga_screen.text(b.d, cells, &cursor);
     EQ(cursor, 83);
     CU_ASSERT(cells[84].blinked_out);
@@ -624,7 +624,7 @@ static void text(void)
     EQ(p[0], colour(0x2a));
     EQ(p[720 * 400 - 1], colour(0x2a));
     free(p);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* Each depth's pixel, and that looking changes nothing. */
@@ -647,14 +647,14 @@ static void depths(void)
         dispi(b, DISPI_Y_OFFSET, 20);
         unsigned bytes = (pixels[i].bpp + 7) / 8;
         pci_store(b.p, LFB + (u64)(27 * 400 + 13) * bytes, bytes == 3 ? 4 : bytes, pixels[i].stored);
-        u64 hash = pci_rig_hash(b.p);
+        u64 hash = pc_hash(b.p);
         u32 *p = drawn(b);
         EQ(p[7 * 320 + 3], pixels[i].bpp == 8 ? colour(0x47) : pixels[i].shown);
         EQ(p[7 * 320 + 5], pixels[i].bpp == 8 ? colour(0) : 0);
-        EQ(pci_rig_hash(b.p), hash);
+        EQ(pc_hash(b.p), hash);
         free(p);
     }
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 /* --- noise --------------------------------------------------------------------------------------------------- */
@@ -662,7 +662,7 @@ static void depths(void)
 static void look(struct bench b, u32 *pixels, size_t room)
 {
     struct screen_mode m;
-    u64 hash = pci_rig_hash(b.p);
+    u64 hash = pc_hash(b.p);
     vga_screen.mode(b.d, &m);
     CU_ASSERT((u64)m.width * m.height <= (u64)16000 * 12000 && m.columns <= 256 && m.rows <= 2048);
     if ((size_t)m.width * m.height <= room)
@@ -674,7 +674,7 @@ static void look(struct bench b, u32 *pixels, size_t room)
         CU_ASSERT(cursor < (int)(m.columns * m.rows));
         free(cells);
     }
-    CU_ASSERT_EQUAL(pci_rig_hash(b.p), hash);
+    CU_ASSERT_EQUAL(pc_hash(b.p), hash);
 }
 
 static void fuzz(void)
@@ -703,7 +703,7 @@ static void fuzz(void)
         case 3: case 4: pci_store(b.p, at, size, value); break;
         case 5: (void)pci_load(b.p, at, size); break;
         case 6: (void)space_peek(b.p->env.mem, at, &v, size); break;
-        default: pci_rig_run(b.p, value % 100000); break;
+        default: pc_run(b.p, value % 100000); break;
         }
         if (step % 1000 == 0)
             look(b, pixels, room);
@@ -713,34 +713,34 @@ static void fuzz(void)
             seq(b, 0, 3);
         }
     }
-    CU_ASSERT(pci_rig_snapshot(b.p));
+    CU_ASSERT(pc_snapshot(b.p));
     look(b, pixels, room);
     memset(b.d->state, 0xff, sizeof(struct vga)); /* a snapshot may hold anything (a bool is 0 or 1, see STATE) */
     vga_of(b.d)->attr_data = true;
     vga_class.loaded(b.d);
     look(b, pixels, room);
     free(pixels);
-    pci_rig_free(b.p);
+    pc_free(b.p);
 }
 
 static void on_isa(void)
 {
-    struct pci_rig *p = pci_rig_new();
-    struct device *d = pci_rig_add(p, &isa_vga_class, NULL);
+    struct pc *p = pci_rig_new();
+    struct device *d = pc_build(p, &isa_vga_class, NULL, NULL);
     device_reset(d);
     struct bench b = { p, d };
     mode_3(b);
     EQ(dispi_in(b, DISPI_MEMORY), 128);
     pci_store(p, ISA_VGA_FRAMEBUFFER + 8, 4, 0x12345678);
     EQ(load_le(vga_ram(d)->host + 8, 4), 0x12345678);
-    CU_ASSERT(pci_rig_snapshot(p));
+    CU_ASSERT(pc_snapshot(p));
     EQ(pci_load(p, ISA_VGA_FRAMEBUFFER + 8, 4), 0x12345678);
     struct err e;
     /* The ports are taken. */
     CU_ASSERT_FALSE(vga_class.build(device_new(&p->env, &vga_class, "/second", NULL, &e), &e));
     struct prop_value odd = { "vgamem_mb", "3", NULL };
     CU_ASSERT_FALSE(vga_class.build(device_new(&p->env, &vga_class, "/third", &odd, &e), &e));
-    pci_rig_free(p);
+    pc_free(p);
 }
 
 int main(void)

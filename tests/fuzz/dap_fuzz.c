@@ -13,6 +13,8 @@
 static const char *const good[] = {
     "{'command':'initialize','arguments':{'adapterID':'x','linesStartAt1':true,'supportsProgressReporting':true,"
         "'supportsInvalidatedEvent':true,'supportsMemoryEvent':true}}",
+    "{'command':'attach','arguments':{'recording':'r','at':1000,'stopOnEntry':true}}", "{'command':'attach','arguments':{'recording':'r'}}",
+    "{'command':'attach','arguments':{'snapshot':'s','program':'k','args':['-smp','2'],'cwd':'/'}}",
     "{'command':'launch','arguments':{'program':'k','args':['-smp','2'],'stopOnEntry':true,'history':'64M'}}",
     "{'command':'setBreakpoints','arguments':{'source':{'path':'/src/teach/kernel.c'},'breakpoints':[{'line':150},"
         "{'line':160,'condition':'ticks > 1','hitCondition':'2'},{'line':161,'logMessage':'t {ticks} {t->name} %s'}]}}",

@@ -117,7 +117,7 @@ static void tables(void)
  * bus. All banks are asked at their offsets, wherever they are mapped. */
 struct bench {
     struct rig *r;     /* one of the two */
-    struct pci_rig *p;
+    struct pc *p;
     struct device *d;
 };
 
@@ -145,18 +145,18 @@ static void bench_free(struct bench *b)
     if (b->r)
         rig_free(b->r);
     else
-        pci_rig_free(b->p);
+        pc_free(b->p);
 }
 
-static u64 bench_hash(const struct bench *b) { return b->r ? rig_hash(b->r) : pci_rig_hash(b->p); }
-static bool bench_snapshot(struct bench *b) { return b->r ? rig_snapshot(b->r) : pci_rig_snapshot(b->p); }
+static u64 bench_hash(const struct bench *b) { return b->r ? rig_hash(b->r) : pc_hash(b->p); }
+static bool bench_snapshot(struct bench *b) { return b->r ? rig_snapshot(b->r) : pc_snapshot(b->p); }
 
 static void bench_run(struct bench *b, u64 ticks)
 {
     if (b->r)
         rig_run(b->r, ticks);
     else
-        pci_rig_run(b->p, ticks);
+        pc_run(b->p, ticks);
 }
 
 static bool is_configuration(unsigned bank) { return bank >= DEVICE_MAX_BANKS; }
