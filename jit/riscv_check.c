@@ -138,7 +138,7 @@ static u64 execute(struct hart *h, struct rv_ctx *ctx, u64 vpage, const struct r
     for (unsigned k = 0; k < b->slots; k++) {
         unsigned op = b->side[k].op;
         if (op != RV_OP_COUNT && b->slot[k].fn == rv_h_look)
-            b->slot[k].fn = e->handlers[op];
+            b->slot[k].fn = h->engine->handlers[op];
         if (op == RV_OP_COUNT || op == RV_OP_lr_w || op == RV_OP_lr_d)
             continue;
         if ((riscv_insns[op].flags & F_STORE) || riscv_insns[op].cls == RV_CLASS_AMO || op == RV_OP_cbo_zero)
