@@ -384,7 +384,7 @@ struct host_result gdb_server_run(struct session *s, const struct host_run_optio
         return r;
     r = host_step(s->loop, s->m, step, o);
     if (r.why == HOST_STOP_MACHINE) {
-        g->stepped = r.machine == MACHINE_REACHED && s->m->last_ran == step;
+        g->stepped = r.machine == MACHINE_REACHED && machine_stepped(s->m, step);
         g->served = r.machine == MACHINE_SEMIHOST ? s->m->stop.cpu : NULL;
     }
     return r;

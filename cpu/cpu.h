@@ -192,7 +192,7 @@ struct cpu {
     u64 retired; /* instructions, since power-on */
     u64 trapped; /* instructions that raised an exception instead, since this program began: not state of the guest */
     bool idle;   /* in WFI */
-    u32 wait_left; /* ticks that an instruction still takes which does nothing but wait (PAUSE on x86); a step ends behind it */
+    bool amid; /* part of the instruction at the pc is done (x86: REP, PAUSE), and nothing else came between */
     bool yield;  /* it only waits for another CPU: its turn may end when run() comes back (then it is cleared) */
     bool semihosting;
     u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */

@@ -7,7 +7,7 @@
 
 #include "machine/history.h"
 
-enum { FIRST_SPAN = 256, LAST_SPAN = 16 << 20 };
+enum { FIRST_SPAN = 256, WALK_SPAN = 128 << 10, LAST_SPAN = 16 << 20 };
 
 /* From here to settled() the past is looked at: nobody hears of its events, and only what is searched for is armed. */
 static bool look_back(struct debugger *d, struct err *e)
@@ -42,7 +42,8 @@ bool back_goto(struct debugger *d, u64 position, struct err *e)
     return look_back(d, e) && settled(d, go(d, position, e));
 }
 
-/* Every instruction of one hart in a piece of the past, as it was before it was executed. */
+/* Every instruction of one hart in a piece of the past, as it was before it was executed. Of one that takes several ticks that
+ * is its beginning; the last one may not be done yet. */
 struct trail {
     struct moment_of {
         u64 at, pc, sp;
@@ -85,16 +86,21 @@ static void leave_out(struct debugger *d, struct trail *t, struct handlers *h, c
         }
 }
 
-/* From about `span` ticks before `until`. */
-static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t, struct err *e)
+static u64 earlier(const struct debugger *d, u64 position, u64 span)
+{
+    u64 begin = history_begin(d->machine->history);
+    return position - begin > span ? position - span : begin;
+}
+
+static bool trail_make(struct debugger *d, u64 from, u64 until, struct trail *t, struct err *e)
 {
     struct history *h = d->machine->history;
-    u64 begin = history_begin(h), from = until - begin > span ? until - span : begin;
+    u64 begin = history_begin(h);
     t->n = 0;
     t->whole = from == begin;
     if (!go(d, from, e))
         return false;
-    bool ok = true;
+    bool ok = true, amid = d->cpu->amid && !t->whole; /* in one that began before */
     struct handlers handlers = { .n = 0 };
     while (d->machine->clock.now < until && ok) {
         if (t->n == t->cap) {
@@ -104,13 +110,11 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
         struct moment_of m = { d->machine->clock.now, debugger_pc(d), isa_sp(d->cpu) };
         struct moment before = { .pc = m.pc, .sp = m.sp };
         isa_now(d->cpu)->look(d->cpu, &before);
-        u64 retired = d->cpu->retired + d->cpu->trapped;
         enum machine_stop why = history_step(h, d->cpu, until);
-        /* A tick each but with a timing model; before it others had their turns. */
-        if (!d->cpu->observer && d->machine->clock.now > m.at)
-            m.at = d->machine->clock.now - 1;
-        if (d->cpu->retired + d->cpu->trapped != retired)
+        m.at = d->machine->step_began; /* before it others had their turns */
+        if (m.at != CLOCK_NEVER && !amid)
             t->e[t->n++] = m; /* else it only waited */
+        amid = false;
         leave_out(d, t, &handlers, &before);
         if (why != MACHINE_REACHED)
             break;
@@ -120,17 +124,50 @@ static bool trail_make(struct debugger *d, u64 until, u64 span, struct trail *t,
     return ok;
 }
 
-/* A trail with the last n instructions before `until`, if there were so many. */
+/* Before `until`, where the hart had retired `count` instructions: fewer at *low, as many at *high. They are the same where
+ * the history begins with so many. */
+static bool crossing(struct debugger *d, u64 until, u64 count, u64 *low, u64 *high, struct err *e)
+{
+    *high = until;
+    for (u64 span = WALK_SPAN;; span *= 8) {
+        *low = earlier(d, until, span);
+        if (!go(d, *low, e))
+            return false;
+        if (d->cpu->retired < count)
+            break;
+        *high = *low;
+        if (*low == history_begin(d->machine->history))
+            return true;
+    }
+    while (*high - *low > FIRST_SPAN) {
+        u64 mid = *low + (*high - *low) / 2;
+        if (!go(d, mid, e))
+            return false;
+        *(d->cpu->retired < count ? low : high) = mid;
+    }
+    return true;
+}
+
+/* A trail with the last n instructions before `until`, if there were so many. When they are long ago, because the hart waited
+ * or others had their turns, what lies between is not walked through. */
 static bool trail_ends(struct debugger *d, struct trail *t, u64 until, u64 n, struct err *e)
 {
-    for (u64 span = n < FIRST_SPAN ? FIRST_SPAN : 2 * n;; span *= 8) {
-        if (!trail_make(d, until, span, t, e))
+    u64 span = n < FIRST_SPAN ? FIRST_SPAN : 2 * n, from, last = until, ignored;
+    for (;; span *= 8) {
+        if (!trail_make(d, earlier(d, until, span), until, t, e))
             return false;
         if (t->n >= n || t->whole)
             return true;
-        if (span > (u64)1 << 40)
-            return err_set(e, "this hart executed nothing for a long time");
+        if (span >= WALK_SPAN)
+            break;
     }
+    if (!go(d, until, e))
+        return false;
+    u64 retired = d->cpu->retired;
+    if ((!d->cpu->amid && !crossing(d, until, retired, &ignored, &last, e)) ||
+        !crossing(d, until, retired > n ? retired - n : 0, &from, &ignored, e))
+        return false;
+    return trail_make(d, from, last, t, e);
 }
 
 /* The machine stands where it stood, or on the way where a search was given up. */
@@ -162,7 +199,7 @@ static bool stepi(struct debugger *d, u64 count, bool over, struct err *e)
                 break;
             }
             u64 until = t.e[i].at + 1;
-            if (t.whole || span > LAST_SPAN || !trail_make(d, until, span, &t, e) || !t.n)
+            if (t.whole || span > LAST_SPAN || !trail_make(d, earlier(d, until, span), until, &t, e) || !t.n)
                 break;
             i = t.n - 1;
         }
@@ -202,10 +239,9 @@ bool back_trail(struct debugger *d, u64 count, void (*each)(void *opaque, bool d
     bool ok = trail_ends(d, &t, now, count, e);
     if (ok && t.n && (ok = go(d, t.e[t.n > count ? t.n - count : 0].at, e)))
         while (d->machine->clock.now < now && !d->interrupted) {
-            u64 executed = d->cpu->retired + d->cpu->trapped;
             each(opaque, false);
             enum machine_stop why = history_step(h, d->cpu, now);
-            if (d->cpu->retired + d->cpu->trapped != executed)
+            if (machine_stepped(d->machine, d->cpu))
                 each(opaque, true);
             if (why != MACHINE_REACHED)
                 break;
@@ -293,7 +329,7 @@ static bool line(struct debugger *d, bool over, struct err *e)
     struct trail t = { .which = over ? TRAIL_NO_TRAPS : TRAIL_NO_INTERRUPTS };
     bool ok = false;
     for (u64 span = 4096; span <= LAST_SPAN; span *= 8) {
-        if (!trail_make(d, now, span, &t, e))
+        if (!trail_make(d, earlier(d, now, span), now, &t, e))
             break;
         size_t i = line_before(d, &t, pc, sp, over);
         if (i < t.n) {

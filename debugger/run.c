@@ -326,7 +326,7 @@ static bool one_insn(struct debugger *d, struct stop_report *r)
         }
         if (run_judge(d, why, r))
             return false;
-        if (why == MACHINE_WATCH && d->machine->stop.cpu == d->cpu)
+        if (why == MACHINE_WATCH && machine_stepped(d->machine, d->cpu))
             return true; /* the instruction is done; nobody wants the hit */
     }
 }

@@ -165,6 +165,7 @@ struct machine {
     struct machine_names names;
     u64 executed_limit;   /* see machine_executed(); 0: none */
     struct cpu *last_ran; /* who executed last; NULL: nobody since it was cleared */
+    u64 step_began;       /* of the last machine_step_within(): where its CPU began; CLOCK_NEVER: it executed nothing */
 
     struct input_channel control; /* "machine": MACHINE_CONTROL_*, what somebody outside does to the whole of it */
     struct input_channel boot;    /* "machine.boot": letters as in machine_config.boot, for the resets that follow */
@@ -200,7 +201,7 @@ enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 li
 /* Has this CPU executed an instruction to its end since last_ran was cleared? */
 static inline bool machine_stepped(const struct machine *m, const struct cpu *c)
 {
-    return m->last_ran == c && !c->wait_left;
+    return m->last_ran == c && !c->amid;
 }
 /* Instructions of all harts, those that trapped too: a count to take differences of. Waiting counts nothing, and with a
  * timing model it is not ticks. */

@@ -313,14 +313,17 @@ enum machine_stop machine_run(struct machine *m, u64 until, bool skip_idle)
 enum machine_stop machine_step_within(struct machine *m, struct cpu *cpu, u64 limit)
 {
     m->last_ran = NULL;
+    m->step_began = CLOCK_NEVER;
     for (;;) {
         bool idle = true;
         for (unsigned i = 0; i < m->n_cpus; i++)
             idle = idle && !m->cpus[i]->ops->has_work(m->cpus[i]);
-        u64 until = m->clock.now + 1;
-        if (idle && clock_next(&m->clock) > until)
-            until = clock_next(&m->clock);
+        u64 at = m->clock.now, until = at + 1;
+        if (idle && next_happening(m, true) > until)
+            until = next_happening(m, true);
         enum machine_stop why = machine_run(m, min_u64(until, limit), true);
+        if (m->last_ran == cpu && m->step_began == CLOCK_NEVER)
+            m->step_began = at;
         if (why != MACHINE_REACHED || machine_stepped(m, cpu) || m->clock.now >= limit)
             return why;
     }

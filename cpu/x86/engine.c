@@ -274,8 +274,8 @@ i64 x86_h_op_rep(X86_ARGS)
         const i64 more = room - e->rep_room; /* iterations beyond the first */
         budget -= more;
         e->end_retired -= (u64)more;
-        c->repeating = c->next_rip == rip;
-        if (!c->repeating)
+        c->cpu.amid = c->next_rip == rip;
+        if (!c->cpu.amid)
             break;
         /* One more iteration is to come: this one took a tick. */
         if (budget == 0 || e->alone || wants_leave(c)) {
@@ -390,7 +390,7 @@ i64 x86_h_magic(X86_ARGS)
 i64 x86_h_stop(X86_ARGS)
 {
     u64 pc = x86_wrap(c, vpage + x86_side_of(i)->offset), rip = x86_rip_of(c, pc), pa;
-    if (armed(c, pc, &pa) && !c->cpu.wait_left) {
+    if (armed(c, pc, &pa) && !c->cpu.amid) {
         u64 now = c->engine->end_now - (u64)budget_before(i, budget);
         if (now != c->cpu.skip_stop_at || rip != c->cpu.skip_stop_pc) {
             c->cpu.skip_stop_at = now;
@@ -622,7 +622,7 @@ static i64 observed_step(struct x86 *c, i64 budget)
             o.write[o.n_writes++].value = c->r[k];
         }
     set_time(c, left);
-    if (c->cpu.wait_left && o.next_pc == o.pc)
+    if (c->wait_left && o.next_pc == o.pc)
         return left; /* it is told when it has waited */
     u64 ticks = c->cpu.observer->retire(c->cpu.observer->opaque, &c->cpu, &o);
     /* More (or fewer) ticks than instructions. */

@@ -230,6 +230,13 @@ static void forget(struct x86 *c)
     x86_look_again(c);
 }
 
+static void set_pc(struct cpu *cpu, u64 pc)
+{
+    struct x86 *c = x86_of(cpu);
+    c->rip = c->code_bits == 64 ? pc : (u32)pc;
+    cpu->amid = false;
+}
+
 static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
 {
     struct x86 *c = x86_of(cpu);
@@ -237,7 +244,7 @@ static bool reg_set(struct cpu *cpu, const struct cpu_reg *r, u64 value)
         if (r->bits == 32)
             value = (u32)value;
         if (r->number == REG_RIP)
-            c->rip = value;
+            set_pc(cpu, value);
         else if (r->number == REG_RFLAGS)
             x86_set_flags(c, (value & 0x3f7fd5) | 2);
         else
@@ -271,12 +278,6 @@ static u64 linear_pc(const struct cpu *cpu)
 {
     const struct x86 *c = (const struct x86 *)cpu;
     return c->code_bits == 64 ? c->rip : (u32)(c->seg[X86_CS].base + c->rip);
-}
-static void set_pc(struct cpu *cpu, u64 pc)
-{
-    struct x86 *c = x86_of(cpu);
-    c->rip = c->code_bits == 64 ? pc : (u32)pc;
-    c->repeating = false;
 }
 
 static const char *privilege_name(const struct cpu *cpu)
@@ -389,12 +390,13 @@ static void describe(const struct cpu *cpu, struct buf *out)
 static const struct state_field state[] = {
     { "retired", offsetof(struct x86, cpu.retired), 8, 1, false },
     { "idle", offsetof(struct x86, cpu.idle), sizeof(bool), 1, true },
-    { "wait_left", offsetof(struct x86, cpu.wait_left), 4, 1, false },
+    { "amid", offsetof(struct x86, cpu.amid), sizeof(bool), 1, true },
+    H(wait_left),
     { "r", offsetof(struct x86, r), 8, 16, false },
     H(rip), H(rflags),
     HSEG(0), HSEG(1), HSEG(2), HSEG(3), HSEG(4), HSEG(5), HSEG(6), HSEG(7),
     H(gdtr.base), H(gdtr.limit), H(idtr.base), H(idtr.limit),
-    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(repeating), H(nmi_blocked),
+    H(cr0), H(cr2), H(cr3), H(cr4), H(xcr0), HA(dr), H(pkru), H(cpl), H(activity), H(shadow), H(nmi_blocked),
     H(nmi_pending), H(smi_pending), H(init_pending), H(intr), H(db_pending), H(a20), H(smm), H(smbase),
     H(efer), H(star), H(lstar), H(cstar), H(sfmask), H(kernel_gs_base), H(sysenter_cs), H(sysenter_esp), H(sysenter_eip),
     H(pat), H(tsc_aux), H(misc_enable), H(tsc_offset), H(mtrr_def_type), HA(mtrr_base), HA(mtrr_mask), HA(mtrr_fixed),

@@ -63,16 +63,16 @@ bool x86_op_pause(struct x86 *c, const struct x86_insn *i)
         return true;
     }
     if (!has(c, X86_F_SSE2) || (c->rflags & X86_TF) || x86_breakpoints(c)) {
-        cpu->wait_left = 0;
+        c->wait_left = 0;
         return true;
     }
-    if (!cpu->wait_left)
-        cpu->wait_left = X86_PAUSE_TICKS;
+    if (!c->wait_left)
+        c->wait_left = X86_PAUSE_TICKS;
     i64 room = c->engine->rep_room; /* beyond this tick */
-    u32 more = room <= 0 ? 0 : (u64)room < cpu->wait_left - 1 ? (u32)room : cpu->wait_left - 1;
+    u32 more = room <= 0 ? 0 : (u64)room < c->wait_left - 1 ? (u32)room : c->wait_left - 1;
     c->engine->rep_room -= more;
-    cpu->wait_left -= more + 1;
-    if (cpu->wait_left)
+    c->wait_left -= more + 1;
+    if (c->wait_left)
         c->next_rip = c->rip;
     return true;
 }

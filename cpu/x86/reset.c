@@ -10,7 +10,8 @@ static void common(struct x86 *c)
 {
     memset(c->wrote, 0, sizeof c->wrote);
     memset(&c->again, 0, sizeof c->again);
-    c->cpu.wait_left = 0;
+    c->cpu.amid = false;
+    c->wait_left = 0;
     c->zeros = c->zeros_end = 0;
     c->lost = false;
     const struct x86_config *f = &c->config;
@@ -47,7 +48,6 @@ static void common(struct x86 *c)
     memset(c->pdpte, 0, sizeof c->pdpte);
     c->pkru = 0;
     c->shadow = 0;
-    c->repeating = false;
     c->db_pending = 0;
     c->nmi_blocked = c->nmi_pending = c->init_pending = false;
     c->kernel_gs_base = 0;

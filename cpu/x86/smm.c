@@ -142,10 +142,10 @@ void x86_enter_smm(struct x86 *c)
     c->seg[X86_CS].selector = (u16)(c->smbase >> 4);
     c->seg[X86_CS].base = c->smbase;
     c->rip = c->next_rip = ENTRY;
+    c->cpu.amid = false;
     c->nmi_blocked = true; /* 31.8: until RSM, or an IRET of the handler */
     c->activity = X86_RUNNING;
     c->shadow = 0;
-    c->repeating = false;
     c->db_pending = 0;
     x86_flush_translations(c);
     x86_mode_changed(c);

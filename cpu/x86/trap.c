@@ -99,7 +99,7 @@ static u64 flags_image(const struct x86 *c, const struct event_in *ev)
 {
     u64 f = x86_pushed_flags(c);
     bool fault = ev->kind == X86_EV_EXCEPTION && ev->rip == c->rip && ev->vector != EXC_DB && ev->vector != EXC_NMI;
-    if ((fault || c->repeating) && has(c, X86_F_386))
+    if ((fault || c->cpu.amid) && has(c, X86_F_386))
         f |= X86_RF;
     return f;
 }
@@ -403,7 +403,7 @@ static void deliver(struct x86 *c, struct event_in ev, const char *why)
                                                                                       : idt(c, &now, story);
         if (ok) {
             c->next_rip = c->rip;
-            c->repeating = false;
+            c->cpu.amid = false; /* what it interrupted begins again behind it */
             if (ev.kind == X86_EV_EXCEPTION && ev.vector == EXC_NMI)
                 c->nmi_blocked = true;
             if (UNLIKELY(event_wants(c->cpu.bus, EV_CPU_TRAP)))

@@ -212,8 +212,8 @@ struct x86 {
     u32 pkru;
     u8 cpl;
     u8 activity;      /* enum x86_activity */
+    u32 wait_left;    /* ticks that a PAUSE still takes */
     u8 shadow;        /* interrupt shadow: 0, X86_SHADOW_STI, X86_SHADOW_SS; lasts for one instruction */
-    bool repeating;   /* within a REP: an iteration is done, another is to come, and nothing else was between */
     bool nmi_blocked; /* until IRET */
     bool nmi_pending, smi_pending, init_pending;
     bool intr;        /* level of INTR */

@@ -159,8 +159,8 @@ void guest_run(struct guest *g, struct user_shot *s)
     s->error = 0;
     s->cr2 = 0;
     g->cpu->ops->run(g->cpu, 1);
-    if (g->cpu->wait_left)
-        g->cpu->ops->run(g->cpu, g->cpu->wait_left);
+    if (c->wait_left)
+        g->cpu->ops->run(g->cpu, c->wait_left);
     struct user_state *o = &s->out;
     memcpy(o->r, c->r, sizeof o->r);
     o->rip = c->rip;
