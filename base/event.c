@@ -7,7 +7,7 @@ static void count(struct event_bus *b)
 {
     static const char *const name[EV_FAMILIES] = {
         [EV_CPU_TRAP] = "cpu.trap", [EV_CPU_REGISTER] = "cpu.register", [EV_CPU_MODE] = "cpu.mode", [EV_CPU_TLB] = "cpu.tlb",
-        [EV_CPU_MAGIC] = "cpu.magic", [EV_DEVICE] = "device.", [EV_DMA] = "dma.", [EV_CONSOLE] = "console.", [EV_IRQ] = "irq.",
+        [EV_CPU_MAGIC] = "cpu.magic", [EV_CPU_GENERAL] = "cpu.general", [EV_DEVICE] = "device.", [EV_DMA] = "dma.", [EV_CONSOLE] = "console.", [EV_IRQ] = "irq.",
     };
     u32 before = b->wanted;
     b->wanted = 0;

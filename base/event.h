@@ -20,6 +20,7 @@ enum event_family {
     EV_CPU_MODE,     /* "cpu.mode" */
     EV_CPU_TLB,      /* "cpu.tlb" */
     EV_CPU_MAGIC,    /* "cpu.magic" */
+    EV_CPU_GENERAL,  /* "cpu.general" */
     EV_DEVICE,       /* "device." */
     EV_DMA,          /* "dma." */
     EV_CONSOLE,      /* "console." */

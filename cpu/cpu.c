@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+const struct event_type cpu_event_general = {
+    "cpu.general", "a general register somebody armed has changed", { { "name", EV_STR }, { "old", EV_HEX }, { "new", EV_HEX } },
+};
+
 static bool among(const struct cpu_stops *s, size_t from, size_t to, u64 at, u64 size, unsigned access)
 {
     u64 last = at + (size - 1);
@@ -61,8 +65,15 @@ u64 cpu_poke(struct cpu *c, u64 va, const void *in, u64 len)
 
 const struct cpu_reg *cpu_reg_named(const struct cpu *c, const char *name)
 {
+    unsigned hash = 0;
+    for (const char *p = name; *p; p++)
+        hash = hash * 31 + (u8)*p;
+    /* What was found is remembered; not state. */
+    const struct cpu_reg **known = &((struct cpu *)(uintptr_t)c)->named[hash % ARRAY_LEN(c->named)];
+    if (*known && !strcmp((*known)->name, name))
+        return *known;
     for (const struct cpu_reg *r = c->ops->regs(c); r->name; r++)
         if (!strcmp(r->name, name))
-            return r;
+            return *known = r;
     return NULL;
 }

@@ -42,6 +42,13 @@ struct cpu_stops {
     size_t n_virtual;
     const struct cpu_watch *port; /* I/O ports: addr is the first one, CPU_READ is IN, CPU_WRITE is OUT */
     size_t n_port;
+    /* Registers with `told`: "cpu.general" is emitted when one changes (to this value only). */
+    const struct cpu_reg_watch {
+        const struct cpu_reg *reg; /* as the first CPU has it */
+        u64 value;
+        bool only; /* to `value` */
+    } *reg;
+    size_t n_reg;
 };
 
 struct cpu_hit {
@@ -88,7 +95,10 @@ struct cpu_retire {
     } mem[4];
 };
 
-static inline bool cpu_stops_any(const struct cpu_stops *s) { return s->n_code || s->n_phys || s->n_watch || s->n_port; }
+static inline bool cpu_stops_any(const struct cpu_stops *s)
+{
+    return s->n_code || s->n_phys || s->n_watch || s->n_port || s->n_reg;
+}
 bool cpu_watched_among(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access); /* when there is s->reach */
 
 /* Does a watch of the accesses [va, va + size), which are [pa, pa + size) in memory, exist? */
@@ -118,9 +128,13 @@ struct cpu_reg { /* lists end with a NULL name */
     const char *group; /* "general", "float", "csr" */
     u16 bits;
     u32 number; /* the ISA's own: register number, CSR address */
+    bool told;  /* the CPU itself can tell when it changes: see cpu_stops.reg */
     const struct reg_field *fields;
     const char *doc;
 };
+
+/* Fields: name, old value, new value. */
+extern const struct event_type cpu_event_general;
 
 /* A page-table walk told step by step. */
 struct cpu_walk {
@@ -186,6 +200,7 @@ struct cpu {
     const struct cpu_observer *observer; /* NULL: the fast loop */
     struct cpu_hit hit;
     const char *report; /* with CPU_DIVERGED */
+    const struct cpu_reg *named[64]; /* those that were asked for last, by a hash of the name: see cpu_reg_named() */
 };
 
 /* What waits at the pc of this CPU is known to whoever lets it go on. */

@@ -107,7 +107,8 @@ void cpu_pages_drop(struct cpu_pages *p, struct ram *ram, u64 index)
 bool cpu_pages_restop(struct cpu_pages *p, const struct cpu_stops *now, u32 heard)
 {
     struct cpu_places moved;
-    if (heard != p->armed.heard) {
+    bool regs = cpu_armed_regs_moved(&p->armed, now);
+    if (heard != p->armed.heard || regs) {
         p->armed.heard = heard;
         cpu_pages_flush(p);
     }

@@ -49,7 +49,7 @@ void cpu_pages_room(struct cpu_pages *p);                 /* flushes when the ne
 struct cpu_page *cpu_pages_get(struct cpu_pages *p, struct ram *ram, u64 index); /* NULL: no room */
 void cpu_pages_drop(struct cpu_pages *p, struct ram *ram, u64 index);
 /* Drops the pages that have code at the place in its page of an address armed or disarmed since the last call; all when
- * other families of events are heard. Not while a chain runs. False: nothing is armed that was not. */
+ * other families of events are heard or other registers told of. Not while a chain runs. False: nothing is armed that was not. */
 bool cpu_pages_restop(struct cpu_pages *p, const struct cpu_stops *now, u32 heard);
 
 /* Makes sure to hear of what happens to the pages of this RAM. */

@@ -1,5 +1,6 @@
 /* x86. System V psABI for AMD64 (3.2, 3.6.2) and for i386 (2.2, 2.4). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/x86/x86.h"
@@ -16,13 +17,13 @@ static const u8 dwarf32[] = { AX, CX, DX, BX, SP, BP, SI, DI, IP, NO, NO, NO, NO
 
 static u8 slot(const struct cpu_reg *r)
 {
-    unsigned n;
-    int end = 0;
     if (!strcmp(r->group, "general"))
         return r->number <= IP ? (u8)r->number : SLOT_NONE;
-    if (!strcmp(r->group, "vector") && sscanf(r->name, "xmm%2u%n", &n, &end) == 1 && !r->name[end] && n < N_XMM)
-        return (u8)(XMM0 + n);
-    return SLOT_NONE;
+    if (strncmp(r->name, "xmm", 3)) /* asked of each register in each step */
+        return SLOT_NONE;
+    char *end;
+    unsigned long n = strtoul(r->name + 3, &end, 10);
+    return *end || n >= N_XMM ? SLOT_NONE : (u8)(XMM0 + n);
 }
 
 static u8 slot_named(const char *name)

@@ -115,11 +115,13 @@ bool stop_parse_tlb(struct debugger *d, struct stop_point *p, const char *text, 
 
 bool stop_hears_tlb(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
 {
+    if (p->has_code && p->code >> PAGE_SHIFT != ev->value[1].u >> PAGE_SHIFT)
+        return false; /* before anything is written: kernels flush often */
     if (ev->value[1].u == EVENT_ALL)
         snprintf(what, n, "%s, of everything", ev->value[0].s);
     else
         snprintf(what, n, "%s 0x%llx", ev->value[0].s, (unsigned long long)ev->value[1].u);
-    return !p->has_code || p->code >> PAGE_SHIFT == ev->value[1].u >> PAGE_SHIFT;
+    return true;
 }
 
 bool stop_parse_magic(struct debugger *d, struct stop_point *p, const char *text, struct err *e)

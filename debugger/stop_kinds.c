@@ -46,8 +46,9 @@ const struct stop_kind stop_kinds[] = {
       .help = "after an instruction or a trap has written a CSR, a control or debug register or an MSR; quick",
       .example = "break csr mtvec" },
     { .name = "register", .aliases = "reg", .usage = "NAME [== VALUE]", .parse = stop_parse_register,
-      .begin = stop_begin_register,
-      .help = "after an instruction has changed a general register; slow, for every instruction is looked at",
+      .event = "cpu.general", .arm = stop_arm_register, .begin = stop_begin_register, .hears = stop_hears_register,
+      .help = "after an instruction has changed a general or floating-point register; of others (flags, pc) every "
+              "instruction is looked at, which is slow",
       .example = "break reg a0 == 0" },
     { .name = "pte", .usage = "ADDRESS", .parse = stop_parse_pte, .begin = stop_begin_pte, .arm = stop_arm_pte,
       .judge = stop_judge_pte,

@@ -75,6 +75,8 @@ bool stop_hears_magic(struct debugger *d, struct stop_point *p, const struct eve
 bool stop_parse_csr(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
 bool stop_hears_csr(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 bool stop_parse_register(struct debugger *d, struct stop_point *p, const char *text, struct err *e);
+void stop_arm_register(struct stops *s, struct stop_point *p, struct machine *m);
+bool stop_hears_register(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n);
 void stop_begin_register(struct debugger *d, struct stop_point *p);
 void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu *c); /* it has executed an instruction */
 bool stop_parse_pte(struct debugger *d, struct stop_point *p, const char *text, struct err *e);

@@ -80,6 +80,27 @@ bool stop_parse_register(struct debugger *d, struct stop_point *p, const char *t
     return ok;
 }
 
+void stop_arm_register(struct stops *s, struct stop_point *p, struct machine *m)
+{
+    if (p->cpu_reg->told)
+        stops_arm_register(s, (struct cpu_reg_watch){ p->cpu_reg, p->value, p->test == TEST_EQ });
+}
+
+static void tell(const struct stop_point *p, u64 before, u64 v, char *what, size_t n)
+{
+    snprintf(what, n, "%s: 0x%llx -> 0x%llx", p->cpu_reg->name, (unsigned long long)before, (unsigned long long)v);
+}
+
+/* Fields as in cpu.general: name, old, new. */
+bool stop_hears_register(struct debugger *d, struct stop_point *p, const struct event *ev, char *what, size_t n)
+{
+    if (strcmp(ev->value[0].s, p->cpu_reg->name) || !stop_test_holds(p, ev->value[2].u))
+        return false;
+    tell(p, ev->value[1].u, ev->value[2].u, what, n);
+    return true;
+}
+
+/* Registers that no CPU tells of. */
 static u64 *was(struct stop_point *p, const struct cpu *c)
 {
     return (u64 *)(void *)p->old + c->index % (WATCH_MAX_BYTES / 8);
@@ -96,15 +117,14 @@ void stop_begin_register(struct debugger *d, struct stop_point *p)
 void stop_look_at_register(struct debugger *d, struct stop_point *p, struct cpu *c)
 {
     u64 v = 0, *old = was(p, c), before = *old;
-    if (!c->ops->reg_get(c, p->cpu_reg, &v) || v == before)
+    if (p->cpu_reg->told || !c->ops->reg_get(c, p->cpu_reg, &v) || v == before)
         return;
     *old = v;
     if (!stop_test_holds(p, v) || !d->machine->soon.armed)
         return;
     machine_stop_soon(d->machine);
     p->happened = true;
-    snprintf(p->what, sizeof p->what, "%s: 0x%llx -> 0x%llx", p->cpu_reg->name, (unsigned long long)before,
-             (unsigned long long)v);
+    tell(p, before, v, p->what, sizeof p->what);
 }
 
 /* --- page tables ------------------------------------------------------------------------------------------------- */

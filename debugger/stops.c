@@ -106,6 +106,7 @@ void stops_fini(struct stops *s)
     free(s->code);
     free(s->watch);
     free(s->port);
+    free(s->reg);
 }
 
 bool stop_has_addr(const struct stop_point *p, u64 addr)
@@ -142,6 +143,12 @@ void stops_arm_port(struct stops *s, struct stop_point *p, struct cpu_watch w)
 {
     GROW(s->ports, s->n_ports, s->cap_ports);
     s->ports[s->n_ports++] = (struct stop_watch){ w, p };
+}
+
+void stops_arm_register(struct stops *s, struct cpu_reg_watch w)
+{
+    GROW(s->reg, s->n_regs, s->cap_regs);
+    s->reg[s->n_regs++] = w;
 }
 
 static int code_order(const void *a, const void *b)
@@ -224,7 +231,11 @@ static void observe(struct stops *s, struct machine *m, bool wanted)
 
 static void listen(struct stops *s, struct machine *m)
 {
-    observe(s, m, s->ear[stop_kind_register - stop_kinds].n);
+    const struct stop_ear *registers = &s->ear[stop_kind_register - stop_kinds];
+    bool untold = false;
+    for (size_t i = 0; i < registers->n; i++)
+        untold |= !registers->points[i]->cpu_reg->told;
+    observe(s, m, untold);
     for (unsigned k = 0; stop_kinds[k].name; k++) {
         const struct stop_kind *kind = &stop_kinds[k];
         struct stop_ear *ear = &s->ear[k];
@@ -246,7 +257,7 @@ static void listen(struct stops *s, struct machine *m)
 
 static void collect(struct stops *s, struct machine *m)
 {
-    s->n_codes = s->n_physes = s->n_watches = s->n_ports = 0;
+    s->n_codes = s->n_physes = s->n_watches = s->n_ports = s->n_regs = 0;
     m->soon.alarm = m->soon.retired = 0;
     for (unsigned k = 0; k < STOP_KINDS; k++)
         s->ear[k].n = 0;
@@ -255,7 +266,7 @@ static void collect(struct stops *s, struct machine *m)
             continue;
         if (p->kind->arm)
             p->kind->arm(s, p, m);
-        if (p->kind->event || p->kind == stop_kind_register) {
+        if (p->kind->event) {
             struct stop_ear *ear = &s->ear[p->kind - stop_kinds];
             GROW(ear->points, ear->n, ear->cap);
             ear->points[ear->n++] = p;
@@ -323,6 +334,8 @@ void stops_arm(struct stops *s, struct machine *m)
     m->stops.reach = s->reach;
     m->stops.port = s->port;
     m->stops.n_port = s->n_ports;
+    m->stops.reg = s->reg;
+    m->stops.n_reg = s->n_regs;
     m->soon.armed = true;
     machine_stops_changed(m);
     listen(s, m);

@@ -90,7 +90,7 @@ struct stops {
     size_t n_internal;
     const struct cpu_stops *also; /* of another owner (a gdb client), armed as well; NULL: none */
     bool stale;     /* something else is to be armed: before the machine runs, and when a command of a person is over */
-    struct cpu_observer observer; /* looks at general registers after each instruction, while a stop point is on one */
+    struct cpu_observer observer; /* looks at registers after each instruction, while a stop point is on one no CPU tells of */
     const struct cpu_observer *inner; /* who looked before */
     struct stop_ear ear[STOP_KINDS];
     /* What is armed, sorted. */
@@ -104,6 +104,8 @@ struct stops {
         struct stop_point *point;
     } *watches, *ports;
     size_t n_watches, cap_watches, n_ports, cap_ports;
+    struct cpu_reg_watch *reg;
+    size_t n_regs, cap_regs;
     u64 *code, *phys, *reach; /* what machine->stops points to */
     struct cpu_watch *watch, *port;
 };
@@ -126,6 +128,7 @@ bool stops_internal_add(struct stops *s, u64 addr);
 /* For kinds, while stops_arm() asks them. */
 void stops_arm_code(struct stops *s, struct stop_point *p, u64 addr, bool physical);
 void stops_arm_watch(struct stops *s, struct stop_point *p, struct cpu_watch w);
+void stops_arm_register(struct stops *s, struct cpu_reg_watch w);
 void stops_arm_port(struct stops *s, struct stop_point *p, struct cpu_watch w);
 /* The armed ones at a code address: the first of *n of them. */
 const struct stop_code *stops_at_code(const struct stops *s, u64 addr, bool physical, size_t *n);

@@ -75,6 +75,7 @@ struct translation {
     const struct rv_insn *slot;
     rv_handler *plain; /* the interpreter's handler of this slot */
     bool refused;      /* this instruction is better left to it */
+    bool looks;        /* it writes a register that is told of: put_x() */
     bool ended;
     bool left;         /* by handing on to the interpreter */
     /* In a region: */

@@ -103,7 +103,7 @@ static struct end where(struct hart *h)
         e.budget = exact(i, c->left.budget);
         e.pc = rv_pc(h, i, c->left.vpage);
         e.before = to && to != rv_leave_go_on && place(b, i) ? i : NULL; /* the first slot is the tier's */
-        rv_handler *own = side->op == RV_OP_COUNT ? i->fn : h->engine->handlers[side->op];
+        rv_handler *own = side->op == RV_OP_COUNT ? i->fn : rv_plain_handler(h->engine, side->op, i->rd);
         e.bad = e.before && to != own;
     }
     return e;
@@ -137,6 +137,8 @@ static u64 execute(struct hart *h, struct rv_ctx *ctx, u64 vpage, const struct r
     struct rv_block *b = rv_block_slots(h, whole, from, to);
     for (unsigned k = 0; k < b->slots; k++) {
         unsigned op = b->side[k].op;
+        if (op != RV_OP_COUNT && b->slot[k].fn == rv_h_look)
+            b->slot[k].fn = h->engine->handlers[op];
         if (op == RV_OP_COUNT || op == RV_OP_lr_w || op == RV_OP_lr_d)
             continue;
         if ((riscv_insns[op].flags & F_STORE) || riscv_insns[op].cls == RV_CLASS_AMO || op == RV_OP_cbo_zero)

@@ -5,6 +5,23 @@
 #include "jit/riscv.h"
 #include "jit/make.h"
 
+static inline u16 exit_here(struct translation *tr);
+static inline void exit_if(struct translation *tr, V c);
+
+/* A register that is told of becomes v, and nothing of the instruction is done yet: if that is to be told, the outer loop
+ * executes it and looks. */
+static inline void look(struct translation *tr, size_t offset, u64 bit, V v)
+{
+    const struct cpu_armed *a = &tr->j->h->engine->pages.armed;
+    bool narrow = tr->j->h->config.xlen == 32;
+    for (size_t k = 0; k < a->n_reg; k++) {
+        if (cpu_reg_bit(a->reg[k].reg) != bit)
+            continue;
+        u64 to = narrow ? (u64)(i64)(i32)(u32)a->reg[k].value : a->reg[k].value;
+        exit_if(tr, a->reg[k].only ? op2(tr, IR_EQ, v, number(tr, to)) : op2(tr, IR_NE, v, get_state(tr, offset, 8)));
+    }
+}
+
 static inline V get_x(struct translation *tr, unsigned r)
 {
     return r ? get_state(tr, offsetof(struct hart, x) + 8 * r, 8) : number(tr, 0);
@@ -12,8 +29,11 @@ static inline V get_x(struct translation *tr, unsigned r)
 
 static inline void put_x(struct translation *tr, unsigned r, V v)
 {
-    if (r != 32)
-        put_state(tr, offsetof(struct hart, x) + 8 * r, v);
+    if (r == 32)
+        return;
+    if (tr->looks)
+        look(tr, offsetof(struct hart, x) + 8 * r, (u64)1 << r, v);
+    put_state(tr, offsetof(struct hart, x) + 8 * r, v);
 }
 
 static inline V get_f(struct translation *tr, unsigned r) { return get_state(tr, offsetof(struct hart, f) + 8 * r, 8); }

@@ -61,6 +61,16 @@ static void stop_here(struct translation *tr, unsigned offset)
         leave(tr);
 }
 
+/* Does it put its general register when nothing else of it is done, so that it may still be left to the interpreter? */
+static bool puts_last(unsigned op)
+{
+    switch (riscv_insns[op].cls) {
+    case RV_CLASS_ALU: case RV_CLASS_SHIFT: case RV_CLASS_MUL: case RV_CLASS_MULH: case RV_CLASS_DIV: case RV_CLASS_LOAD:
+    case RV_CLASS_JUMP: case RV_CLASS_JUMPR: return !(riscv_insns[op].flags & F_FP);
+    default: return false;
+    }
+}
+
 unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
 {
     struct jit_riscv *j = tr->j;
@@ -80,9 +90,14 @@ unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
             stop_here(tr, b->side[k].offset);
         } else {
             unsigned op = b->side[k].op;
-            tr->plain = j->h->engine->handlers[op];
+            tr->plain = rv_plain_handler(j->h->engine, op, s->rd);
+            tr->looks = tr->plain == rv_h_look;
             tr->refused = false;
             u32 n = j->ir.n, exits = j->ir.n_exits;
+            if (tr->looks && !puts_last(op)) {
+                leave(tr);
+                continue;
+            }
             if (j->table[op])
                 j->table[op](tr, s);
             if (!j->table[op] || tr->refused) {

@@ -112,12 +112,27 @@ static void add_links(struct builder *b, unsigned next, bool branch)
     s->to[0] = s->to[1] = e->nowhere;
 }
 
+/* Does it write a general or floating-point register that is told of? */
+bool rv_looked_at(const struct riscv_engine *e, unsigned op, unsigned rd)
+{
+    if (LIKELY(!e->pages.armed.regs) || op == RV_OP_COUNT)
+        return false;
+    const struct rv_row *row = &e->decoder->row[op];
+    if (riscv_insns[op].flags & F_FW)
+        return e->pages.armed.regs >> 32 >> rd & 1;
+    return (row->d_w || row->d_fix) && rd < 32 && (e->pages.armed.regs >> rd & 1);
+}
+
+rv_handler *rv_plain_handler(const struct riscv_engine *e, unsigned op, unsigned rd)
+{
+    return UNLIKELY(rv_looked_at(e, op, rd)) ? rv_h_look : e->handlers[op];
+}
+
 static void add_insn(struct builder *b, u32 bits, unsigned offset)
 {
     struct riscv_engine *e = b->h->engine;
-    struct rv_decoded d;
+    const struct rv_decoded d = *rv_decode_again(e, bits);
 
-    rv_decode(e->decoder, bits, &d);
     if (UNLIKELY(b->h->cpu.stops) && cpu_place(&e->pages.armed.places, offset))
         add(b, rv_h_stop, offset);
     unsigned next = offset + d.len;
@@ -138,9 +153,10 @@ static void add_insn(struct builder *b, u32 bits, unsigned offset)
             b->fp_on = true;
         }
     }
-    struct rv_insn *s = add(b, e->handlers[d.op], offset);
+    u8 rd = d.rd || (insn->flags & F_FW) ? d.rd : 32;
+    struct rv_insn *s = add(b, rv_plain_handler(e, d.op, rd), offset);
     b->side[b->slots - 1].op = d.op;
-    s->rd = d.rd || (insn->flags & F_FW) ? d.rd : 32;
+    s->rd = rd;
     s->rs1 = d.rs1;
     s->rs2 = d.rs2;
     s->aux = d.rs3;
@@ -195,12 +211,14 @@ static void add_run(struct builder *b, const u8 *host, unsigned offset, unsigned
     }
 }
 
+static bool plain(const struct builder *b, unsigned k) { return b->slot[k].fn == b->h->engine->handlers[b->side[k].op]; }
+
 /* Neighbours that belong together: only in blocks that run whole. */
 static void fuse(struct builder *b)
 {
     for (unsigned k = 0; k + 1 < b->slots; k++) {
         unsigned one = b->side[k].op, two = b->side[k + 1].op;
-        if (one != RV_OP_COUNT && two != RV_OP_COUNT && b->slot[k].fn != rv_h_magic && b->slot[k + 1].fn != rv_h_magic &&
+        if (one != RV_OP_COUNT && two != RV_OP_COUNT && plain(b, k) && plain(b, k + 1) &&
             rv_pair(b->h->engine, &b->slot[k], one, two))
             k++;
     }
@@ -283,7 +301,7 @@ struct rv_block *rv_block_slots(struct hart *h, const struct rv_block *whole, un
         *side = whole->side[k];
         side->count = (u16)(side->count - before);
         if (side->op != RV_OP_COUNT && s->fn != rv_h_magic)
-            s->fn = h->engine->handlers[side->op];
+            s->fn = rv_plain_handler(h->engine, side->op, s->rd);
     }
     b.n = (to < whole->slots ? whole->side[to].count : whole->head.n) - before;
     if (to < whole->slots)

@@ -323,6 +323,13 @@ i64 rv_h_magic(RV_ARGS)
     return rv_finish(RV_PASS);
 }
 
+/* It writes a register that is told of. */
+RV_COLD i64 rv_h_look(RV_ARGS)
+{
+    h->engine->look_at = true;
+    return rv_leave_go_on(RV_PASS);
+}
+
 /* An instruction whose second half is in the next page: is it still the same? */
 __attribute__((noinline)) static bool straddling_bits(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
 {
@@ -411,8 +418,8 @@ static struct rv_block *block_at(struct hart *h, struct rv_ctx *ctx, u64 pc, uns
     return b;
 }
 
-/* One chain from pc on: at most max instructions when that is not 0. */
-static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
+/* One chain from pc on: at most max instructions when that is not 0. What fetches may be another context. */
+static i64 step_in(struct hart *h, struct rv_ctx *fetch, struct rv_ctx *ctx, i64 budget, unsigned max)
 {
     struct riscv_engine *e = h->engine;
     u64 pc = h->pc;
@@ -423,7 +430,7 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
     const struct rv_jump *j = jump_at(ctx, pc);
     struct rv_block *b = j->pc == pc && j->gen == ctx->gen && !max
                              ? (struct rv_block *)((uintptr_t)(j->start - 1) - offsetof(struct rv_block, head))
-                             : block_at(h, ctx, pc, max);
+                             : block_at(h, fetch, pc, max);
     if (!b)
         return trap_at(h, pc, budget, e->cause, e->tval);
     if (b->page) {
@@ -433,12 +440,19 @@ static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
             b = rv_block_part(h, b, (unsigned)budget);
     }
     const u64 vpage = pc & ~PAGE_MASK;
+    if (UNLIKELY(max != 0))
+        return alone(h, b, budget, ctx, vpage);
     if (UNLIKELY(e->tier && e->tier->following)) {
         e->tier->follow(e->tier, b->page ? b : NULL, vpage);
         if (e->tier->following)
             return alone(h, b, budget, ctx, vpage);
     }
     return chain(h, b, budget, ctx, vpage);
+}
+
+static i64 step(struct hart *h, struct rv_ctx *ctx, i64 budget, unsigned max)
+{
+    return step_in(h, ctx, ctx, budget, max);
 }
 
 static void take_interrupt(struct hart *h, i64 budget)
@@ -463,6 +477,17 @@ void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value)
         o->write[o->n_writes].reg = r;
         o->write[o->n_writes++].value = value;
     }
+}
+
+/* Good until another word is decoded. */
+const struct rv_decoded *rv_decode_again(struct riscv_engine *e, u32 bits)
+{
+    unsigned k = (bits ^ bits >> 10 ^ bits >> 20) % RV_KNOWN;
+    if (e->known[k].bits != bits || !e->known[k].d.len) {
+        e->known[k].bits = bits;
+        rv_decode(e->decoder, bits, &e->known[k].d);
+    }
+    return &e->known[k].d;
 }
 
 /* Integer operands in the instruction's fields, or implied. */
@@ -497,17 +522,32 @@ static enum cpu_flow flow_of(const struct rv_decoded *d)
     }
 }
 
+/* The instruction at pc, as it is in memory. False: a fault. */
+static bool insn_at(struct hart *h, struct rv_ctx *ctx, u64 pc, u32 *bits)
+{
+    struct cpu_page *page;
+    unsigned at = pc & PAGE_MASK;
+    if (!rv_fetch_page(h, ctx, pc, &page))
+        return false;
+    if (!page || at > PAGE_SIZE - 4)
+        return rv_fetch_bits(h, pc, bits);
+    *bits = (u32)load_le(page->host + at, 4);
+    if (rv_insn_length(*bits) == 2)
+        *bits &= 0xffff;
+    return true;
+}
+
 static i64 observed_step(struct hart *h, i64 budget)
 {
     struct riscv_engine *e = h->engine;
     struct cpu_retire o = { .pc = h->pc, .privilege = h->priv, .op = RV_OP_COUNT, .length = 4 };
     struct rv_decoded d = { .op = RV_OP_COUNT };
-    struct rv_ctx *ctx = &e->ctx[CTX_OBSERVED];
+    struct rv_ctx *ctx = &e->ctx[CTX_OBSERVED], *fetch = rv_context(h); /* of fetches nothing is told */
     u32 bits = 0;
     u8 fflags = h->fflags;
 
-    if (rv_fetch_bits(h, h->pc, &bits)) {
-        rv_decode(e->decoder, bits, &d);
+    if (insn_at(h, fetch, h->pc, &bits)) {
+        d = *rv_decode_again(e, bits);
         o.insn = bits;
         o.length = d.len;
         o.op = d.op;
@@ -519,7 +559,7 @@ static i64 observed_step(struct hart *h, i64 budget)
     e->obs = &o;
     e->trapped = e->taken = false;
     ctx->gen++; /* nothing is remembered from step to step */
-    i64 left = step(h, ctx, budget, 1);
+    i64 left = step_in(h, fetch, ctx, budget, 1);
     e->obs = NULL;
     if (left == budget) /* a stop before it */
         return left;
@@ -550,6 +590,23 @@ static i64 observed_step(struct hart *h, i64 budget)
     return left - (i64)(ticks - 1);
 }
 
+/* One instruction, after which registers are looked at. */
+static i64 looked_step(struct hart *h, i64 budget)
+{
+    struct riscv_engine *e = h->engine;
+    const u64 armed = e->pages.armed.regs;
+    u64 before[CPU_REGS_LOOKED];
+    e->look_at = false;
+    cpu_regs_before(&h->cpu, &e->pages.armed, before);
+    e->pages.armed.regs = 0;
+    struct rv_ctx *ctx = h->cpu.observer ? NULL : rv_context(h);
+    i64 left = ctx ? step(h, ctx, budget, 1) : observed_step(h, budget);
+    e->pages.armed.regs = armed;
+    set_time(h, left);
+    cpu_regs_after(&h->cpu, &e->pages.armed, before);
+    return left;
+}
+
 enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
 {
     struct hart *h = hart_of(c);
@@ -565,7 +622,7 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
     e->end_now = c->clock->now + (u64)budget;
     e->end_retired = c->retired + (u64)budget;
     e->look = true;
-    e->leave = e->watch_hit = false;
+    e->leave = e->watch_hit = e->look_at = false;
     e->want = NULL;
     e->running = true;
     while (budget > 0) {
@@ -587,13 +644,15 @@ enum cpu_stop rv_run(struct cpu *c, u64 max_ticks)
             }
         }
         e->reason = RV_GO_ON;
-        budget = c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
+        const bool looks = e->look_at || (c->observer && e->pages.armed.regs);
+        budget = UNLIKELY(looks) ? looked_step(h, budget) :
+            c->observer ? observed_step(h, budget) : step(h, rv_context(h), budget, 0);
         if (e->reason == RV_STOP) {
             stop = e->stop;
             break;
         }
-        if (UNLIKELY(c->observer) && c->clock->attention) {
-            stop = CPU_ATTENTION; /* the observer asked for it */
+        if (UNLIKELY(c->observer || looks) && c->clock->attention) {
+            stop = CPU_ATTENTION; /* who looked asked for it */
             break;
         }
     }

@@ -66,6 +66,7 @@ struct rv_block {
 #define RV_TLB_SIZE (1u << RV_TLB_BITS)
 #define RV_TLB_SITED 1u
 #define RV_TLB_NEVER (1u << 11) /* no page has this bit, nor an address masked with ~PAGE_MASK | (size - 1) */
+#define RV_TLB_WATCHED (1u << 10) /* in wtag, so that no store hits: each is to be looked at, but where it leads is known */
 struct rv_tlb { /* tag: virtual page. Of an access that leaves the page the last byte's page is another. */
     u64 rtag, wtag;
     u64 addend; /* host pointer = va + addend */
@@ -94,6 +95,7 @@ struct rv_site {
     u64 page, host;
 };
 
+#define RV_KNOWN 1024
 #define RV_USED_MAX 256
 #define RV_WRITTEN_BITS 11
 #define RV_EXECUTED 2048
@@ -184,6 +186,7 @@ struct riscv_engine {
     bool new_ctx;    /* the context may have changed */
     bool watch_hit;
     bool trapped;    /* the last chain ended in an exception */
+    bool look_at;    /* registers, after the instruction at pc: they are told of */
     bool taken;      /* the last chain ended in a branch taken */
     u64 misaligned;  /* bit 1 when there is no C: jumps there trap */
     const struct rv_insn **want; /* a link to set when the block at pc exists */
@@ -204,6 +207,10 @@ struct riscv_engine {
     } amo;
 
     struct cpu_retire *obs; /* being filled, NULL when nobody observes */
+    struct { /* while somebody does: the same words come again and again */
+        u32 bits;
+        struct rv_decoded d;
+    } known[RV_KNOWN];
 
     /* Blocks. */
     struct cpu_pages pages;
@@ -292,6 +299,7 @@ void rv_sync(struct hart *h, const struct rv_insn *i, i64 budget); /* clock and 
 u64 rv_pc(const struct hart *h, const struct rv_insn *i, u64 vpage);
 u32 rv_bits(const struct rv_insn *i);
 void rv_effects(struct hart *h, unsigned effects);
+const struct rv_decoded *rv_decode_again(struct riscv_engine *e, u32 bits);
 void rv_observe_reg(struct hart *h, unsigned group, unsigned number, u64 value);
 enum { OBS_X, OBS_F, OBS_CSR };
 enum cpu_stop rv_run(struct cpu *c, u64 max_ticks);
@@ -336,6 +344,9 @@ bool rv_pair(const struct riscv_engine *e, struct rv_insn *slot, unsigned a, uns
 
 /* Pseudo slots. */
 rv_handler rv_h_next, rv_h_fp_on, rv_h_fp_dirty, rv_h_stop, rv_h_magic, rv_h_illegal, rv_h_straddle, rv_h_nowhere, rv_h_hot;
+rv_handler rv_h_look; /* in place of an instruction's own: the outer loop executes it alone and looks at registers */
+rv_handler *rv_plain_handler(const struct riscv_engine *e, unsigned op, unsigned rd);
+bool rv_looked_at(const struct riscv_engine *e, unsigned op, unsigned rd);
 
 #define INSN(id, sem, ...) extern rv_handler rv64_##sem, rv32_##sem;
 #include "cpu/riscv/insn.def"

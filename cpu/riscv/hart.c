@@ -24,12 +24,12 @@ static const struct cpu_reg *make_regs(struct hart *h)
     struct cpu_reg *r = ARENA_ARRAY(e->arena, struct cpu_reg, REGS_CSR + n_csr + 1);
 
     for (unsigned k = 0; k < 32; k++)
-        add_reg(&r[n++], riscv_x_names[k], "general", h->config.xlen, k, arena_printf(e->arena, "x%u", k));
+        add_reg(&r[n++], riscv_x_names[k], "general", h->config.xlen, k, arena_printf(e->arena, "x%u", k)), r[n - 1].told = true;
     add_reg(&r[n++], "pc", "general", h->config.xlen, 32, "address of the next instruction");
     if (riscv_has(h, RV_F))
         for (unsigned k = 0; k < 32; k++)
             add_reg(&r[n++], riscv_f_names[k], "float", riscv_has(h, RV_D) ? 64 : 32, k,
-                    arena_printf(e->arena, "f%u", k));
+                    arena_printf(e->arena, "f%u", k)), r[n - 1].told = true;
     e->first_csr = n;
     for (size_t k = 0; k < n_csr; k++)
         r[n++] = csr[k];

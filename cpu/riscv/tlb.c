@@ -29,7 +29,7 @@ void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
 static u64 stores_to(const struct rv_ctx *c, unsigned entry)
 {
     const struct rv_tlb *t = entry ? &c->tlb[entry - 1] : NULL;
-    return t && t->wtag != RV_TLB_NEVER ? t->wtag + t->addend : 0;
+    return t && t->wtag != RV_TLB_NEVER ? (t->wtag & ~(u64)RV_TLB_WATCHED) + t->addend : 0;
 }
 
 /* Entry k is going to lead to the host page for stores. Of the pages of one place in `written` at most two may be led to:
@@ -338,7 +338,8 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
 {
     struct riscv_engine *e = h->engine;
     u64 vpage = va & ~PAGE_MASK;
-    if (UNLIKELY(e->obs) || cpu_watched(h->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
+    bool watched = cpu_watched(h->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
+    if (UNLIKELY(e->obs) || (watched && !write))
         return;
     unsigned k = va >> PAGE_SHIFT & (RV_TLB_SIZE - 1);
     struct rv_tlb *t = &ctx->tlb[k];
@@ -349,13 +350,13 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
         else
             ctx->n_used = RV_USED_MAX + 1;
     }
-    if (t->addend != addend || (t->rtag != vpage && t->wtag != vpage))
+    if (t->addend != addend || (t->rtag != vpage && (t->wtag & ~(u64)RV_TLB_WATCHED) != vpage))
         rv_tlb_forget(ctx, t, true, true);
     t->addend = addend;
     t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
     if (write) {
         note_written(ctx, vpage + addend, k);
-        t->wtag = vpage;
+        t->wtag = vpage | (watched ? RV_TLB_WATCHED : 0);
     } else {
         t->rtag = vpage;
     }
@@ -385,7 +386,7 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
 {
     struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
     u64 vpage = va & ~PAGE_MASK;
-    if ((access == CPU_WRITE ? t->wtag : t->rtag) == vpage) {
+    if ((access == CPU_WRITE ? t->wtag & ~(u64)RV_TLB_WATCHED : t->rtag) == vpage) {
         *w = (struct where){ .pa = rv_tlb_pa(t, va), .host = (u8 *)(uintptr_t)(va + t->addend) };
         return true;
     }
@@ -471,8 +472,31 @@ bool rv_load(RV_ARGS, u64 va, unsigned size)
     return true;
 }
 
+/* In a page with a watchpoint: others may store there all the time. */
+static bool store_watched(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, u64 value)
+{
+    const struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
+    if (t->wtag != (((va + (size - 1)) & ~PAGE_MASK) | RV_TLB_WATCHED))
+        return false;
+    u8 *host = (u8 *)(uintptr_t)(va + t->addend);
+    u64 old;
+#define SIZE(n) case n: old = load_le(host, n); store_le(host, n, value); break
+    switch (size) { /* constants: single accesses */
+    SIZE(8);
+    SIZE(4);
+    SIZE(2);
+    SIZE(1);
+    default: return false;
+    }
+#undef SIZE
+    seen(h, va, rv_tlb_pa(t, va), size, CPU_WRITE, old, value);
+    return true;
+}
+
 bool rv_store(RV_ARGS, u64 va, unsigned size, u64 value)
 {
+    if (store_watched(h, ctx, va, size, value & size_mask(size)))
+        return true;
     struct where w, w2 = { 0 };
     unsigned first = first_part(va, size);
     u64 va2 = rv_addr(h, va + first), old = 0;

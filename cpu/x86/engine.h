@@ -92,6 +92,7 @@ static inline i64 x86_block_n(const struct x86_insn *first) { return (i64)first[
 #define X86_TLB_SIZE (1u << X86_TLB_BITS)
 #define X86_TLB_SITED 1u         /* of pa: a tier's */
 #define X86_TLB_NEVER (1u << 11) /* no page has this bit */
+#define X86_TLB_WATCHED (1u << 10) /* in wtag, so that no store hits: each is to be looked at, but where it leads is known */
 struct x86_tlb { /* tag: linear page. Of an access that leaves the page the last byte's page is another. */
     u64 rtag, wtag;
     u64 addend; /* host pointer = linear address + addend */

@@ -78,7 +78,7 @@ void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page)
             continue;
         if (counted == 1) {
             struct x86_tlb *t = &ctx->tlb[ctx->written[at].entry];
-            if (t->wtag != X86_TLB_NEVER && t->wtag + t->addend == host) {
+            if (t->wtag != X86_TLB_NEVER && (t->wtag & ~(u64)X86_TLB_WATCHED) + t->addend == host) {
                 forget(t, false, true);
                 ctx->written[at].n = 0;
             }
@@ -91,7 +91,7 @@ void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page)
             struct x86_tlb *t = &ctx->tlb[entry];
             if (t->wtag == X86_TLB_NEVER)
                 continue;
-            u64 leads = t->wtag + t->addend;
+            u64 leads = (t->wtag & ~(u64)X86_TLB_WATCHED) + t->addend;
             if (leads == host)
                 forget(t, false, true);
             else
@@ -104,7 +104,8 @@ void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *ho
 {
     struct x86_engine *e = c->engine;
     u64 vpage = linear & ~PAGE_MASK;
-    if (UNLIKELY(ctx == &e->ctx[X86_CTX_OBSERVED]) || cpu_watched(c->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ))
+    bool watched = cpu_watched(c->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
+    if (UNLIKELY(ctx == &e->ctx[X86_CTX_OBSERVED]) || (watched && !write))
         return;
     unsigned k = linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1);
     struct x86_tlb *t = &ctx->tlb[k];
@@ -115,13 +116,13 @@ void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *ho
         else
             ctx->n_used = X86_USED_MAX + 1;
     }
-    if (t->addend != addend || (t->rtag != vpage && t->wtag != vpage))
+    if (t->addend != addend || (t->rtag != vpage && (t->wtag & ~(u64)X86_TLB_WATCHED) != vpage))
         forget(t, true, true);
     t->addend = addend;
     t->pa = pa & ~PAGE_MASK;
     if (write) {
         count_written(ctx, vpage + addend, k);
-        t->wtag = vpage;
+        t->wtag = vpage | (watched ? X86_TLB_WATCHED : 0);
     } else {
         t->rtag = vpage;
     }

@@ -1,6 +1,8 @@
 """What both computers of the benchmark share: running and timing, and the table."""
 import gzip, os, re, selectors, signal, statistics, subprocess, sys, tempfile, time
 
+from costs import costs
+
 INTEGER = ["sieve", "sha256", "qsort", "bytecode", "fib"]
 FLOAT = ["matmul", "nbody"]
 OTHER = FLOAT + ["chase", "memcpy"]
@@ -173,6 +175,21 @@ class Results:
         over = [f"{p} {v:.2f}" for p in phases if (v := self.ratio(p, a, b)) is not None and v > limit]
         if over:
             print(f"    above {limit}: " + ", ".join(over))
+
+    def costs(self, machine):
+        o = self.o
+        for system in ("interp", "jit"):
+            if (system == "interp" and o.jit_only) or (system == "jit" and o.interp_only):
+                continue
+            front = os.path.join(self.work, "orrery-" + system)
+            with open(front, "w") as f:  # so that the options of -accel go everywhere
+                f.write(f'#!/bin/sh\ncase $1 in\nrecord) f=$2; shift 2; exec {self.orrery} record "$f" -accel {system} "$@" ;;\n'
+                        f'*) c=$1; shift; exec {self.orrery} "$c" -accel {system} "$@" ;;\nesac\n')
+            os.chmod(front, 0o755)
+            print(f"costs on {machine} with {system}, over {o.instructions} instructions (issue 2 asks for under 2 %, issue 3 for under "
+                  "3 % for recording with jit)", flush=True)
+            if not costs(machine, front, self.linux, self.work, o.rounds, o.count, o.instructions, o.cost):
+                self.complain(f"costs on {machine} with {system}: see above")
 
     def check_sums(self):
         for phase, sums in self.sums.items():

@@ -141,8 +141,11 @@ class PC(Results):
         booted = [p for p in ["boot"] + KERNEL if p in wanted and not self.o.no_boot]
         if booted and "boot" not in booted:
             booted.insert(0, "boot")
+        if "costs" in wanted:
+            subprocess.run([here + "/../boot/fetch-linux", self.linux, "amd64"], check=True)
+            self.costs("x86")
         if not loops and not booted:
-            return 0
+            return 1 if self.bad else 0
         self.title("PC (x86-64)")
         self.heading()
         self.hosts = {p: self.build_native(p) for p in (["empty"] + loops if loops else [])}

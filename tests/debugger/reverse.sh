@@ -95,6 +95,12 @@ goto end
 goto $at
 hash
 END
+    debug watched --history off <<END
+watch *(long *)((long)&ticks + 64) if ticks > 1000000
+run-until $at
+hash
+END
+    same "position $at, with a watchpoint" "$(grep -E '^[0-9a-f]{16}$' "$dir/watched")" "$(grep -E '^[0-9a-f]{16}$' "$dir/straight")"
     same "position $at" "$(grep -E '^[0-9a-f]{16}$' "$dir/tour" | uniq)" "$(grep -E '^[0-9a-f]{16}$' "$dir/straight")"
 done
 
