@@ -25,6 +25,18 @@ static bool among(const struct cpu_stops *s, size_t from, size_t to, u64 at, u64
     return false;
 }
 
+void cpu_stops_reach(struct cpu_stops *s)
+{
+    s->of_virt = s->of_phys = (struct cpu_reach){ UINT64_MAX, 0 };
+    for (size_t k = 0; k < s->n_watch; k++) {
+        const struct cpu_watch *w = &s->watch[k];
+        struct cpu_reach *r = w->physical ? &s->of_phys : &s->of_virt;
+        u64 last = w->addr + (w->len - 1);
+        r->first = w->addr < r->first ? w->addr : r->first;
+        r->last = last > r->last ? last : r->last;
+    }
+}
+
 bool cpu_watched_among(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access)
 {
     return among(s, 0, s->n_virtual, va, size, access) || among(s, s->n_virtual, s->n_watch, pa, size, access);

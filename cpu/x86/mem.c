@@ -98,9 +98,16 @@ X86_COLD static void seen_too(struct x86 *c, u64 linear, u64 pa, unsigned size, 
         x86_data_accessed(c, linear, size, access == CPU_WRITE);
 }
 
+/* Most are near no watch. Not inline: what nobody looks at is not to pay for it. */
+__attribute__((noinline)) static bool seen_by_some(const struct x86 *c, u64 linear, u64 pa, unsigned size)
+{
+    return c->engine->obs || x86_breakpoints(c) || cpu_watch_near(c->cpu.stops, linear, pa, size);
+}
+
 static inline void seen(struct x86 *c, u64 linear, u64 pa, unsigned size, unsigned access, u64 old, u64 value, bool system)
 {
-    if (UNLIKELY((c->engine->obs || c->cpu.stops || x86_breakpoints(c)) && !system))
+    if (UNLIKELY(c->engine->obs || (c->cpu.stops && c->cpu.stops->n_watch) || x86_breakpoints(c)) && !system &&
+        seen_by_some(c, linear, pa, size))
         seen_too(c, linear, pa, size, access, old, value);
 }
 
