@@ -10,7 +10,7 @@ static u64 *field(const struct x86 *c, const struct x86_msr *m) { return (u64 *)
 
 static bool canonical(struct x86 *c, const struct x86_msr *m, u64 v)
 {
-    if (has(c, X86_F_LM) && (u64)sign_extend(v, linear_bits(c)) != v)
+    if (has(c, X86_F_LM) && !x86_base_ok(c, v))
         return x86_gp0(c, "WRMSR of an address that is not canonical");
     *field(c, m) = has(c, X86_F_LM) ? v : (u32)v;
     return true;
@@ -91,7 +91,7 @@ static u64 read_seg_base(const struct x86 *c, const struct x86_msr *m)
 
 static bool write_seg_base(struct x86 *c, const struct x86_msr *m, u64 v)
 {
-    if (!x86_linear_ok(c, v) && (u64)sign_extend(v, linear_bits(c)) != v)
+    if (!x86_base_ok(c, v))
         return x86_gp0(c, "FS_BASE or GS_BASE: an address that is not canonical");
     c->seg[m->number == 0xC0000100 ? X86_FS : X86_GS].base = v;
     x86_mode_changed(c);

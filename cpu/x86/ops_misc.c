@@ -35,7 +35,7 @@ bool x86_op_invpcid(struct x86 *c, const struct x86_insn *i)
         return x86_gp0(c, "INVPCID: reserved bits of the descriptor are set");
     if (type < 2 && pcid && !(c->cr4 & CR4_PCIDE))
         return x86_gp0(c, "INVPCID: a PCID with CR4.PCIDE=0");
-    if (type == 0 && x86_long(c) && !x86_linear_ok(c, linear))
+    if (type == 0 && x86_long(c) && !x86_base_ok(c, linear))
         return x86_gp0(c, "INVPCID: the address is not canonical");
     x86_flush_translations(c);
     x86_tell_flush(c, "invpcid", type ? EVENT_ALL : linear);

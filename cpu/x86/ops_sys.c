@@ -51,7 +51,7 @@ static bool load_table(struct x86 *c, const struct x86_insn *i, struct x86_table
     u64 base = load_le(b + 2, wide ? 8 : 4);
     if (!wide && x86_osize(i) == 2)
         base &= 0xffffff;
-    if (wide && !x86_linear_ok(c, base))
+    if (wide && !x86_base_ok(c, base))
         return x86_gp0(c, "the base of a descriptor table is not canonical");
     t->limit = (u16)load_le(b, 2);
     t->base = base;
@@ -89,7 +89,7 @@ static bool wide_base(struct x86 *c, u16 selector, struct x86_desc *d)
     if (bits_get(d->hi, 40, 5))
         return x86_fault_code(c, EXC_GP, sel_error(selector), "the type in the upper half of the descriptor is not 0");
     d->seg.base |= d->hi << 32;
-    return x86_linear_ok(c, d->seg.base) ||
+    return x86_base_ok(c, d->seg.base) ||
            x86_fault_code(c, EXC_GP, sel_error(selector), "the base in the descriptor is not canonical");
 }
 

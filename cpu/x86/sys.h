@@ -32,6 +32,12 @@ static inline bool x86_linear_ok(const struct x86 *c, u64 linear)
 {
     return x86_long(c) ? (u64)sign_extend(linear, linear_bits(c)) == linear : linear >> 32 == 0;
 }
+/* Canonical for this model, whatever CR4.LA57 says: so processors look at what is only kept (bases of tables and segments, MSRs)
+ * or only thrown out of the TLB. WRFSBASE and WRGSBASE go by CR4.LA57 (decision 084). */
+static inline bool x86_base_ok(const struct x86 *c, u64 linear)
+{
+    return (u64)sign_extend(linear, c->config.linear_bits) == linear;
+}
 static inline u64 stack_mask(unsigned stack_size) { return size_mask(stack_size); }
 
 /* --- descriptors: seg.c --- */

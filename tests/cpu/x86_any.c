@@ -65,10 +65,6 @@ static bool ltr_16(const struct seen *s, const struct kvm_diff *d)
 {
     return opcode(s) == 0xf00 && reg_of(s) == 3 && s->vector == EXC_GP && (s->mode == W_L0 || s->mode == W_C0);
 }
-static bool table_57(const struct seen *s, const struct kvm_diff *d)
-{
-    return opcode(s) == 0xf01 && (reg_of(s) == 2 || reg_of(s) == 3) && s->mode == W_L0 && s->vector == EXC_GP;
-}
 static bool cr4_lacks(const struct seen *s, const struct kvm_diff *d)
 {
     return opcode(s) == 0xf22 && reg_of(s) == 4 && s->vector == -1 && ((s->ax ^ s->cr4) & (CR4_LA57 | CR4_PCIDE));
@@ -145,7 +141,6 @@ static const struct rule {
     { "a far call beyond a limit has stored its return address here, as processors do, and marked nothing as accessed",
       "cpu/x86/far.c", call_limit },
     { "LTR takes a 16-bit TSS in long mode", "SDM 3, 3.5", ltr_16 },
-    { "LGDT and LIDT take a base of 57 bits without CR4.LA57", "SDM 2, LGDT", table_57 },
     { "there is no paging but that of long mode", "SDM 3, 4.1.1", legacy_paging },
     { "MOV to DR6 or DR7 with GD set and a value that is not allowed: the manual does not say which fault comes first",
       "SDM 2, MOV DR", gd_first },

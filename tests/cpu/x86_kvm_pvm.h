@@ -68,7 +68,7 @@ static const struct kvm_untold kvm_pvm_untold[] = {
     { "there are no process-context identifiers", "SDM 3, 4.10.1", "mov cr4, PCIDE", WHOLE },
     { "there are no pages of 1 GiB without the processor's nested paging", "SDM 3, 4.5.4", "1 GiB", WHOLE },
     { "the emulator has no data breakpoints", "SDM 3, 17.2", "data breakpoint", WHOLE },
-    { "values of MSRs are not looked at", "SDM 2, WRMSR", "wrmsr lstar, not canonical|wrmsr pat, bad type", WHOLE },
+    { "the value of IA32_PAT is not looked at", "SDM 2, WRMSR", "wrmsr pat, bad type", WHOLE },
     { "SYSCALL stays at CPL 3 and shows IF of the host", "SDM 2, SYSCALL", "syscall", WHOLE },
     { "SYSRET gives IOPL and NT no value, and is always that of 64 bits", "SDM 2, SYSRET", "sysretq|sysret",
       "rflags|memory 0x8fe8|memory 0x8fe0" },
