@@ -88,8 +88,6 @@ unsigned jit_riscv_slots(struct translation *tr, struct rv_block *b, unsigned k)
             leave(tr);
         } else if (s->fn == rv_h_stop) {
             stop_here(tr, b->side[k].offset);
-        } else if (b->side[k].op == RV_OP_COUNT) { /* another slot without an instruction */
-            leave(tr);
         } else {
             unsigned op = b->side[k].op;
             tr->plain = rv_plain_handler(j->h->engine, op, s->rd);
