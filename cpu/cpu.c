@@ -25,12 +25,12 @@ static bool among(const struct cpu_stops *s, size_t from, size_t to, u64 at, u64
     return false;
 }
 
-void cpu_stops_reach(struct cpu_stops *s)
+void cpu_watch_reach(struct cpu *c)
 {
-    s->of_virt = s->of_phys = (struct cpu_reach){ UINT64_MAX, 0 };
-    for (size_t k = 0; k < s->n_watch; k++) {
-        const struct cpu_watch *w = &s->watch[k];
-        struct cpu_reach *r = w->physical ? &s->of_phys : &s->of_virt;
+    c->watch_virt = c->watch_phys = (struct cpu_reach){ UINT64_MAX, 0 };
+    for (size_t k = 0; c->stops && k < c->stops->n_watch; k++) {
+        const struct cpu_watch *w = &c->stops->watch[k];
+        struct cpu_reach *r = w->physical ? &c->watch_phys : &c->watch_virt;
         u64 last = w->addr + (w->len - 1);
         r->first = w->addr < r->first ? w->addr : r->first;
         r->last = last > r->last ? last : r->last;

@@ -36,7 +36,6 @@ struct cpu_stops {
         bool physical;
     } *watch;
     size_t n_watch;
-    struct cpu_reach { u64 first, last; } of_virt, of_phys; /* hold all watches of their sort: cpu_stops_reach() */
     /* NULL, or for many: `watch` is sorted by address, the n_virtual that are not physical first, and reach[k] is the highest
      * last address among those of its sort up to k. */
     const u64 *reach;
@@ -100,31 +99,7 @@ static inline bool cpu_stops_any(const struct cpu_stops *s)
 {
     return s->n_code || s->n_phys || s->n_watch || s->n_port || s->n_reg;
 }
-void cpu_stops_reach(struct cpu_stops *s); /* after the watches changed */
 bool cpu_watched_among(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access); /* when there is s->reach */
-
-/* May there be a watch of [va, va + size), which are [pa, pa + size) in memory? Says quickly that there is none. */
-static inline bool cpu_watch_near(const struct cpu_stops *s, u64 va, u64 pa, u64 size)
-{
-    return s && ((va <= s->of_virt.last && va + (size - 1) >= s->of_virt.first) ||
-                 (pa <= s->of_phys.last && pa + (size - 1) >= s->of_phys.first));
-}
-
-/* Does a watch of the accesses [va, va + size), which are [pa, pa + size) in memory, exist? */
-static inline bool cpu_watched(const struct cpu_stops *s, u64 va, u64 pa, u64 size, unsigned access)
-{
-    if (!cpu_watch_near(s, va, pa, size))
-        return false;
-    if (UNLIKELY(s->reach != NULL))
-        return cpu_watched_among(s, va, pa, size, access);
-    for (size_t k = 0; k < s->n_watch; k++) {
-        const struct cpu_watch *w = &s->watch[k];
-        u64 at = w->physical ? pa : va;
-        if ((w->access & access) && at <= w->addr + (w->len - 1) && w->addr <= at + (size - 1))
-            return true;
-    }
-    return false;
-}
 
 #define EVENT_ALL UINT64_MAX /* as the address of a "cpu.tlb": of everything */
 
@@ -208,11 +183,38 @@ struct cpu {
     bool semihosting;
     u64 skip_stop_at, skip_stop_pc; /* where a CPU_BREAK was reported: not reported again at that tick and pc */
     const struct cpu_stops *stops;       /* NULL: none armed */
+    struct cpu_reach { u64 first, last; } watch_virt, watch_phys; /* hold all its watches of their sort: cpu_watch_reach() */
     const struct cpu_observer *observer; /* NULL: the fast loop */
     struct cpu_hit hit;
     const char *report; /* with CPU_DIVERGED */
     const struct cpu_reg *named[64]; /* those that were asked for last, by a hash of the name: see cpu_reg_named() */
 };
+
+void cpu_watch_reach(struct cpu *c); /* for stops_changed(): after the watches changed */
+
+/* May there be a watch of [va, va + size), which are [pa, pa + size) in memory? Says quickly that there is none. */
+static inline bool cpu_watch_near(const struct cpu *c, u64 va, u64 pa, u64 size)
+{
+    return c->stops && ((va <= c->watch_virt.last && va + (size - 1) >= c->watch_virt.first) ||
+                        (pa <= c->watch_phys.last && pa + (size - 1) >= c->watch_phys.first));
+}
+
+/* Does a watch of the accesses [va, va + size), which are [pa, pa + size) in memory, exist? */
+static inline bool cpu_watched(const struct cpu *c, u64 va, u64 pa, u64 size, unsigned access)
+{
+    const struct cpu_stops *s = c->stops;
+    if (!cpu_watch_near(c, va, pa, size))
+        return false;
+    if (UNLIKELY(s->reach != NULL))
+        return cpu_watched_among(s, va, pa, size, access);
+    for (size_t k = 0; k < s->n_watch; k++) {
+        const struct cpu_watch *w = &s->watch[k];
+        u64 at = w->physical ? pa : va;
+        if ((w->access & access) && at <= w->addr + (w->len - 1) && w->addr <= at + (size - 1))
+            return true;
+    }
+    return false;
+}
 
 /* What waits at the pc of this CPU is known to whoever lets it go on. */
 static inline void cpu_skip_stop(struct cpu *c)

@@ -265,7 +265,6 @@ size_t input_room(const struct input_channel *ch)
 
 void machine_stops_changed(struct machine *m)
 {
-    cpu_stops_reach(&m->stops);
     for (unsigned i = 0; i < m->n_cpus; i++) {
         m->cpus[i]->stops = cpu_stops_any(&m->stops) ? &m->stops : NULL;
         m->cpus[i]->ops->stops_changed(m->cpus[i]);

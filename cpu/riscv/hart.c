@@ -164,6 +164,7 @@ static bool stuck(const struct cpu *c, char *why, size_t n)
 static void stops_changed(struct cpu *c)
 {
     struct hart *h = hart_of(c);
+    cpu_watch_reach(c);
     h->engine->restop = true;
     forget(h);
 }

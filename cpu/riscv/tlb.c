@@ -338,7 +338,7 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
 {
     struct riscv_engine *e = h->engine;
     u64 vpage = va & ~PAGE_MASK;
-    bool watched = cpu_watched(h->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
+    bool watched = cpu_watched(&h->cpu, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
     if (UNLIKELY(e->obs) || (watched && !write))
         return;
     unsigned k = va >> PAGE_SHIFT & (RV_TLB_SIZE - 1);
@@ -433,7 +433,7 @@ static void seen(struct hart *h, u64 va, u64 pa, unsigned size, unsigned access,
         o->mem[o->n_mem].size = (u8)size;
         o->mem[o->n_mem++].access = (u8)access;
     }
-    if (UNLIKELY(cpu_watched(h->cpu.stops, va, pa, size, access))) {
+    if (UNLIKELY(cpu_watched(&h->cpu, va, pa, size, access))) {
         h->cpu.hit = (struct cpu_hit){ .addr = va, .paddr = pa, .size = (u8)size, .access = (u8)access, .old_value = old,
                                        .value = value };
         h->engine->watch_hit = true;

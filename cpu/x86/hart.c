@@ -336,6 +336,7 @@ static bool has_work(const struct cpu *cpu)
 static void stops_changed(struct cpu *cpu)
 {
     struct x86 *c = x86_of(cpu);
+    cpu_watch_reach(cpu);
     c->engine->restop = true;
     x86_tlb_flush(c);
     x86_look_again(c);

@@ -89,7 +89,7 @@ X86_COLD static void seen_too(struct x86 *c, u64 linear, u64 pa, unsigned size, 
         o->mem[o->n_mem].size = (u8)size;
         o->mem[o->n_mem++].access = (u8)access;
     }
-    if (cpu_watched(c->cpu.stops, linear, pa, size, access)) {
+    if (cpu_watched(&c->cpu, linear, pa, size, access)) {
         c->cpu.hit = (struct cpu_hit){ .addr = linear, .paddr = pa, .size = (u8)size, .access = (u8)access, .old_value = old,
                                        .value = value };
         c->engine->watch_hit = true;
@@ -101,7 +101,7 @@ X86_COLD static void seen_too(struct x86 *c, u64 linear, u64 pa, unsigned size, 
 /* Most are near no watch. Not inline: what nobody looks at is not to pay for it. */
 __attribute__((noinline)) static bool seen_by_some(const struct x86 *c, u64 linear, u64 pa, unsigned size)
 {
-    return c->engine->obs || x86_breakpoints(c) || cpu_watch_near(c->cpu.stops, linear, pa, size);
+    return c->engine->obs || x86_breakpoints(c) || cpu_watch_near(&c->cpu, linear, pa, size);
 }
 
 static inline void seen(struct x86 *c, u64 linear, u64 pa, unsigned size, unsigned access, u64 old, u64 value, bool system)

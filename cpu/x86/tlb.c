@@ -104,7 +104,7 @@ void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *ho
 {
     struct x86_engine *e = c->engine;
     u64 vpage = linear & ~PAGE_MASK;
-    bool watched = cpu_watched(c->cpu.stops, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
+    bool watched = cpu_watched(&c->cpu, vpage, pa & ~PAGE_MASK, PAGE_SIZE, write ? CPU_WRITE : CPU_READ);
     if (UNLIKELY(ctx == &e->ctx[X86_CTX_OBSERVED]) || (watched && !write))
         return;
     unsigned k = linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1);

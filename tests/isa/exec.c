@@ -298,7 +298,6 @@ static void stopping(void)
     OP(jal, 0, 0, 0, -12);
     X(5) = RAM + 0x3000;
     RUN(4); /* blocks and TLB exist before anything is armed */
-    cpu_stops_reach(&stops);
     r->c->stops = &stops;
     r->c->ops->stops_changed(r->c);
     CU_ASSERT_EQUAL(RUN(100), CPU_BREAK);
