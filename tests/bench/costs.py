@@ -5,7 +5,7 @@ valgrind, the same each time whatever else the machine does. The past is kept in
 import os, re, resource, subprocess
 
 # Kinds of stop points with something of each that does not come. PLACE is an address in the middle of the kernel's code that nothing
-# jumps to; the registers are one that is seldom written, the stack pointer, and one that is written all the time.
+# jumps to; FAR is in a page of free memory; the registers are one that is seldom written, the stack pointer, and one that is written all the time.
 COMMON = ["code *{place}", "execute {place},64", "write phys {far},8", "access phys {far},64", "exception {exception}",
           "interrupt 77", "mode from {mode}", "csr {csr} == 0x77", "reg {seldom} == 0x1234567", "reg {sp} == 0x1234567",
           "reg {often} == 0x1234567", "tlb 0x77", "magic 77", "device {device} == 0x77", "dma 0xfffff000,16", "irq {irq}",
@@ -13,11 +13,11 @@ COMMON = ["code *{place}", "execute {place},64", "write phys {far},8", "access p
 MACHINES = {
     "riscv": dict(
         options=["-machine", "virt", "-m", "256M"], append="console=ttyS0 test=boot", kinds=COMMON,
-        words=dict(place="0x80123456", far="0x8fff0000", exception="30", mode="M to U", csr="sscratch",
+        words=dict(place="0x80123456", far="0x8a888000", exception="30", mode="M to U", csr="sscratch",
                    seldom="s11", sp="sp", often="a0", device="uart0.SCR", irq="rtc high")),
     "x86": dict(
         options=["-machine", "pc", "-m", "512M"], append="console=ttyS0 test=boot", kinds=COMMON + ["io 0x77"],
-        words=dict(place="0xffffffff81234567", far="0x1fff0000", exception="30", mode="v86 to 3", csr="lstar",
+        words=dict(place="0xffffffff81234567", far="0x15555000", exception="30", mode="v86 to 3", csr="lstar",
                    seldom="r15", sp="rsp", often="rax", device="serial0.SCR", irq="parallel0 high")),
 }
 
