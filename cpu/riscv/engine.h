@@ -72,6 +72,8 @@ struct rv_tlb { /* tag: virtual page. Of an access that leaves the page the last
     u64 addend; /* host pointer = va + addend */
     u64 pa;     /* physical address of the page; RV_TLB_SITED: compiled code has sites for it */
 };
+/* The page whose stores it knows where to put, watched or not. */
+static inline u64 rv_tlb_stores(const struct rv_tlb *t) { return t->wtag & ~(u64)RV_TLB_WATCHED; }
 
 static inline u64 rv_tlb_pa(const struct rv_tlb *t, u64 va) { return (t->pa & ~PAGE_MASK) | (va & PAGE_MASK); }
 

@@ -29,7 +29,7 @@ void rv_tlb_forget(struct rv_ctx *c, struct rv_tlb *t, bool loads, bool stores)
 static u64 stores_to(const struct rv_ctx *c, unsigned entry)
 {
     const struct rv_tlb *t = entry ? &c->tlb[entry - 1] : NULL;
-    return t && t->wtag != RV_TLB_NEVER ? (t->wtag & ~(u64)RV_TLB_WATCHED) + t->addend : 0;
+    return t && t->wtag != RV_TLB_NEVER ? rv_tlb_stores(t) + t->addend : 0;
 }
 
 /* Entry k is going to lead to the host page for stores. Of the pages of one place in `written` at most two may be led to:
@@ -350,7 +350,7 @@ static void fill(struct hart *h, struct rv_ctx *ctx, u64 va, u64 pa, u8 *host, b
         else
             ctx->n_used = RV_USED_MAX + 1;
     }
-    if (t->addend != addend || (t->rtag != vpage && (t->wtag & ~(u64)RV_TLB_WATCHED) != vpage))
+    if (t->addend != addend || (t->rtag != vpage && rv_tlb_stores(t) != vpage))
         rv_tlb_forget(ctx, t, true, true);
     t->addend = addend;
     t->pa = (pa & ~PAGE_MASK) | (t->pa & RV_TLB_SITED);
@@ -386,7 +386,7 @@ static bool locate(struct hart *h, struct rv_ctx *ctx, u64 va, unsigned size, un
 {
     struct rv_tlb *t = &ctx->tlb[va >> PAGE_SHIFT & (RV_TLB_SIZE - 1)];
     u64 vpage = va & ~PAGE_MASK;
-    if ((access == CPU_WRITE ? t->wtag & ~(u64)RV_TLB_WATCHED : t->rtag) == vpage) {
+    if ((access == CPU_WRITE ? rv_tlb_stores(t) : t->rtag) == vpage) {
         *w = (struct where){ .pa = rv_tlb_pa(t, va), .host = (u8 *)(uintptr_t)(va + t->addend) };
         return true;
     }

@@ -98,6 +98,8 @@ struct x86_tlb { /* tag: linear page. Of an access that leaves the page the last
     u64 addend; /* host pointer = linear address + addend */
     u64 pa;
 };
+/* The page whose stores it knows where to put, watched or not. */
+static inline u64 x86_tlb_stores(const struct x86_tlb *t) { return t->wtag & ~(u64)X86_TLB_WATCHED; }
 _Static_assert(sizeof(struct x86_tlb) == 1 << 5, "see x86_tlb_at()");
 
 #define X86_JUMP_BITS 12

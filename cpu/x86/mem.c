@@ -35,7 +35,7 @@ static struct ram *ram_at(struct x86 *c, u64 pa, unsigned size, bool write, u64 
 static bool locate(struct x86 *c, struct x86_ctx *ctx, u64 linear, unsigned size, bool write, bool system, struct where *w)
 {
     struct x86_tlb *t = &ctx->tlb[linear >> PAGE_SHIFT & (X86_TLB_SIZE - 1)];
-    if ((write ? t->wtag & ~(u64)X86_TLB_WATCHED : t->rtag) == (linear & ~PAGE_MASK)) {
+    if ((write ? x86_tlb_stores(t) : t->rtag) == (linear & ~PAGE_MASK)) {
         *w = (struct where){ .pa = t->pa | (linear & PAGE_MASK), .host = (u8 *)(uintptr_t)(linear + t->addend) };
         return true;
     }

@@ -78,7 +78,7 @@ void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page)
             continue;
         if (counted == 1) {
             struct x86_tlb *t = &ctx->tlb[ctx->written[at].entry];
-            if (t->wtag != X86_TLB_NEVER && (t->wtag & ~(u64)X86_TLB_WATCHED) + t->addend == host) {
+            if (t->wtag != X86_TLB_NEVER && x86_tlb_stores(t) + t->addend == host) {
                 forget(t, false, true);
                 ctx->written[at].n = 0;
             }
@@ -91,7 +91,7 @@ void x86_drop_stores(struct x86_engine *e, struct ram *ram, u64 page)
             struct x86_tlb *t = &ctx->tlb[entry];
             if (t->wtag == X86_TLB_NEVER)
                 continue;
-            u64 leads = (t->wtag & ~(u64)X86_TLB_WATCHED) + t->addend;
+            u64 leads = x86_tlb_stores(t) + t->addend;
             if (leads == host)
                 forget(t, false, true);
             else
@@ -116,7 +116,7 @@ void x86_tlb_fill(struct x86 *c, struct x86_ctx *ctx, u64 linear, u64 pa, u8 *ho
         else
             ctx->n_used = X86_USED_MAX + 1;
     }
-    if (t->addend != addend || (t->rtag != vpage && (t->wtag & ~(u64)X86_TLB_WATCHED) != vpage))
+    if (t->addend != addend || (t->rtag != vpage && x86_tlb_stores(t) != vpage))
         forget(t, true, true);
     t->addend = addend;
     t->pa = pa & ~PAGE_MASK;

@@ -458,6 +458,17 @@ class Living:
             return 'hangs', '', ''
 
 
+def attach_at_leaf(m):
+    """A new editor, whose breakpoint the machine has come to."""
+    c = m.attach()
+    c.do('setFunctionBreakpoints', breakpoints=[{'name': 'leaf'}])
+    c.do('configurationDone')
+    c.stopped('entry')
+    c.do('continue', threadId=1)
+    c.stopped('function breakpoint')
+    return c
+
+
 def leave(c):
     c.do('disconnect', terminateDebuggee=False)
     c.s.close()
@@ -514,12 +525,7 @@ def living():
     alone = run('run', '-bios', 'none', '-m', '16M', '-display', 'none', '-pace', 'none', '--state-hash', GUEST)
     has('a hash', alone.out, 'state-hash')
     m = Living('-S', '--state-hash', GUEST)
-    c = m.attach()
-    c.do('setFunctionBreakpoints', breakpoints=[{'name': 'leaf'}])
-    c.do('configurationDone')
-    c.stopped('entry')
-    c.do('continue', threadId=1)
-    c.stopped('function breakpoint')
+    c = attach_at_leaf(m)
     at(c, 'leaf')
     c.do('stepBack', threadId=1)
     c.stopped('step')
@@ -538,12 +544,7 @@ def living():
     # The monitor waits as long as an editor is there.
     # One that is recorded: what an editor does to it is not in it.
     m = Living('-S', '--record', 'live.replay', GUEST)
-    c = m.attach()
-    c.do('setFunctionBreakpoints', breakpoints=[{'name': 'leaf'}])
-    c.do('configurationDone')
-    c.stopped('entry')
-    c.do('continue', threadId=1)
-    c.stopped('function breakpoint')
+    c = attach_at_leaf(m)
     c.do('next', threadId=1)
     c.stopped('step')
     c.fails('stepBack', 'attach to the recording', threadId=1)
